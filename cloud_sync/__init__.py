@@ -1,0 +1,1 @@
+"""The service that makes one view of many stores and channels."""

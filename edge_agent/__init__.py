@@ -1,0 +1,1 @@
+"""The program in each store: records every event once and keeps the screens answering."""

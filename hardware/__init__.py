@@ -1,0 +1,1 @@
+"""Devices that read and act; knows nothing of stores, shoppers and networks."""

@@ -1,0 +1,1 @@
+"""What crosses between a store and the cloud, and nothing else."""

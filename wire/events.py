@@ -1,0 +1,338 @@
+"""Everything that can happen in a store or channel, as one tagged union.
+
+How it may change (a store may be years older or newer than the cloud):
+
+- a field is only ever added at the end of its struct, with a default;
+- no field is removed, reordered or given another type or meaning;
+- a new kind takes a new tag number, which is never used again; both ends keep kinds that they
+  do not know as bytes, to be decoded by a later version;
+- `tests/golden` holds messages of every released version, which must decode for ever.
+
+An event names its zone, brand and store operator itself; tenant and store stand in the header of
+the message that carries it, since one outbox belongs to one store of one tenant.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+from wire.identifiers import Identifier
+
+
+class Clock(IntEnum):
+    """How far the wall time of an event may be trusted."""
+
+    UNKNOWN = 0
+    FREE = 1
+    SYNCED = 2
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """What happened: the base of all event kinds."""
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """One line of an order: `quantity` pieces of a product for `amount_cents` together."""
+
+    product: str
+    quantity: int
+    amount_cents: int
+    brand: str = ""
+
+
+class Scan(Body, frozen=True, tag=1):
+    """A code was held to a reader.
+
+    `code_kind` is member, product, coupon, store, page, payment or unknown. A code of unknown kind
+    keeps its raw bytes in `sealed`, encrypted under the store key `sealed_key`; a member code
+    stands in the event's identifiers only.
+    """
+
+    code_kind: str
+    symbology: str
+    product: str = ""
+    coupon: str = ""
+    sealed: bytes = b""
+    sealed_key: str = ""
+
+
+class Arrival(Body, frozen=True, tag=2):
+    """A shopper was recognised and a visit began."""
+
+    by: str = "scan"
+
+
+class Dwell(Body, frozen=True, tag=3):
+    """Somebody stood in the zone: from `entered_at` (µs UTC) for `dwell_ms`.
+
+    `confidence_pct` above 0 only where a consenting member scanned in that zone while exactly one
+    person stood there; then the event carries the visit and its identifiers.
+    """
+
+    entered_at: int
+    dwell_ms: int
+    people_max: int = 1
+    confidence_pct: int = 0
+    plan: int = 0
+
+
+class Door(Body, frozen=True, tag=4):
+    """People passed the counting line `line`, inwards or outwards."""
+
+    line: str
+    people_in: int = 0
+    people_out: int = 0
+
+
+class PageShown(Body, frozen=True, tag=5):
+    """A page was painted on the screen."""
+
+    page: str
+    because: str = ""
+
+
+class Tapped(Body, frozen=True, tag=6):
+    """A control on a page was tapped."""
+
+    page: str
+    target: str
+
+
+class Viewed(Body, frozen=True, tag=7):
+    """A product or a piece of content was opened."""
+
+    product: str = ""
+    content: str = ""
+
+
+class Searched(Body, frozen=True, tag=8):
+    """A shopper searched for something."""
+
+    query: str
+    results: int = 0
+
+
+class Watched(Body, frozen=True, tag=9):
+    """A video or 360 view was watched for `watched_ms` of `length_ms`."""
+
+    content: str
+    watched_ms: int
+    length_ms: int = 0
+
+
+class Saved(Body, frozen=True, tag=10):
+    """A product was put on the shopper's list, or taken off it."""
+
+    product: str
+    saved: bool = True
+
+
+class Followed(Body, frozen=True, tag=11):
+    """A brand or series was followed, or no longer."""
+
+    subject: str
+    followed: bool = True
+
+
+class Tried(Body, frozen=True, tag=12):
+    """A product was tried on or tried out."""
+
+    product: str
+
+
+class OfferShown(Body, frozen=True, tag=13):
+    """An offer was painted on the screen: the exposure that an experiment counts."""
+
+    offer: str
+    coupon: str = ""
+    page: str = ""
+    experiment: str = ""
+    treatment: str = ""
+    price_cents: int = 0
+    currency: str = ""
+
+
+class CouponClaimed(Body, frozen=True, tag=14):
+    """A shopper took a coupon."""
+
+    coupon: str
+    offer: str = ""
+
+
+class CouponRedeemed(Body, frozen=True, tag=15):
+    """A coupon was used; it cannot be used again."""
+
+    coupon: str
+    offer: str = ""
+    lease: str = ""
+    order: str = ""
+    amount_cents: int = 0
+    currency: str = ""
+
+
+class BasketChanged(Body, frozen=True, tag=16):
+    """`quantity` pieces of a product were put into the basket (negative: taken out)."""
+
+    product: str
+    quantity: int
+
+
+class Purchased(Body, frozen=True, tag=17):
+    """An order was paid."""
+
+    order: str
+    lines: tuple[Line, ...]
+    amount_cents: int
+    currency: str
+
+
+class Returned(Body, frozen=True, tag=18):
+    """Goods of an order came back and were refunded."""
+
+    order: str
+    lines: tuple[Line, ...]
+    amount_cents: int
+    currency: str
+
+
+class StockCounted(Body, frozen=True, tag=19):
+    """Staff counted `quantity` pieces of a product."""
+
+    product: str
+    quantity: int
+
+
+class StockMoved(Body, frozen=True, tag=20):
+    """Stock of a product changed by `quantity` (negative: it left), for a reason."""
+
+    product: str
+    quantity: int
+    reason: str
+
+
+class HelpAsked(Body, frozen=True, tag=21):
+    """A shopper called for help; `call` names the call."""
+
+    call: str
+    topic: str = ""
+
+
+class HelpAnswered(Body, frozen=True, tag=22):
+    """Staff answered a call."""
+
+    call: str
+
+
+class DeviceHealth(Body, frozen=True, tag=23):
+    """A device changed its state to ok, degraded or failed, with the reason."""
+
+    state: str
+    reason: str = ""
+    figures: dict[str, int] = {}
+
+
+class Acted(Body, frozen=True, tag=24):
+    """A driver acted (lamp, buzzer, lock, printer) and this is how it ended."""
+
+    act: str
+    succeeded: bool
+    reason: str = ""
+
+
+class VisitEnded(Body, frozen=True, tag=25):
+    """A visit ended: by the shopper's tap, walk-away, time-out or another member's code."""
+
+    by: str
+
+
+AnyBody = (
+    Scan
+    | Arrival
+    | Dwell
+    | Door
+    | PageShown
+    | Tapped
+    | Viewed
+    | Searched
+    | Watched
+    | Saved
+    | Followed
+    | Tried
+    | OfferShown
+    | CouponClaimed
+    | CouponRedeemed
+    | BasketChanged
+    | Purchased
+    | Returned
+    | StockCounted
+    | StockMoved
+    | HelpAsked
+    | HelpAnswered
+    | DeviceHealth
+    | Acted
+    | VisitEnded
+)
+
+EVENT_KINDS: dict[str, type[Body]] = {
+    "scan": Scan,
+    "arrival": Arrival,
+    "dwell": Dwell,
+    "door": Door,
+    "page_shown": PageShown,
+    "tapped": Tapped,
+    "viewed": Viewed,
+    "searched": Searched,
+    "watched": Watched,
+    "saved": Saved,
+    "followed": Followed,
+    "tried": Tried,
+    "offer_shown": OfferShown,
+    "coupon_claimed": CouponClaimed,
+    "coupon_redeemed": CouponRedeemed,
+    "basket_changed": BasketChanged,
+    "purchased": Purchased,
+    "returned": Returned,
+    "stock_counted": StockCounted,
+    "stock_moved": StockMoved,
+    "help_asked": HelpAsked,
+    "help_answered": HelpAnswered,
+    "device_health": DeviceHealth,
+    "acted": Acted,
+    "visit_ended": VisitEnded,
+}
+KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Where an event was first recorded, when a restored store records it again."""
+
+    stream: bytes
+    seq: int
+    checksum: int
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that happened, as recorded.
+
+    `occurred_at` is wall time in µs UTC, `mono_ms` the device's monotonic time in ms within boot
+    number `boot` of its stream. `visit` is the store's own random id of the stay (8 bytes, empty
+    when there is none), `brand` the brand concerned, `operator` who runs the store.
+    """
+
+    occurred_at: int
+    mono_ms: int
+    boot: int
+    clock: int
+    device: str
+    zone: str
+    identifiers: tuple[Identifier, ...]
+    body: AnyBody
+    visit: bytes = b""
+    brand: str = ""
+    operator: str = ""
+    origin: Origin | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the event's kind, a key of EVENT_KINDS."""
+        return KIND_OF_BODY[type(self.body)]

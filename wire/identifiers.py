@@ -1,0 +1,101 @@
+"""Ways to recognise a shopper, keyed at the edge so that no plain one is ever recorded."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+VALUE_BYTES = 16
+
+
+class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """One keyed identifier: its kind and the keyed hash of its normal form (16 bytes)."""
+
+    kind: str
+    value: bytes
+
+    @property
+    def key(self) -> str:
+        """Return the text form used in tables and downlink keys, such as `member:0a1b…`."""
+        return f"{self.kind}:{self.value.hex()}"
+
+
+class IdentifierError(ValueError):
+    """A plain identifier is not of the form its kind asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifierKind:
+    """One kind of identifier: what it is and how its plain form is made normal."""
+
+    name: str
+    title: str
+    normal: Callable[[str], str]
+
+
+def normal_text(plain: str) -> str:
+    """Return the text in Unicode normal form NFKC, lower case, without surrounding space."""
+    return unicodedata.normalize("NFKC", plain).strip().lower()
+
+
+def normal_member(plain: str) -> str:
+    """Return a member code as capitals and digits, without spaces and dashes."""
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", plain)).upper()
+
+
+def normal_phone(plain: str) -> str:
+    """Return a phone number as digits with its country code, `+` and separators removed.
+
+    Source: ITU-T E.164 (at most 15 digits). A mainland Chinese mobile number that is written
+    without its country code is given 86.
+    """
+    text = unicodedata.normalize("NFKC", plain).strip()
+    digits = re.sub(r"\D", "", text)
+    digits = digits.removeprefix("00")
+    if len(digits) == 11 and digits.startswith("1") and not text.startswith("+"):
+        digits = "86" + digits
+    if not 7 <= len(digits) <= 15:
+        raise IdentifierError("a phone number has 7 to 15 digits (E.164)")
+    return digits
+
+
+IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
+    kind.name: kind
+    for kind in (
+        IdentifierKind(name="member", title="membership code", normal=normal_member),
+        IdentifierKind(name="phone", title="phone number", normal=normal_phone),
+        IdentifierKind(name="email", title="e-mail address", normal=normal_text),
+        IdentifierKind(name="app", title="phone app id", normal=normal_text),
+        IdentifierKind(name="web", title="web shop cookie", normal=normal_text),
+    )
+}
+
+# What stands in a shop and is used by everybody never names a person, whoever sends it.
+NEVER_IDENTIFIERS = frozenset({"kiosk", "device", "scanner", "store", "terminal", "tablet"})
+
+
+def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
+    """Key a plain identifier for one tenant.
+
+    `key` is the tenant's identifier key (at least 16 bytes). The value is BLAKE2b keyed with it
+    (RFC 7693), over the kind and the normal form, cut to 16 bytes.
+
+    Raises IdentifierError when the kind is none that names a person, or the plain form is not
+    of its kind.
+    """
+    if kind not in IDENTIFIER_KINDS:
+        raise IdentifierError(
+            f"{kind!r} is no kind of identifier; known: {', '.join(IDENTIFIER_KINDS)}"
+        )
+    if len(key) < 16:
+        raise ValueError("the identifier key needs at least 16 bytes")
+    normal = IDENTIFIER_KINDS[kind].normal(plain)
+    if not normal:
+        raise IdentifierError(f"the {kind} identifier is empty")
+    message = f"{kind}\x00{normal}".encode()
+    return Identifier(
+        kind=kind, value=hashlib.blake2b(message, key=key, digest_size=VALUE_BYTES).digest()
+    )

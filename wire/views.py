@@ -1,0 +1,122 @@
+"""What a store is told about the world, one struct for each table of the downlink.
+
+The evolution rules of `wire/events.py` hold here too: fields are only added, at the end, with a
+default. Prices are integer cents with a currency; times are µs UTC; texts are keyed by language
+("zh", "en").
+"""
+
+import msgspec
+
+
+class Because(msgspec.Struct, frozen=True, array_like=True):
+    """Why something was decided: a reason that the screens put into words (`because.<reason>`)."""
+
+    reason: str
+    product: str = ""
+    category: str = ""
+    count: int = 0
+    at: int = 0
+    channel: str = ""
+
+
+class ProductView(msgspec.Struct, frozen=True, array_like=True, tag="product"):
+    """A product as this store sells it."""
+
+    product: str
+    name: dict[str, str]
+    brand: str
+    category: str
+    price_cents: int
+    currency: str
+    image: str = ""
+    about: dict[str, str] = {}
+    low_stock: int = 3
+
+
+class CouponView(msgspec.Struct, frozen=True, array_like=True):
+    """A coupon of one shopper: what it takes off what, why, and whether this store may redeem it.
+
+    `percent` or `amount_cents` off the product (or off everything of `brand`). The store may redeem
+    it without the cloud while it holds `lease` and `lease_until` has not passed. `state` is
+    offered, claimed or redeemed.
+    """
+
+    coupon: str
+    offer: str
+    title: dict[str, str]
+    because: Because
+    product: str = ""
+    brand: str = ""
+    percent: int = 0
+    amount_cents: int = 0
+    currency: str = ""
+    expires_at: int = 0
+    state: str = "offered"
+    lease: str = ""
+    lease_until: int = 0
+
+
+class Recommendation(msgspec.Struct, frozen=True, array_like=True):
+    """A product proposed to one shopper, and why."""
+
+    product: str
+    because: Because
+
+
+class ShopperView(msgspec.Struct, frozen=True, array_like=True, tag="shopper"):
+    """What the store may show to the shopper who shows this identifier.
+
+    Keyed by the identifier's key. `stage` is awareness, interest, purchase or loyalty.
+    """
+
+    shopper: str
+    stage: str
+    because: Because
+    coupons: tuple[CouponView, ...] = ()
+    recommended: tuple[Recommendation, ...] = ()
+    saved: tuple[str, ...] = ()
+    decided_at: int = 0
+    consented: bool = False
+
+
+class PlanView(msgspec.Struct, frozen=True, array_like=True, tag="plan"):
+    """Which products stand in a zone from `valid_from` on; keyed by zone and that time."""
+
+    zone: str
+    plan: int
+    valid_from: int
+    products: tuple[str, ...]
+
+
+class SettingView(msgspec.Struct, frozen=True, array_like=True, tag="setting"):
+    """One setting that headquarters wants for this store."""
+
+    name: str
+    value: str
+
+
+View = ProductView | ShopperView | PlanView | SettingView
+
+# The tables of the downlink: a Change names one of these.
+VIEW_TABLES: dict[str, type[View]] = {
+    "product": ProductView,
+    "shopper": ShopperView,
+    "plan": PlanView,
+    "setting": SettingView,
+}
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[View] = msgspec.msgpack.Decoder(View)
+
+
+def encode_view(view: View) -> bytes:
+    """Encode a view as the value of a Change."""
+    return _encoder.encode(view)
+
+
+def decode_view(value: bytes) -> View:
+    """Decode the value of a Change.
+
+    Raises msgspec.DecodeError when the bytes are no view of a known table.
+    """
+    return _decoder.decode(value)
