@@ -1,0 +1,77 @@
+"""Real parts for the tests: a broker, a PostgreSQL, the data folder; each stopped by its handle."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from storebridge.broker import BrokerUser, EmbeddedBroker
+
+
+class BrokerForTests(EmbeddedBroker):
+    """An embedded broker with a cloud login and stores s0001 to s0009 of the tenant acme."""
+
+    PASSWORD = "correct-horse"
+
+    def __init__(self, folder: Path) -> None:
+        cloud = BrokerUser(name="cloud", password=self.PASSWORD, role="cloud")
+        stores = [
+            BrokerUser(
+                name=f"acme-s{n:04}",
+                password=self.PASSWORD,
+                role="store",
+                tenant="acme",
+                store=f"s{n:04}",
+            )
+            for n in range(1, 10)
+        ]
+        super().__init__(folder, [cloud, *stores])
+
+    def restart(self) -> None:
+        """Kill it as a power cut would and start it again on the same port."""
+        self.kill()
+        self.start()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[BrokerForTests]:
+    """A real broker on a free port; `.host`, `.port`, `.kill()`, `.restart()`."""
+    server = BrokerForTests(tmp_path / "broker")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The DSN of one real PostgreSQL for the whole run."""
+    from storebridge.postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    dsn = server.start()
+    yield dsn
+    server.stop()
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: str) -> Iterator[str]:
+    """The DSN of a fresh, empty database, dropped after the test."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield psycopg.conninfo.make_conninfo(postgres_server, dbname=name)
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """The folder of real photos and clips; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("STOREBRIDGE_DATA", "../shared/data"))
+    if not (folder / "README.md").exists():
+        pytest.skip(f"no sample data at {folder}: set STOREBRIDGE_DATA to its folder")
+    return folder
