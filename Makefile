@@ -1,0 +1,34 @@
+# The five verbs, and what they need. CI runs the same.
+.PHONY: setup setup-test check test demo simulate bench lock
+SEEDS ?= 2000
+
+demo: setup
+	.venv/bin/storebridge demo
+
+setup:
+	@tools/setup.sh run
+
+setup-test:
+	@tools/setup.sh test
+
+check: setup-test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+
+test: setup-test
+	.venv/bin/python -m pytest
+
+simulate: setup-test
+	.venv/bin/storebridge simulate delivery --seeds $(SEEDS)
+
+bench: setup-test
+	.venv/bin/storebridge bench
+
+# Pins every package with its hashes and without the address it came from.
+lock: setup-test
+	.venv/bin/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
+LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links
