@@ -1,0 +1,102 @@
+"""What devices say: a code was read, people were seen, the device itself is well or unwell.
+
+Times are the reading computer's monotonic clock in ms, so that they can be compared with each
+other and turned into wall time by whoever knows it. A reading names neither device nor store; no
+reading carries a picture or a track number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+Quad = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
+DeviceCondition = Literal["ok", "degraded", "failed"]
+
+# A QR code holds at most 2,953 bytes (ISO/IEC 18004, version 40-L); nothing longer is a code.
+CODE_BYTES_MAX = 4096
+
+# The symbologies a reading may name; "" where the device does not say (keyboard, serial).
+SYMBOLOGIES = (
+    "",
+    "QR",
+    "MicroQR",
+    "DataMatrix",
+    "EAN-13",
+    "EAN-8",
+    "UPC-A",
+    "UPC-E",
+    "Code128",
+    "Code39",
+    "ITF",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReading:
+    """A code was in view of a reader: its bytes exactly as decoded, and where it was seen.
+
+    A camera reads the same code again in every frame; telling these from a second showing is the
+    receiver's part. `quad` holds the corners in pixels of the frame, in the code's own order.
+    """
+
+    data: bytes
+    symbology: str
+    at_mono_ms: int
+    quad: Quad | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """One person's stay in a zone has ended; `people_max` is the most that stood there meanwhile.
+
+    Short losses of sight are already joined: `left_mono_ms` is when the person was last seen there.
+    """
+
+    zone: str
+    entered_mono_ms: int
+    left_mono_ms: int
+    people_max: int
+
+    @property
+    def dwell_ms(self) -> int:
+        """Return how long the stay lasted, never negative."""
+        return max(0, self.left_mono_ms - self.entered_mono_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """People crossed a counting line since the last reading, inwards or outwards."""
+
+    line: str
+    people_in: int = 0
+    people_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleReading:
+    """How many people are in each zone now, and which stays and passages have ended.
+
+    Given whenever one of these changes. `detector` names what saw them; `fallback` is set where
+    that is the built-in stand-in, so that every figure made of it can say so.
+    """
+
+    at_mono_ms: int
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    stays: tuple[Stay, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    detector: str = ""
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReading:
+    """The device changed its condition; `reason` is one word, such as `stalled` or `black`."""
+
+    at_mono_ms: int
+    condition: DeviceCondition
+    reason: str = ""
+    figures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+Reading = CodeReading | PeopleReading | HealthReading
