@@ -1,0 +1,211 @@
+"""The frame of a Batch, built by hand: a plain header before the compressed rows.
+
+    frame byte   0x10, plus flags: 1 back lane, 2 compressed rows, 4 absent ranges, 8 one row
+    checksum     4 B, CRC-32 of everything that follows and of the frame byte
+    stream       16 B
+    before       4 B, chain checksum of the row before the first
+    first        varint
+    count        varint, left out with flag 8
+    absent       with flag 4: varint number of ranges, then for each: varint first,
+                 varint last - first, 1 B reason
+    rows         the rows' own bytes, one after the other; with flag 2 compressed
+
+The header can be read without the rows, so that a Batch whose rows are poison is still receipted.
+"""
+
+import struct
+import zlib
+
+import msgspec
+
+from wire.compression import compress, decompress
+from wire.errors import DecodeError, EncodeError
+from wire.messages import STREAM_BYTES, Absent, AbsentReason, Batch, Lane
+
+ROWS_PER_BATCH_MAX = 100
+ROW_BYTES_MAX = 8 * 1024
+ABSENT_RANGES_MAX = 64
+SEQ_MAX = 2**63 - 1
+# A NATS server takes 1 MiB at its defaults; 100 of the largest rows stay below.
+BATCH_BYTES_MAX = 900_000
+
+FRAME = 0x10
+BACK, COMPRESSED, ABSENT, LONE = 1, 2, 4, 8
+
+REASONS: tuple[AbsentReason, ...] = ("evicted", "expired", "damaged")
+
+_fixed = struct.Struct(f">BI{STREAM_BYTES}sI")
+_rows_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+
+class BatchHeader(msgspec.Struct, frozen=True):
+    """What a Batch says before its rows: enough to receipt it when they are poison."""
+
+    stream: bytes
+    first: int
+    count: int
+    lane: Lane
+    before: int
+    absent: tuple[Absent, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """Return the seq of the last row, `first - 1` when there is none."""
+        return self.first + self.count - 1
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """Encode a Batch; its rows are joined as they are.
+
+    Raises EncodeError when a limit is exceeded.
+    """
+    _check(batch)
+    flags = BACK if batch.lane == "back" else 0
+    plain = b"".join(batch.rows)
+    packed = compress(plain)
+    if len(packed) < len(plain):
+        flags |= COMPRESSED
+    else:
+        packed = plain
+    if batch.absent:
+        flags |= ABSENT
+    if len(batch.rows) == 1:
+        flags |= LONE
+    parts = [_varint(batch.first)]
+    if not flags & LONE:
+        parts.append(_varint(len(batch.rows)))
+    if batch.absent:
+        parts.append(_varint(len(batch.absent)))
+        for absent in batch.absent:
+            parts += (_varint(absent.first), _varint(absent.last - absent.first))
+            parts.append(bytes((REASONS.index(absent.reason),)))
+    tail = b"".join((*parts, packed))
+    payload = _fixed.pack(FRAME | flags, 0, batch.stream, batch.before) + tail
+    if len(payload) > BATCH_BYTES_MAX:
+        raise EncodeError(f"the Batch has {len(payload)} B, above the limit of {BATCH_BYTES_MAX}")
+    return payload[:1] + _checksum(payload).to_bytes(4, "big") + payload[5:]
+
+
+def decode_header(payload: bytes) -> BatchHeader:
+    """Decode a Batch's header alone.
+
+    Raises DecodeError when the bytes are no Batch, or are damaged anywhere, rows included.
+    """
+    return _read_header(payload)[0]
+
+
+def decode_batch(payload: bytes) -> Batch:
+    """Decode a Batch; its rows come back byte for byte.
+
+    Raises DecodeError when header or rows are damaged or beyond a limit.
+    """
+    header, start = _read_header(payload)
+    body = payload[start:]
+    if payload[0] & COMPRESSED:
+        body = decompress(body, plain_bytes_max=ROWS_PER_BATCH_MAX * ROW_BYTES_MAX)
+    return Batch(
+        stream=header.stream,
+        first=header.first,
+        lane=header.lane,
+        before=header.before,
+        rows=_split(body, header.count),
+        absent=header.absent,
+    )
+
+
+def _check(batch: Batch) -> None:
+    count = len(batch.rows)
+    if count > ROWS_PER_BATCH_MAX:
+        raise EncodeError(f"the Batch has {count} rows, above the limit of {ROWS_PER_BATCH_MAX}")
+    if len(batch.absent) > ABSENT_RANGES_MAX:
+        raise EncodeError(
+            f"the Batch has {len(batch.absent)} absent ranges, above {ABSENT_RANGES_MAX}"
+        )
+    for row in batch.rows:
+        if len(row) > ROW_BYTES_MAX:
+            raise EncodeError(f"a row has {len(row)} B, above the limit of {ROW_BYTES_MAX}")
+    if len(batch.stream) != STREAM_BYTES or not 0 <= batch.before < 2**32:
+        raise EncodeError("the Batch's stream is not of 16 B, or its checksum not of 32 bits")
+    if not 1 <= batch.first <= batch.last + 1 <= SEQ_MAX:
+        raise EncodeError(f"the Batch's first seq {batch.first} is out of range")
+    for absent in batch.absent:
+        if not 1 <= absent.first <= absent.last <= SEQ_MAX:
+            raise EncodeError(f"the absent range {absent.first}..{absent.last} is out of range")
+
+
+def _split(body: bytes, count: int) -> tuple[bytes, ...]:
+    """Cut the joined rows apart again: they are the elements of one msgpack array."""
+    try:
+        rows = _rows_decoder.decode(b"\xdc" + count.to_bytes(2, "big") + body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(f"the Batch's rows are not {count} msgpack values: {error}") from error
+    split = tuple(bytes(row) for row in rows)
+    if any(len(row) > ROW_BYTES_MAX for row in split):
+        raise DecodeError(f"a row is above the limit of {ROW_BYTES_MAX} B")
+    return split
+
+
+def _read_header(payload: bytes) -> tuple[BatchHeader, int]:
+    """Return the header, and where the rows begin."""
+    if len(payload) > BATCH_BYTES_MAX:
+        raise DecodeError(f"the Batch has {len(payload)} B, above the limit of {BATCH_BYTES_MAX}")
+    if len(payload) < _fixed.size or payload[0] & 0xF0 != FRAME:
+        raise DecodeError("the bytes are no Batch, or cut short")
+    frame, checksum, stream, before = _fixed.unpack_from(payload)
+    if checksum != _checksum(payload):
+        raise DecodeError("the Batch's checksum does not match: it was damaged on the way")
+    first, at = _read_varint(payload, _fixed.size)
+    count = 1
+    if not frame & LONE:
+        count, at = _read_varint(payload, at)
+    if count > ROWS_PER_BATCH_MAX or not 1 <= first <= SEQ_MAX - count:
+        raise DecodeError(f"the Batch claims {count} rows from {first} on: out of range")
+    absent: tuple[Absent, ...] = ()
+    if frame & ABSENT:
+        absent, at = _read_absent(payload, at)
+    lane: Lane = "back" if frame & BACK else "live"
+    return BatchHeader(stream, first, count, lane, before, absent), at
+
+
+def _read_absent(payload: bytes, at: int) -> tuple[tuple[Absent, ...], int]:
+    number, at = _read_varint(payload, at)
+    if number > ABSENT_RANGES_MAX:
+        raise DecodeError(f"the Batch claims {number} absent ranges, above {ABSENT_RANGES_MAX}")
+    ranges = []
+    for _ in range(number):
+        first, at = _read_varint(payload, at)
+        length, at = _read_varint(payload, at)
+        reason = payload[at] if at < len(payload) else len(REASONS)
+        if reason >= len(REASONS) or not 1 <= first <= first + length <= SEQ_MAX:
+            raise DecodeError("an absent range of the Batch is out of range or cut short")
+        ranges.append(Absent(first=first, last=first + length, reason=REASONS[reason]))
+        at += 1
+    return tuple(ranges), at
+
+
+def _checksum(payload: bytes) -> int:
+    """Return the CRC-32 of everything but the four bytes that hold it."""
+    return zlib.crc32(memoryview(payload)[5:], payload[0])
+
+
+def _varint(number: int) -> bytes:
+    """Encode a number as unsigned LEB128: seven bits a byte, the lowest first."""
+    encoded = bytearray()
+    while number >= 0x80:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _read_varint(payload: bytes, at: int) -> tuple[int, int]:
+    """Return the number at a place, and the place after it."""
+    number = 0
+    for index in range(9):
+        if at + index >= len(payload):
+            raise DecodeError("the Batch is cut short within a number")
+        byte = payload[at + index]
+        number |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return number, at + index + 1
+    raise DecodeError("a number of the Batch has more than 63 bits")
