@@ -1,0 +1,131 @@
+"""What the store knows of the world: products, shoppers, shelf plans and settings.
+
+Filled only by the downlink, read by every screen; it answers whether or not the cloud does.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+from sqlite_utils.utils import sqlite3
+
+from wire.identifiers import Identifier
+from wire.messages import Change
+from wire.views import (
+    VIEW_TABLES,
+    PlanView,
+    ProductView,
+    SettingView,
+    ShopperView,
+    View,
+    decode_view,
+)
+
+PRODUCTS_SHOWN_MAX = 500
+
+_V = TypeVar("_V", bound=View)
+
+
+def apply(connection: sqlite3.Connection, change: Change) -> bool:
+    """Apply one change of the downlink, within the caller's transaction.
+
+    Returns False for a change that this version does not understand: a table it does not know, or
+    a value that is no view of its table. Then the key is left empty, so that nothing outdated
+    stays on a screen; a later version gets it anew with a snapshot.
+    """
+    value = change.value
+    understood = change.table in VIEW_TABLES
+    if understood and value is not None:
+        understood = _decoded(value, VIEW_TABLES[change.table]) is not None
+    if value is None or not understood:
+        connection.execute(
+            "DELETE FROM local_view WHERE view = ? AND key = ?", (change.table, change.key)
+        )
+    else:
+        connection.execute(
+            "INSERT INTO local_view (view, key, value) VALUES (?, ?, ?)"
+            " ON CONFLICT (view, key) DO UPDATE SET value = excluded.value",
+            (change.table, change.key, value),
+        )
+    return understood
+
+
+def clear(connection: sqlite3.Connection) -> None:
+    """Forget everything, before a snapshot that replaces it is applied."""
+    connection.execute("DELETE FROM local_view")
+
+
+def shopper(
+    connection: sqlite3.Connection, identifiers: Iterable[Identifier]
+) -> ShopperView | None:
+    """Return what is known of the shopper who showed these identifiers, the newest view of them."""
+    views = (_read(connection, "shopper", each.key, ShopperView) for each in identifiers)
+    known = [view for view in views if view is not None]
+    return max(known, key=lambda view: view.decided_at, default=None)
+
+
+def product(connection: sqlite3.Connection, gtin: str) -> ProductView | None:
+    """Return a product that this store sells."""
+    return _read(connection, "product", gtin, ProductView)
+
+
+def brand(connection: sqlite3.Connection, gtin: str) -> str:
+    """Return the brand of a product, empty when the store does not know the product."""
+    view = product(connection, gtin)
+    return "" if view is None else view.brand
+
+
+def products(
+    connection: sqlite3.Connection, zone: str | None = None, at: int | None = None
+) -> list[ProductView]:
+    """Return the products of the store, or those that the plan of a zone names at a time.
+
+    Without a time the plan that begins last counts. At most PRODUCTS_SHOWN_MAX, by product number.
+    """
+    if zone is not None:
+        shelf = plan(connection, zone, at)
+        named = () if shelf is None else shelf.products[:PRODUCTS_SHOWN_MAX]
+        found = (product(connection, gtin) for gtin in named)
+        return [each for each in found if each is not None]
+    rows = connection.execute(
+        "SELECT value FROM local_view WHERE view = 'product' ORDER BY key LIMIT ?",
+        (PRODUCTS_SHOWN_MAX,),
+    )
+    return _decoded_all(rows, ProductView)
+
+
+def plan(connection: sqlite3.Connection, zone: str, at: int | None = None) -> PlanView | None:
+    """Return the shelf plan in force in a zone at a time (without one: the plan begun last)."""
+    rows = connection.execute("SELECT value FROM local_view WHERE view = 'plan'")
+    begun = [
+        each
+        for each in _decoded_all(rows, PlanView)
+        if each.zone == zone and (at is None or each.valid_from <= at)
+    ]
+    return max(begun, key=lambda each: (each.valid_from, each.plan), default=None)
+
+
+def setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return the value that headquarters wants for a setting, if it said so."""
+    view = _read(connection, "setting", name, SettingView)
+    return None if view is None else view.value
+
+
+def _read(connection: sqlite3.Connection, view: str, key: str, kind: type[_V]) -> _V | None:
+    row = connection.execute(
+        "SELECT value FROM local_view WHERE view = ? AND key = ?", (view, key)
+    ).fetchone()
+    return None if row is None else _decoded(row[0], kind)
+
+
+def _decoded_all(rows: Iterable[tuple[bytes]], kind: type[_V]) -> list[_V]:
+    decoded = (_decoded(value, kind) for (value,) in rows)
+    return [view for view in decoded if view is not None]
+
+
+def _decoded(value: bytes, kind: type[_V]) -> _V | None:
+    try:
+        view = decode_view(value)
+    except msgspec.DecodeError:
+        return None
+    return view if isinstance(view, kind) else None

@@ -1,0 +1,217 @@
+"""A shopper's coupons at a kiosk: shown, claimed, and redeemed exactly once.
+
+WalletError
+├── UnknownCoupon     none of this shopper's
+├── AlreadyRedeemed   it was used, here or elsewhere
+├── Expired           its time is over
+├── NoLease           the store may not redeem it without the cloud just now
+└── VisitOver         the visit ended while the page was open
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import local_view, visits
+from edge_agent.clock import Instant, StoreTime
+from edge_agent.recorder import Recorder, Writing
+from edge_agent.visits import Visit
+from wire.events import CouponClaimed, CouponRedeemed
+from wire.views import CouponView
+
+
+class WalletError(Exception):
+    """A coupon cannot be used as asked; `text_key` names the sentence that the screen shows."""
+
+    text_key = "wallet.error"
+
+
+class UnknownCoupon(WalletError):
+    """The coupon is none of the shopper's."""
+
+    text_key = "wallet.unknown"
+
+
+class AlreadyRedeemed(WalletError):
+    """The coupon was used before, in this store or elsewhere."""
+
+    text_key = "wallet.already_redeemed"
+
+
+class Expired(WalletError):
+    """The coupon's time is over."""
+
+    text_key = "wallet.expired"
+
+
+class NoLease(WalletError):
+    """The store holds no lease for the coupon, or the lease has run out."""
+
+    text_key = "wallet.no_lease"
+
+
+class VisitOver(WalletError):
+    """The visit ended while the page was still open, so nobody may act in its name."""
+
+    text_key = "wallet.visit_over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption:
+    """A coupon that was used here, when, and on which order."""
+
+    coupon: str
+    offer: str
+    lease: str
+    order: str
+    amount_cents: int
+    currency: str
+    redeemed_at: int
+
+
+def coupons(connection: sqlite3.Connection, visit: Visit, at: int = 0) -> list[CouponView]:
+    """Return the shopper's coupons with what happened to them in this store since.
+
+    Those expired at the time `at` are left out; without a time none is.
+    """
+    view = local_view.shopper(connection, visit.identifiers)
+    if view is None:
+        return []
+    return [
+        _as_here(connection, coupon)
+        for coupon in view.coupons
+        if not coupon.expires_at or coupon.expires_at > at
+    ]
+
+
+def claim(recorder: Recorder, clock: StoreTime, visit: Visit, coupon: str) -> CouponView:
+    """Take a coupon; a second claim changes nothing and records nothing.
+
+    Raises UnknownCoupon, AlreadyRedeemed, Expired or VisitOver.
+    """
+
+    def change(writing: Writing) -> CouponView:
+        instant = clock.now()
+        found = _usable(writing, instant, visit, coupon)
+        if found.state != "claimed":
+            writing.execute(
+                "INSERT INTO claims (coupon, visit, claimed_at) VALUES (?, ?, ?)",
+                (coupon, visit.visit, instant.at),
+            )
+            writing.append(
+                visit.event(
+                    instant, CouponClaimed(coupon=coupon, offer=found.offer), brand=found.brand
+                )
+            )
+            visits.touch(writing, instant, visit)
+        return msgspec.structs.replace(found, state="claimed")
+
+    return recorder.write(change)
+
+
+def redeem(
+    recorder: Recorder,
+    clock: StoreTime,
+    visit: Visit,
+    coupon: str,
+    order: str = "",
+    amount_cents: int = 0,
+    currency: str = "",
+) -> Redemption:
+    """Use a coupon, once and for ever.
+
+    Guarantees: the check, the redemption and its event are one transaction, and the coupon is the
+    redemption's primary key, so that neither two tabs nor two threads nor a store without its
+    line can use it twice here; across stores only the holder of the lease may.
+
+    Raises UnknownCoupon, AlreadyRedeemed, Expired, NoLease or VisitOver.
+    """
+    return recorder.write(
+        lambda w: redeem_in(w, clock.now(), visit, coupon, order, amount_cents, currency)
+    )
+
+
+def redeem_in(
+    writing: Writing,
+    instant: Instant,
+    visit: Visit,
+    coupon: str,
+    order: str = "",
+    amount_cents: int = 0,
+    currency: str = "",
+) -> Redemption:
+    """Use a coupon within the caller's transaction; see `redeem`."""
+    found = _usable(writing, instant, visit, coupon)
+    if not found.lease or found.lease_until <= _now(writing, instant, visit):
+        raise NoLease(f"no lease in force for a coupon of offer {found.offer}")
+    redemption = Redemption(
+        coupon=coupon,
+        offer=found.offer,
+        lease=found.lease,
+        order=order,
+        amount_cents=amount_cents,
+        currency=currency,
+        redeemed_at=instant.at,
+    )
+    try:
+        writing.execute(
+            'INSERT INTO redemptions (coupon, offer, lease, "order", amount_cents, currency,'
+            " visit, redeemed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                coupon,
+                found.offer,
+                found.lease,
+                order,
+                amount_cents,
+                currency,
+                visit.visit,
+                instant.at,
+            ),
+        )
+    except sqlite3.IntegrityError as error:
+        raise AlreadyRedeemed("this coupon was used in this store") from error
+    body = CouponRedeemed(
+        coupon=coupon,
+        offer=found.offer,
+        lease=found.lease,
+        order=order,
+        amount_cents=amount_cents,
+        currency=currency,
+    )
+    writing.append(visit.event(instant, body, brand=found.brand))
+    visits.touch(writing, instant, visit)
+    return redemption
+
+
+def _usable(writing: Writing, instant: Instant, visit: Visit, coupon: str) -> CouponView:
+    going_on = visits.current(writing.connection, visit.kiosk)
+    if going_on is None or going_on.visit != visit.visit:
+        raise VisitOver("the visit is over")
+    for found in coupons(writing.connection, going_on):
+        if found.coupon == coupon:
+            break
+    else:
+        raise UnknownCoupon("no such coupon of this shopper in this store")
+    if found.state == "redeemed":
+        raise AlreadyRedeemed("this coupon was used before")
+    if found.expires_at and found.expires_at <= _now(writing, instant, visit):
+        raise Expired(f"a coupon of offer {found.offer} has expired")
+    return found
+
+
+def _now(writing: Writing, instant: Instant, visit: Visit) -> int:
+    """Return the time, at least that of the cloud's last word: a clock set back extends nothing."""
+    view = local_view.shopper(writing.connection, visit.identifiers)
+    return instant.at if view is None else max(instant.at, view.decided_at)
+
+
+def _as_here(connection: sqlite3.Connection, coupon: CouponView) -> CouponView:
+    for table, state in (("redemptions", "redeemed"), ("claims", "claimed")):
+        row = connection.execute(
+            f"SELECT 1 FROM {table} WHERE coupon = ?",  # noqa: S608 (one of two constants)
+            (coupon.coupon,),
+        ).fetchone()
+        if row is not None and coupon.state != "redeemed":
+            return msgspec.structs.replace(coupon, state=state)
+    return coupon
