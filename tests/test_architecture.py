@@ -26,6 +26,7 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "saves",
         "answers",
         "actions",
+        "places",
     ]
 )
 MAY_IMPORT: dict[str, frozenset[str]] = {
