@@ -29,7 +29,8 @@ class Batch(msgspec.Struct, frozen=True):
 
     `rows` are encoded events (see `wire/codec.py`); `before` is the chain checksum of the row
     before the first (0 for none), from which the cloud recomputes the chain. `absent` accounts for
-    rows that no longer exist; a Batch may consist of them alone.
+    rows that no longer exist, in ascending ranges that end at `first - 1`, each beginning where
+    the one before it ends; a Batch may consist of them alone.
     """
 
     stream: bytes
@@ -51,7 +52,9 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True, tag=1):
     `owner` is the random id of the shard's owner (a new one after a restore from backup);
     `credit` the number of back-lane Batches that may be under way; `verdict` "forked" tells the
     store that another outbox wrote this stream and that it must start a new one. A Receipt may
-    lower what the edge believes only if `nonce` repeats that of its last Birth.
+    lower what the edge believes only if `nonce` repeats that of its last Birth. `checksum` is the
+    chain checksum of the row at the watermark (0: unknown), which the store compares with its own
+    row's: a cloud that holds another outbox's rows under these numbers is found out by it.
     """
 
     owner: bytes
@@ -61,6 +64,7 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True, tag=1):
     credit: int = 4
     verdict: Verdict = "stored"
     nonce: bytes = b""
+    checksum: int = 0
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
