@@ -1,0 +1,112 @@
+"""Connections to the database, by what is wanted from it."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
+
+import psycopg
+from psycopg import Connection
+
+from cloud_sync.database.migrations import Migration, migrate
+
+_log = logging.getLogger(__name__)
+
+CONNECTIONS_MAX = 16
+CONNECT_TIMEOUT_S = 10
+# A deadlock or serialization failure is repeated this often, each after up to the delay below.
+ATTEMPTS_MAX = 6
+RETRY_DELAY_S_MAX = 0.2
+
+T = TypeVar("T")
+RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL, or to one that is spread over many machines.
+
+    Guarantees:
+    - `ledger` and `shopper` give a connection inside a transaction that commits when the block
+      ends and is undone when it raises;
+    - at most `connections_max` are open; who asks for more waits for one to come back;
+    - a connection that broke is not given out again.
+    """
+
+    def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
+        """Name the database; connections are opened when first needed."""
+        self.dsn = dsn
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._free = threading.BoundedSemaphore(connections_max)
+        self._closed = False
+
+    def migrate(self, migrations: Sequence[Migration]) -> list[Migration]:
+        """Bring the tables to this version and return the steps that were applied."""
+        return migrate(self.dsn, migrations)
+
+    def ledger(self, shard: int) -> AbstractContextManager[Connection]:
+        """Open a transaction where the ledger and streams of a shard live."""
+        del shard  # one server holds all shards; a spread database is entered by it
+        return self._transaction()
+
+    def shopper(self, tenant: str, shopper: str = "") -> AbstractContextManager[Connection]:
+        """Open a transaction where a shopper of the tenant lives."""
+        del tenant, shopper
+        return self._transaction()
+
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._free:
+            connection = self._take()
+            try:
+                with connection.transaction():
+                    yield connection
+            finally:
+                self._give_back(connection)
+
+    def _take(self) -> Connection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return psycopg.connect(self.dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if not connection.broken and not connection.closed and not self._closed:
+                self._idle.append(connection)
+                return
+            # One broken connection means the server went: its idle siblings are broken, too.
+            idle, self._idle = self._idle, []
+        for each in (connection, *idle):
+            each.close()
+
+
+def retried(
+    place: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]
+) -> T:
+    """Do `work` in a transaction at `place`, again when it met a deadlock.
+
+    The last attempt's error is raised. `work` runs anew each time and must have no effect outside
+    its transaction.
+    """
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            with place() as connection:
+                return work(connection)
+        except RETRIED:
+            if attempt == ATTEMPTS_MAX:
+                raise
+            time.sleep(random.uniform(0, RETRY_DELAY_S_MAX))  # noqa: S311 (spreads load only)
+            _log.info("a transaction met a deadlock and is repeated")
+    raise AssertionError("unreachable: the last attempt returns or raises")

@@ -1,0 +1,21 @@
+"""By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
+
+# A small table that each machine holds whole.
+EVERYWHERE = ""
+
+# Table → its distribution column. Each primary key, unique constraint and foreign key contains it
+# (checked against pg_catalog by a test, which also fails for a table that is missing here).
+DISTRIBUTION: dict[str, str] = {
+    "schema_migration": EVERYWHERE,
+    "worker": EVERYWHERE,
+    "shard_lease": "shard",
+    "shard_head": "shard",
+    "shard_fold": "shard",
+    "ledger": "shard",
+    "stream": "shard",
+    "seen": "shard",
+    "quarantine": "shard",
+    "downlink": "shard",
+    "downlink_key": "shard",
+    "store_twin": "shard",
+}

@@ -1,0 +1,1 @@
+"""From the wire and from HTTP into the ledger, each event once."""

@@ -1,0 +1,227 @@
+"""The ledger: all accepted events, once, in the order of their position in each shard."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from psycopg import Connection, sql
+
+from cloud_sync.intake.posted import PostedEvent
+from wire.codec import decode_event, encode_event
+from wire.events import EVENT_KINDS, Body, Event
+from wire.topics import shard_of
+
+READ_EVENTS_MAX = 2_000
+HTTP_EVENTS_MAX = 1_000
+EVENT_ID_CHARACTERS_MAX = 128
+# A repeat over HTTP is known for this long; an older one counts as a new event.
+SEEN_KEPT_DAYS = 30
+# The source of events that came from a store; those of web shop and app name themselves.
+STORE = "store"
+
+TIME_MAX = 2**63 - 1
+DAY_FIRST = date(2000, 1, 1)
+TAGS: dict[type[Body], int] = {
+    body: tag for body in EVENT_KINDS.values() if isinstance(tag := body.__struct_config__.tag, int)
+}
+COLUMNS = (
+    ("day", "date"),
+    ("shard", "int2"),
+    ("position", "int8"),
+    ("accepted_at", "int8"),
+    ("tenant", "text"),
+    ("store", "text"),
+    ("source", "text"),
+    ("stream", "bytea"),
+    ("seq", "int8"),
+    ("live", "bool"),
+    ("occurred_at", "int8"),
+    ("kind", "int2"),
+    ("row", "bytea"),
+)
+COPY = f"COPY ledger ({', '.join(name for name, _ in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEvent:
+    """One accepted event; `store`, `stream` and `seq` are None when it came over HTTP.
+
+    `live` is False for the backlog: folded, but answered by nothing that happens now.
+    """
+
+    shard: int
+    position: int
+    day: date
+    tenant: str
+    store: str | None
+    source: str
+    stream: bytes | None
+    seq: int | None
+    accepted_at: int
+    live: bool
+    event: Event
+
+
+class LedgerRow(NamedTuple):
+    """One row to append, in the order of its columns; shard, position and times come with it."""
+
+    tenant: str
+    store: str | None
+    source: str
+    stream: bytes | None
+    seq: int | None
+    live: bool
+    occurred_at: int
+    kind: int
+    row: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAppended:
+    """How many of the events sent over HTTP were new, and how many were here already."""
+
+    accepted: int
+    repeated: int
+
+
+def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> None:
+    """Append rows to their shards; they become readable when the transaction commits.
+
+    Positions are given under the row lock of each shard's head, taken in sorted order, so that no
+    reader can see a position before all lower ones.
+    """
+    heads = [(shard, *_advance(connection, shard, len(rows[shard]))) for shard in sorted(rows)]
+    for day in {day for _, _, day, _, is_open in heads if not is_open}:
+        _open_day(connection, day)
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        copy.set_types([kind for _, kind in COLUMNS])
+        for shard, position, day, accepted_at, _ in heads:
+            for place, row in enumerate(rows[shard], position - len(rows[shard]) + 1):
+                copy.write_row((day, shard, place, accepted_at, *row))
+
+
+def append_http(
+    connection: Connection, tenant: str, source: str, key_id: str, events: Sequence[PostedEvent]
+) -> HttpAppended:
+    """Append the events of a web shop or app that are not here yet.
+
+    Their shard is that of `web-<source>`; `key_id` names the API key that brought them. Repeats
+    within SEEN_KEPT_DAYS are told apart by event id.
+    """
+    if len(events) > HTTP_EVENTS_MAX:
+        raise ValueError(f"{len(events)} events at once, above {HTTP_EVENTS_MAX}: send fewer")
+    shard = shard_of(tenant, f"web-{source}")
+    by_id = {each.event_id: each.event for each in events}
+    for event_id, event in by_id.items():
+        if not 1 <= len(event_id) <= EVENT_ID_CHARACTERS_MAX or "\0" in event_id:
+            raise ValueError(f"an event id has 1 to {EVENT_ID_CHARACTERS_MAX} characters, no NUL")
+        if not 0 <= event.occurred_at <= TIME_MAX:
+            raise ValueError(f"occurred_at of event {event_id!r} is no time in µs UTC")
+    new = connection.execute(
+        "INSERT INTO seen (shard, tenant, source, event_id, seen_on, key_id)"
+        " SELECT %s, %s, %s, id, (clock_timestamp() AT TIME ZONE 'UTC')::date, %s"
+        " FROM unnest(%s::text[]) AS id ON CONFLICT DO NOTHING RETURNING event_id",
+        (shard, tenant, source, key_id, sorted(by_id)),
+    ).fetchall()
+    fresh = {row[0] for row in new}
+    rows = [
+        LedgerRow(
+            tenant=tenant,
+            store=None,
+            source=source,
+            stream=None,
+            seq=None,
+            live=True,
+            occurred_at=event.occurred_at,
+            kind=TAGS[type(event.body)],
+            row=encode_event(event),
+        )
+        for event_id, event in by_id.items()
+        if event_id in fresh
+    ]
+    if rows:
+        append(connection, {shard: rows})
+    return HttpAppended(accepted=len(rows), repeated=len(events) - len(rows))
+
+
+def forget_seen(connection: Connection) -> int:
+    """Forget the event ids whose time of being known is over, and return how many."""
+    return connection.execute(
+        "DELETE FROM seen WHERE seen_on < (now() AT TIME ZONE 'UTC')::date - %s::int",
+        (SEEN_KEPT_DAYS,),
+    ).rowcount
+
+
+def read(
+    connection: Connection,
+    shard: int,
+    after: int,
+    limit: int = READ_EVENTS_MAX,
+    *,
+    since: date = DAY_FIRST,
+) -> list[LedgerEvent]:
+    """Read up to `limit` events of a shard above position `after`, in order.
+
+    `since` is a day on which, or before which, the first of them was accepted: older partitions
+    are not looked at.
+    """
+    rows = connection.execute(
+        "SELECT shard, position, day, tenant, store, source, stream, seq, accepted_at, live, row"
+        " FROM ledger WHERE shard = %s AND position > %s AND day >= %s"
+        " ORDER BY shard, position LIMIT %s",
+        (shard, after, since, limit),
+        binary=True,
+    ).fetchall()
+    return [
+        LedgerEvent(
+            shard=row[0],
+            position=row[1],
+            day=row[2],
+            tenant=row[3],
+            store=row[4],
+            source=row[5],
+            stream=row[6],
+            seq=row[7],
+            accepted_at=row[8],
+            live=row[9],
+            event=decode_event(row[10]),
+        )
+        for row in rows
+    ]
+
+
+def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date, int, bool]:
+    """Give out `count` positions: the last one, their day, the time now, and if the day is open."""
+    row = connection.execute(
+        "UPDATE shard_head SET position = position + %s,"
+        " day = greatest(day, (clock_timestamp() AT TIME ZONE 'UTC')::date)"
+        " WHERE shard = %s RETURNING position, day,"
+        " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,"
+        " to_regclass('ledger_' || to_char(day, 'YYYYMMDD')) IS NOT NULL",
+        (count, shard),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"shard {shard} has no line in shard_head: the migrations did not run")
+    position, day, accepted_at, is_open = row
+    return position, day, accepted_at, is_open
+
+
+def _open_day(connection: Connection, day: date) -> None:
+    """Create the partition of a day, whichever process comes first.
+
+    The lock lets others append meanwhile; creating the partition in its place would not.
+    """
+    connection.execute("LOCK TABLE ledger IN SHARE UPDATE EXCLUSIVE MODE")
+    name = f"ledger_{day:%Y%m%d}"
+    if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() != (None,):
+        return
+    partition = sql.Identifier(name)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE ledger INCLUDING ALL)").format(partition),
+    )
+    connection.execute(
+        sql.SQL("ALTER TABLE ledger ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+            partition, day.isoformat(), (day + timedelta(days=1)).isoformat()
+        )
+    )
