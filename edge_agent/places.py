@@ -1,7 +1,7 @@
 """Where in the store something happens: a device in a zone, and the event that happens there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_agent.clock import Instant
 from wire.events import AnyBody, Event
@@ -29,11 +29,10 @@ def event_at(
     visit: bytes = b"",
     identifiers: Sequence[Identifier] = (),
     brand: str = "",
-    occurred_at: int | None = None,
 ) -> Event:
-    """Build the event of something that happens at a place now (or at `occurred_at`)."""
+    """Build the event of something that happens at a place."""
     return Event(
-        occurred_at=instant.at if occurred_at is None else occurred_at,
+        occurred_at=instant.at,
         mono_ms=instant.mono_ms,
         boot=instant.boot,
         clock=int(instant.quality),
@@ -45,3 +44,8 @@ def event_at(
         brand=brand,
         operator=place.operator,
     )
+
+
+def moment(now: Instant, mono_ms: int) -> Instant:
+    """Return the moment at which the monotonic clock stood at `mono_ms`, seen from now."""
+    return replace(now, at=now.at - (now.mono_ms - mono_ms) * 1_000, mono_ms=mono_ms)

@@ -1,0 +1,228 @@
+"""The table of everything that can be set in a store, with what each setting accepts."""
+
+from dataclasses import dataclass
+
+from edge_agent import checks
+from edge_agent.checks import Check
+from edge_agent.limits import Limits
+from hardware.drivers import DRIVERS
+
+_REQUIRED = object()
+_LIMITS = Limits()
+_POLICY = checks.one_of("evict-oldest", "refuse-new")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: its dotted name, what it accepts, its default, and what it is for.
+
+    `[]` in a name stands for each entry of a list. A secret may come from the environment, whose
+    variable then wins over the file.
+    """
+
+    name: str
+    check: Check
+    about: str
+    default: object = _REQUIRED
+    environ: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Tell whether the file must say it."""
+        return self.default is _REQUIRED
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(name="tenant", check=checks.name, about="the brand or group this store belongs to"),
+    Setting(name="store", check=checks.name, about="the store"),
+    Setting(name="operator", check=checks.name_or_empty, default="", about="who runs the store"),
+    Setting(name="names", check=checks.texts, default={}, about="the store's name by language"),
+    Setting(
+        name="languages",
+        check=checks.many(checks.one_of("zh", "en"), 1, 8),
+        default=["zh", "en"],
+        about="the screens' languages, the first one shown first",
+    ),
+    Setting(
+        name="timezone",
+        check=checks.timezone,
+        default="Asia/Shanghai",
+        about="when the store's day begins",
+    ),
+    Setting(
+        name="folder",
+        check=checks.file,
+        default="store",
+        about="where the store's database lies, from the place of this file",
+    ),
+    Setting(
+        name="identifier_key",
+        check=checks.key,
+        environ="STOREBRIDGE_IDENTIFIER_KEY",
+        about="the tenant's secret key, under which identifiers are recorded",
+    ),
+    Setting(
+        name="sealed_key_file",
+        check=checks.file,
+        default="sealed.key",
+        about="the key of unrecognised codes, from `folder`; made when missing, destroyed to erase",
+    ),
+    Setting(name="broker.host", check=checks.text, default="127.0.0.1", about="the MQTT broker"),
+    Setting(
+        name="broker.port", check=checks.whole(1, 65535), default=1883, about="the broker's port"
+    ),
+    Setting(name="broker.username", check=checks.text, default="", about="the store's login"),
+    Setting(
+        name="broker.password",
+        check=checks.text,
+        default="",
+        environ="STOREBRIDGE_BROKER_PASSWORD",
+        about="its password",
+    ),
+    Setting(
+        name="broker.tls_ca",
+        check=checks.file_or_empty,
+        default="",
+        about="the certificate file the broker is checked with; empty: no TLS",
+    ),
+    Setting(
+        name="broker.keepalive_s",
+        check=checks.whole(5, 600),
+        default=15,
+        about="how long a dead line stays unnoticed",
+    ),
+    Setting(
+        name="web.host", check=checks.text, default="127.0.0.1", about="where screens are served"
+    ),
+    Setting(
+        name="web.port",
+        check=checks.whole(0, 65535),
+        default=8080,
+        about="the port of the screens; 0: any free one",
+    ),
+    Setting(
+        name="web.threads",
+        check=checks.whole(32, 256),
+        default=32,
+        about="how many requests at once; each open screen holds one for its push",
+    ),
+    Setting(
+        name="web.staff_pin_hash",
+        check=checks.text,
+        default="",
+        environ="STOREBRIDGE_STAFF_PIN_HASH",
+        about="the hash of the staff's PIN; empty: the staff page is closed",
+    ),
+    Setting(
+        name="codes.member_patterns",
+        check=checks.many(checks.pattern, 0, 20),
+        default=[],
+        about="regular expressions of codes that are membership codes (a group `code` names it)",
+    ),
+    Setting(
+        name="codes.debounce_s",
+        check=checks.number(0, 60),
+        default=2.0,
+        about="a code shown again at the same device within this time counts once",
+    ),
+    Setting(
+        name="codes.held_s",
+        check=checks.number(0, 10),
+        default=0.6,
+        about="a code not out of a camera's view for this long is still being held there",
+    ),
+    Setting(
+        name="visits.idle_s_max",
+        check=checks.number(5, 3600),
+        default=90.0,
+        about="a visit without a tap or scan ends after this time",
+    ),
+    Setting(
+        name="visits.kept_days",
+        check=checks.whole(1, 400),
+        default=30,
+        about="how long ended visits stay in the store",
+    ),
+    Setting(
+        name="traffic.kept_days",
+        check=checks.whole(1, 400),
+        default=35,
+        about="how long hourly traffic stays in the store",
+    ),
+    Setting(
+        name="outbox.rows_max",
+        check=checks.whole(1_000, 1_000_000_000),
+        default=_LIMITS.rows_max,
+        about="how many events the store keeps",
+    ),
+    Setting(
+        name="outbox.rows_policy",
+        check=_POLICY,
+        default=_LIMITS.rows_policy,
+        about="what then: the oldest go and are counted, or new ones are refused",
+    ),
+    Setting(
+        name="outbox.bytes_max",
+        check=checks.whole(1_000_000, 10**13),
+        default=_LIMITS.bytes_max,
+        about="how many bytes of events the store keeps",
+    ),
+    Setting(
+        name="outbox.bytes_policy",
+        check=_POLICY,
+        default=_LIMITS.bytes_policy,
+        about="what then",
+    ),
+    Setting(
+        name="outbox.age_s_max",
+        check=checks.whole(3_600, 10 * 365 * 86_400),
+        default=_LIMITS.age_s_max,
+        about="how old an event may become unsent",
+    ),
+    Setting(name="outbox.age_policy", check=_POLICY, default=_LIMITS.age_policy, about="what then"),
+    Setting(
+        name="outbox.kept_after_receipt_s",
+        check=checks.whole(0, 365 * 86_400),
+        default=_LIMITS.kept_after_receipt_s,
+        about="how long events stay after the cloud has them: at least its backup interval",
+    ),
+    Setting(
+        name="outbox.disk_free_bytes_min",
+        check=checks.whole(0, 10**13),
+        default=_LIMITS.disk_free_bytes_min,
+        about="below this much free disk the health check fails",
+    ),
+    Setting(name="zones[].name", check=checks.name, about="an area of the store"),
+    Setting(name="zones[].names", check=checks.texts, default={}, about="its name by language"),
+    Setting(
+        name="zones[].operator",
+        check=checks.name_or_empty,
+        default="",
+        about="who runs the zone, where that is not the store's operator",
+    ),
+    Setting(name="kiosks[].name", check=checks.name, about="a screen, or a till"),
+    Setting(name="kiosks[].zone", check=checks.name, about="the zone it stands in"),
+    Setting(
+        name="kiosks[].role",
+        check=checks.one_of("kiosk", "till"),
+        default="kiosk",
+        about="at a till product codes become a purchase",
+    ),
+    Setting(name="devices[].name", check=checks.name, about="a reader, camera, lamp or the like"),
+    Setting(
+        name="devices[].driver", check=checks.one_of(*DRIVERS), about="the driver that runs it"
+    ),
+    Setting(name="devices[].zone", check=checks.name, about="the zone it stands in"),
+    Setting(
+        name="devices[].kiosk",
+        check=checks.name_or_empty,
+        default="",
+        about="the kiosk or till whose shopper it reads codes of",
+    ),
+    Setting(
+        name="devices[].options",
+        check=checks.options,
+        default={},
+        about="the options of the driver",
+    ),
+)
