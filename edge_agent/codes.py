@@ -33,8 +33,9 @@ GTIN_LENGTHS = (8, 12, 13, 14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A code understood: its kind and its subject (a membership code is plain here, so keep it
-    nowhere); of an unknown one, what is wrong with it.
+    """A code understood: its kind and its subject; of an unknown one, what is wrong with it.
+
+    The subject of a membership code is plain here: key it at once and keep it nowhere.
     """
 
     kind: CodeKind
