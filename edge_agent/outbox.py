@@ -1,0 +1,231 @@
+"""The outbox: events on disk that the cloud has not received yet, in the order of their recording.
+
+Reading does not delete, and neither does sending: a row goes only after the cloud's receipt (see
+`retention.py`). Each row carries the checksum of the row before it and its own, chained, so that a
+flipped byte is found before anything is sent.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlite_utils.utils import sqlite3
+
+from wire.codec import chain
+from wire.messages import Absent, AbsentReason
+
+INSERT = (
+    "INSERT INTO outbox (id, recorded_at, before, checksum, bytes_to, row) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+SAVE_TAIL = (
+    "UPDATE stream SET head = ?, checksum = ?, bytes_to = ?, kept_rows = ?, kept_bytes = ?, "
+    "absent_rows = ? WHERE number = ?"
+)
+TAIL = (
+    "SELECT number, stream, base, head, checksum, bytes_to, kept_rows, kept_bytes, absent_rows "
+    "FROM stream ORDER BY number DESC LIMIT 1"
+)
+READ = (
+    "SELECT id, recorded_at, before, checksum, row FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where the present stream ends: everything needed to append its next row.
+
+    `head` is the highest seq ever given, `checksum` the chain value there, `bytes_to` the bytes of
+    all rows ever recorded; `kept_rows` and `kept_bytes` count what the file holds now, of all
+    streams, and `absent_rows` what was evicted, expired or damaged since the first day.
+    """
+
+    number: int
+    stream: bytes
+    base: int
+    head: int
+    checksum: int
+    bytes_to: int
+    kept_rows: int
+    kept_bytes: int
+    absent_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recorded event, found whole; `before` is the chain checksum of the row before it."""
+
+    seq: int
+    recorded_at: int
+    before: int
+    checksum: int
+    row: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the outbox holds of a range of seqs: the sound rows, and which were found damaged."""
+
+    rows: tuple[Row, ...]
+    damaged: tuple[int, ...]
+
+
+def tail_of(connection: sqlite3.Connection) -> Tail:
+    """Read where the present stream ends; costs the same however much is queued."""
+    return Tail(*connection.execute(TAIL).fetchone())
+
+
+def save_tail(connection: sqlite3.Connection, tail: Tail) -> None:
+    """Write where the present stream ends, once for each commit."""
+    connection.execute(
+        SAVE_TAIL,
+        (
+            tail.head,
+            tail.checksum,
+            tail.bytes_to,
+            tail.kept_rows,
+            tail.kept_bytes,
+            tail.absent_rows,
+            tail.number,
+        ),
+    )
+
+
+def append(connection: sqlite3.Connection, tail: Tail, row: bytes, recorded_at: int) -> Tail:
+    """Append an encoded event, and return the new tail; its head is the event's seq."""
+    size = len(row)
+    seq = tail.head + 1
+    checksum = chain(tail.checksum, row)
+    bytes_to = tail.bytes_to + size
+    connection.execute(
+        INSERT, (tail.base + seq, recorded_at, tail.checksum, checksum, bytes_to, row)
+    )
+    return Tail(
+        tail.number,
+        tail.stream,
+        tail.base,
+        seq,
+        checksum,
+        bytes_to,
+        tail.kept_rows + 1,
+        tail.kept_bytes + size,
+        tail.absent_rows,
+    )
+
+
+def read(connection: sqlite3.Connection, base: int, first: int, last: int) -> Read:
+    """Read the rows `first` to `last` of the stream that begins above id `base`, each checked.
+
+    A seq without a row counts as damaged: whoever asks knows which ones were thrown away.
+    """
+    rows = {
+        key - base: Row(key - base, recorded_at, before, checksum, row)
+        for key, recorded_at, before, checksum, row in connection.execute(
+            READ, (base + max(first - 1, 1), base + last + 1)
+        )
+    }
+    sound, damaged = [], []
+    for seq in range(first, last + 1):
+        row = _whole(seq, rows)
+        if row is None:
+            damaged.append(seq)
+        else:
+            sound.append(row)
+    return Read(tuple(sound), tuple(damaged))
+
+
+def _whole(seq: int, rows: Mapping[int, Row]) -> Row | None:
+    """Return the row when its bytes are those recorded.
+
+    A flipped bit in one of its two checksums is no loss: its neighbours hold the same values.
+    """
+    row = rows.get(seq)
+    if row is None or chain(row.before, row.row) == row.checksum:
+        return row
+    previous, following = rows.get(seq - 1), rows.get(seq + 1)
+    befores = {row.before} | ({previous.checksum} if previous else set())
+    checksums = {row.checksum} | ({following.before} if following else set())
+    for before in befores:
+        checksum = chain(before, row.row)
+        if checksum in checksums:
+            return replace(row, before=before, checksum=checksum)
+    return None
+
+
+def received(connection: sqlite3.Connection, number: int) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of seqs that the cloud has receipted for a stream, in order."""
+    watermark, text = connection.execute(
+        "SELECT watermark, ranges FROM stream WHERE number = ?", (number,)
+    ).fetchone()
+    above = tuple((first, last) for first, last in json.loads(text))
+    return ((1, watermark), *above) if watermark else above
+
+
+def save_received(
+    connection: sqlite3.Connection, watermark: int, ranges: Iterable[tuple[int, int]]
+) -> None:
+    """Keep what the cloud has receipted of the present stream: all to `watermark`, and `ranges`."""
+    connection.execute(
+        "UPDATE stream SET watermark = ?, ranges = ? "
+        "WHERE number = (SELECT max(number) FROM stream)",
+        (watermark, json.dumps([list(pair) for pair in ranges])),
+    )
+    # The cloud has taken note of what is absent below its watermark.
+    connection.execute("DELETE FROM absent WHERE last <= ?", (watermark,))
+
+
+def absent_ranges(connection: sqlite3.Connection) -> tuple[Absent, ...]:
+    """Return the rows that will never be sent and that the cloud may not know of yet."""
+    query = "SELECT first, last, reason FROM absent ORDER BY first"
+    return tuple(Absent(*columns) for columns in connection.execute(query))
+
+
+def declare_absent(
+    connection: sqlite3.Connection, first: int, last: int, reason: AbsentReason
+) -> None:
+    """Note that rows of the present stream will never be sent; joins neighbours to one range."""
+    before = connection.execute(
+        "SELECT first FROM absent WHERE last = ? AND reason = ?", (first - 1, reason)
+    ).fetchone()
+    if before is None:
+        connection.execute("INSERT INTO absent VALUES (?, ?, ?)", (first, last, reason))
+    else:
+        connection.execute("UPDATE absent SET last = ? WHERE first = ?", (last, before[0]))
+
+
+def skip(connection: sqlite3.Connection, tail: Tail, count: int, reason: AbsentReason) -> Tail:
+    """Give `count` seqs to events that are lost already, so that the cloud hears of them."""
+    if count < 1:
+        return tail
+    declare_absent(connection, tail.head + 1, tail.head + count, reason)
+    return replace(tail, head=tail.head + count, absent_rows=tail.absent_rows + count)
+
+
+def set_aside(
+    connection: sqlite3.Connection, tail: Tail, seqs: Iterable[int], found_at: int
+) -> Tail:
+    """Move damaged rows of the present stream to the table `damaged`, and declare them absent."""
+    known = [*received(connection, tail.number)]
+    known += [(gone.first, gone.last) for gone in absent_ranges(connection)]
+    for seq in seqs:
+        if any(first <= seq <= last for first, last in known):
+            continue
+        tail = move_to_damaged(connection, tail, tail.base + seq, tail.stream, seq, found_at)
+        declare_absent(connection, seq, seq, "damaged")
+        tail = replace(tail, absent_rows=tail.absent_rows + 1)
+    return tail
+
+
+def move_to_damaged(
+    connection: sqlite3.Connection, tail: Tail, key: int, stream: bytes, seq: int, found_at: int
+) -> Tail:
+    """Move one row of the outbox, if it is there, to the table `damaged` with its bytes."""
+    found = connection.execute("SELECT row FROM outbox WHERE id = ?", (key,)).fetchone()
+    if found is None:
+        return tail
+    connection.execute(
+        "INSERT INTO damaged (stream, seq, found_at, reason, row) VALUES (?, ?, ?, 'checksum', ?)",
+        (stream, seq, found_at, found[0]),
+    )
+    connection.execute("DELETE FROM outbox WHERE id = ?", (key,))
+    return replace(tail, kept_rows=tail.kept_rows - 1, kept_bytes=tail.kept_bytes - len(found[0]))

@@ -1,0 +1,284 @@
+"""The one writer of the store's database: it records events, many writers to one fsync."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import outbox, retention, salvage
+from edge_agent.clock import wall_us
+from edge_agent.database import Database
+from edge_agent.doorbell import Doorbell
+from edge_agent.limits import Limits
+from wire.codec import encode_event
+from wire.events import Event
+
+T = TypeVar("T")
+
+GROUP_WRITES_MAX = 1_000
+# While several write at once, a commit waits this long for those that the last one served.
+LINGER_MS_MAX = 2
+
+# What SQLite says when it is the disk or the file that fails, not the statement.
+STORAGE_ERRORS = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_BUSY,
+    }
+)
+
+
+class RecordError(Exception):
+    """Nothing of this write was recorded, for a reason that lies outside the writer."""
+
+
+class RecorderClosed(RecordError):
+    """The recorder was closed before the write was recorded."""
+
+
+class Writing:
+    """One writer's part of a commit: all of it is recorded, or nothing.
+
+    It belongs to the recorder's thread and ends when the change returns.
+    """
+
+    __slots__ = ("_limits", "_now", "connection", "tail")
+
+    def __init__(
+        self, connection: sqlite3.Connection, tail: outbox.Tail, limits: Limits, now: int
+    ) -> None:
+        self.connection = connection
+        self.tail = tail
+        self._limits = limits
+        self._now = now
+
+    def append(self, event: Event) -> int:
+        """Append an event to the outbox and return its seq.
+
+        Raises OutboxFull when a limit with the policy "refuse-new" is reached, EncodeError when
+        the event is too large.
+        """
+        return self.append_row(encode_event(event))
+
+    def append_row(self, row: bytes) -> int:
+        """Append an event that is already encoded, and return its seq."""
+        tail = retention.make_room(self.connection, self.tail, len(row), self._limits, self._now)
+        self.tail = outbox.append(self.connection, tail, row, self._now)
+        return self.tail.head
+
+    def execute(self, sql: str, args: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run one statement of the same transaction."""
+        return self.connection.execute(sql, args)
+
+
+class _Waiter(Generic[T]):
+    """One call of `write`, until its group is on disk."""
+
+    __slots__ = ("change", "done", "durable", "error", "result")
+
+    def __init__(self, change: Callable[[Writing], T], *, durable: bool) -> None:
+        self.change = change
+        self.durable = durable
+        self.result: list[T] = []
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self, writing: Writing) -> None:
+        """Run the change in a savepoint of its own; keep what it raises for its caller."""
+        before = writing.tail
+        writing.execute("SAVEPOINT writer")
+        with _Keeping(self):
+            self.result.append(self.change(writing))
+        if not writing.connection.in_transaction:
+            raise RecordError(
+                "a writer ended the transaction; changes must not commit or roll back"
+            )
+        if self.error is not None:
+            writing.execute("ROLLBACK TO writer")
+            writing.tail = before
+        writing.execute("RELEASE writer")
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the caller that its write was not recorded."""
+        self.result.clear()
+        self.error = error
+
+
+class _Keeping:
+    """Keeps what a writer raises: it belongs to the writer's thread, not to the recorder's.
+
+    An error of the disk or file is let through, since it concerns the whole group.
+    """
+
+    __slots__ = ("_waiter",)
+
+    def __init__(self, waiter: "_Waiter[T]") -> None:
+        self._waiter = waiter
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None or is_storage_error(error):
+            return False
+        self._waiter.error = error
+        return isinstance(error, Exception)
+
+
+def is_storage_error(error: BaseException) -> bool:
+    """Tell whether SQLite reports a failing disk or file, such as a full disk."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in STORAGE_ERRORS
+
+
+class Recorder:
+    """Records what happens in the store.
+
+    Guarantees:
+    - `write` and `record` return after the fsync of the commit that holds their change;
+    - a change that raises is undone alone; the exception reaches its caller only;
+    - when the disk fails, each writer of the group gets a RecordError, and nothing that got one
+      is reported as recorded; the next write tries again;
+    - changes with `durable=False` are applied in order like the others, but a power cut may undo
+      the last of them: for what can be fetched or computed again;
+    - after each commit the doorbell rings.
+
+    At most GROUP_WRITES_MAX writes share a commit. Callers wait for theirs, so that as many
+    changes wait at most as there are threads.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        doorbell: Doorbell,
+        limits: Limits,
+        *,
+        now: Callable[[], int] = wall_us,
+    ) -> None:
+        self._database = database
+        self._doorbell = doorbell
+        self._limits = limits
+        self._now = now
+        self._waiting: deque[_Waiter[object]] = deque()
+        self._wake = threading.Event()
+        self._gate = threading.Lock()
+        self._closed = True
+        self._thread: threading.Thread | None = None
+        self._tail = outbox.tail_of(database.writer)
+        self._full_sync = True
+        self.failure = ""
+        self.commits = 0
+        self.writes = 0
+
+    def start(self) -> None:
+        """Start the thread that commits."""
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Record what waits, then stop; later writes raise RecorderClosed. Safe to call twice."""
+        with self._gate:
+            self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def record(self, event: Event) -> int:
+        """Record an event and return its seq, once it is on disk."""
+        return self.write(lambda writing: writing.append(event))
+
+    def write(self, change: Callable[[Writing], T], *, durable: bool = True) -> T:
+        """Run the change in the next commit and return its result, once it is on disk.
+
+        Raises what the change raises, RecordError when the disk fails, RecorderClosed after close.
+        """
+        waiter = _Waiter(change, durable=durable)
+        with self._gate:
+            if self._closed:
+                raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
+            self._waiting.append(waiter)  # type: ignore[arg-type]
+        self._wake.set()
+        waiter.done.acquire()
+        if waiter.error is not None:
+            raise waiter.error
+        return waiter.result[0]
+
+    def _run(self) -> None:
+        last = 0
+        while not self._closed or self._waiting:
+            self._wake.wait()
+            self._wake.clear()
+            if last > 1:
+                self._linger(last)
+            while self._waiting:
+                last = self._commit_group()
+
+    def _linger(self, expected: int) -> None:
+        until = time.monotonic() + LINGER_MS_MAX / 1_000
+        while len(self._waiting) < expected and (left := until - time.monotonic()) > 0:
+            if not self._wake.wait(left):
+                return
+            self._wake.clear()
+
+    def _commit_group(self) -> int:
+        size = min(len(self._waiting), GROUP_WRITES_MAX)
+        group = [self._waiting.popleft() for _ in range(size)]
+        try:
+            self._record(group)
+            self.failure = ""
+            self.commits += 1
+            self.writes += size
+        except (sqlite3.Error, RecordError) as error:
+            self._fail(group, error)
+        for waiter in group:
+            waiter.done.release()
+        self._doorbell.ring()
+        return size
+
+    def _record(self, group: list[_Waiter[object]]) -> None:
+        if self.failure:
+            # Only the file knows what became of the last commit.
+            self._database.reopen_writer()
+            self._tail = outbox.tail_of(self._database.writer)
+            self._full_sync = True
+        self._synchronise(full=any(waiter.durable for waiter in group))
+        with self._database.transaction() as connection:
+            writing = Writing(connection, self._tail, self._limits, self._now())
+            for waiter in group:
+                waiter.run(writing)
+            if writing.tail is not self._tail:
+                outbox.save_tail(connection, writing.tail)
+        self._tail = writing.tail
+
+    def _synchronise(self, *, full: bool) -> None:
+        if full != self._full_sync:
+            self._database.writer.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+            self._full_sync = full
+
+    def _fail(self, group: list[_Waiter[object]], error: sqlite3.Error | RecordError) -> None:
+        """Tell all writers of a group that the disk or the file failed."""
+        self.failure = f"nothing can be recorded: {error}"
+        if salvage.is_damage(error):
+            self._database.mark_damaged()
+        for waiter in group:
+            failure = RecordError(f"not recorded: {error}; free or repair the disk, then try again")
+            failure.__cause__ = error
+            waiter.fail(failure)

@@ -1,0 +1,139 @@
+"""What the outbox throws away, when, and how it says so."""
+
+from dataclasses import replace
+
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import outbox
+from edge_agent.limits import Limits
+from edge_agent.outbox import Tail
+from wire.messages import AbsentReason
+
+# Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
+SLICE_ROWS_MAX = 1_000
+
+
+class OutboxFull(Exception):
+    """A limit with the policy "refuse-new" is reached: this event was not recorded."""
+
+
+def make_room(
+    connection: sqlite3.Connection, tail: Tail, size: int, limits: Limits, now: int
+) -> Tail:
+    """Free rows until one more of `size` bytes fits the limits.
+
+    Raises OutboxFull where the policy of the limit is "refuse-new".
+    """
+    if limits.age_policy == "refuse-new":
+        _refuse_when_old(connection, tail, limits, now)
+    while tail.kept_rows > 0:
+        too_many = tail.kept_rows >= limits.rows_max
+        too_large = tail.kept_bytes + size > limits.bytes_max
+        if not too_many and not too_large:
+            break
+        # One part in a hundred at once, so that a full outbox does not pay for every event.
+        rows = max(1, min(SLICE_ROWS_MAX, tail.kept_rows // 100))
+        freed = drop_received(connection, tail, tail.head, rows)
+        if freed is tail:
+            refused = (too_many and limits.rows_policy == "refuse-new") or (
+                too_large and limits.bytes_policy == "refuse-new"
+            )
+            if refused:
+                raise OutboxFull(
+                    f"the outbox is full ({tail.kept_rows} rows, {tail.kept_bytes} B): the event "
+                    "was refused; let the store go online, or raise rows_max or bytes_max"
+                )
+            freed = throw_away(connection, tail, rows, "evicted")
+        tail = freed
+    return tail
+
+
+def drop_received(connection: sqlite3.Connection, tail: Tail, last: int, rows: int) -> Tail:
+    """Delete up to `rows` of the oldest rows that the cloud holds, none above seq `last`."""
+    watermark = connection.execute(
+        "SELECT watermark FROM stream WHERE number = ?", (tail.number,)
+    ).fetchone()[0]
+    return _delete(connection, tail, tail.base + 1, tail.base + min(watermark, last), rows)
+
+
+def throw_away(
+    connection: sqlite3.Connection,
+    tail: Tail,
+    rows: int,
+    reason: AbsentReason,
+    *,
+    recorded_before: int | None = None,
+) -> Tail:
+    """Delete up to `rows` of the oldest rows, and declare absent those the cloud does not hold."""
+    oldest = connection.execute(
+        "SELECT id FROM (SELECT id, recorded_at FROM outbox ORDER BY id LIMIT ?) "
+        "WHERE ?2 IS NULL OR recorded_at < ?2 ORDER BY id",
+        (rows, recorded_before),
+    ).fetchall()
+    former = [key for (key,) in oldest if key <= tail.base]
+    keys = former or [key for (key,) in oldest]
+    if not keys:
+        return tail
+    seqs = [] if former else _not_received(connection, tail, keys)
+    tail = _delete(connection, tail, keys[0], keys[-1], len(keys))
+    if former:
+        return outbox.skip(connection, tail, len(former), reason)
+    for first, last in _ranges(seqs):
+        outbox.declare_absent(connection, first, last, reason)
+    return replace(tail, absent_rows=tail.absent_rows + len(seqs))
+
+
+def _refuse_when_old(connection: sqlite3.Connection, tail: Tail, limits: Limits, now: int) -> None:
+    oldest = oldest_unreceived_at(connection, tail)
+    if oldest is not None and now - oldest > limits.age_s_max * 1_000_000:
+        raise OutboxFull(
+            f"the oldest event has waited for more than {limits.age_s_max} s: this one was "
+            "refused; let the store go online, or raise age_s_max"
+        )
+
+
+def oldest_unreceived_at(connection: sqlite3.Connection, tail: Tail) -> int | None:
+    """Return when the oldest row that the cloud does not hold was recorded (µs UTC)."""
+    found: tuple[int] | None = connection.execute(
+        "SELECT recorded_at FROM outbox WHERE id <= ? OR id > ? ORDER BY id LIMIT 1",
+        (tail.base, tail.base + _watermark(connection, tail)),
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _watermark(connection: sqlite3.Connection, tail: Tail) -> int:
+    query = "SELECT watermark FROM stream WHERE number = ?"
+    watermark: int = connection.execute(query, (tail.number,)).fetchone()[0]
+    return watermark
+
+
+def _delete(
+    connection: sqlite3.Connection, tail: Tail, first_key: int, last_key: int, rows: int
+) -> Tail:
+    """Delete up to `rows` rows between two ids; returns the same tail when there are none."""
+    last, count, size = connection.execute(
+        "SELECT max(id), count(*), sum(length(row)) FROM "
+        "(SELECT id, row FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)",
+        (first_key, last_key, rows),
+    ).fetchone()
+    if not count:
+        return tail
+    connection.execute("DELETE FROM outbox WHERE id BETWEEN ? AND ?", (first_key, last))
+    return replace(tail, kept_rows=tail.kept_rows - count, kept_bytes=tail.kept_bytes - size)
+
+
+def _not_received(connection: sqlite3.Connection, tail: Tail, keys: list[int]) -> list[int]:
+    held = outbox.received(connection, tail.number)
+    seqs = [key - tail.base for key in keys]
+    return [seq for seq in seqs if not any(first <= seq <= last for first, last in held)]
+
+
+def _ranges(seqs: list[int]) -> list[tuple[int, int]]:
+    """Join consecutive seqs to ranges."""
+    ranges: list[tuple[int, int]] = []
+    for seq in seqs:
+        if ranges and ranges[-1][1] == seq - 1:
+            ranges[-1] = (ranges[-1][0], seq)
+        else:
+            ranges.append((seq, seq))
+    return ranges

@@ -1,0 +1,134 @@
+"""A new stream for an outbox whose old one the cloud cannot go on with: a restored or cloned store.
+
+What the cloud has not receipted of the old stream is recorded again in the new one, each event with
+its origin, so that the cloud skips those it does hold. That goes slice by slice behind the live
+events: the old rows stay in their places until the same commit that records them again.
+"""
+
+import secrets
+from dataclasses import replace
+
+import msgspec
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import outbox
+from edge_agent.outbox import Tail
+from wire.codec import chain, decode_event, encode_event
+from wire.errors import DecodeError
+from wire.events import Origin
+from wire.messages import STREAM_BYTES
+
+# Former rows recorded again in one commit, so that a recording waits a few milliseconds at most.
+SLICE_ROWS_MAX = 500
+
+INSERT = "INSERT INTO stream VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?, 0, '[]')"
+
+
+def begin_first(connection: sqlite3.Connection) -> None:
+    """Give a new file its stream; does nothing to a file that has one."""
+    if connection.execute("SELECT 1 FROM stream").fetchone() is None:
+        stream = secrets.token_bytes(STREAM_BYTES)
+        connection.execute(INSERT, (1, stream, 0, 0, 0, 0, 0))
+    if connection.execute("SELECT 1 FROM delivery").fetchone() is None:
+        connection.execute("INSERT INTO delivery VALUES (1, 0, 0, x'', x'', 0, x'')")
+
+
+def begin_next(connection: sqlite3.Connection) -> Tail:
+    """Begin a new stream after the present one, and return its tail.
+
+    What was declared absent of the old one and not yet receipted is declared again.
+    """
+    was = outbox.tail_of(connection)
+    connection.execute(
+        INSERT,
+        (
+            was.number + 1,
+            secrets.token_bytes(STREAM_BYTES),
+            was.base + was.head,
+            was.bytes_to,
+            was.kept_rows,
+            was.kept_bytes,
+            was.absent_rows,
+        ),
+    )
+    gone = outbox.absent_ranges(connection)
+    held = outbox.received(connection, was.number)
+    connection.execute("DELETE FROM absent")
+    connection.execute("DELETE FROM received")
+    tail = outbox.tail_of(connection)
+    for absent in gone:
+        count = sum(1 for seq in range(absent.first, absent.last + 1) if not _in(seq, held))
+        again = outbox.skip(connection, tail, count, absent.reason)
+        tail = replace(again, absent_rows=was.absent_rows)  # counted when they were lost
+    outbox.save_tail(connection, tail)
+    return tail
+
+
+def former_rows(connection: sqlite3.Connection, tail: Tail) -> int:
+    """Return at most how many rows of former streams still wait to be recorded again."""
+    lowest = connection.execute("SELECT id FROM outbox ORDER BY id LIMIT 1").fetchone()
+    return max(0, tail.base - lowest[0] + 1) if lowest else 0
+
+
+def record_again(connection: sqlite3.Connection, tail: Tail, now: int) -> Tail:
+    """Move the oldest slice of former rows into the present stream, and return its new tail."""
+    slice_ = connection.execute(
+        "SELECT id, recorded_at, before, checksum, row FROM outbox WHERE id <= ? "
+        "ORDER BY id LIMIT ?",
+        (tail.base, SLICE_ROWS_MAX),
+    ).fetchall()
+    former = _former_streams(connection, tail)
+    for key, recorded_at, before, checksum, row in slice_:
+        stream, base, held = next(entry for entry in former if entry[1] < key)
+        origin = Origin(stream=stream, seq=key - base, checksum=checksum)
+        if not _in(origin.seq, held):
+            again = _with_origin(row, origin) if chain(before, row) == checksum else None
+            if again is None:
+                tail = outbox.move_to_damaged(connection, tail, key, stream, origin.seq, now)
+                tail = outbox.skip(connection, tail, 1, "damaged")
+                continue
+            tail = outbox.append(connection, tail, again, recorded_at)
+        connection.execute("DELETE FROM outbox WHERE id = ?", (key,))
+        tail = replace(tail, kept_rows=tail.kept_rows - 1, kept_bytes=tail.kept_bytes - len(row))
+    return tail
+
+
+def missing_rows(connection: sqlite3.Connection, tail: Tail) -> int:
+    """Count the rows of the present stream that neither the outbox nor the cloud holds.
+
+    Reads the whole outbox: for a salvage only.
+    """
+    known = [*outbox.received(connection, tail.number)]
+    known += [(gone.first, gone.last) for gone in outbox.absent_ranges(connection)]
+    accounted = sum(last - first + 1 for first, last in known)
+    kept = connection.execute(
+        "SELECT id - ? FROM outbox WHERE id > ?", (tail.base, tail.base)
+    ).fetchall()
+    unreceived = sum(1 for (seq,) in kept if not _in(seq, known))
+    return max(0, tail.head - accounted - unreceived)
+
+
+def _former_streams(
+    connection: sqlite3.Connection, tail: Tail
+) -> list[tuple[bytes, int, tuple[tuple[int, int], ...]]]:
+    """Return id, base and receipted ranges of each former stream, the latest first."""
+    found = connection.execute(
+        "SELECT number, stream, base FROM stream WHERE number < ? ORDER BY number DESC",
+        (tail.number,),
+    ).fetchall()
+    return [(stream, base, outbox.received(connection, number)) for number, stream, base in found]
+
+
+def _with_origin(row: bytes, origin: Origin) -> bytes | None:
+    """Return the row with its origin; one that it has already stays: it is the first."""
+    try:
+        event = decode_event(row)
+    except DecodeError:
+        return None
+    if event.origin is not None:
+        return row
+    return encode_event(msgspec.structs.replace(event, origin=origin))
+
+
+def _in(seq: int, ranges: list[tuple[int, int]] | tuple[tuple[int, int], ...]) -> bool:
+    return any(first <= seq <= last for first, last in ranges)
