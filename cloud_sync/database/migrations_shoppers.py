@@ -35,7 +35,7 @@ CREATE TABLE link (
 """
 
 # An atom is what one identifier's own events say; `atom` is the identifier's id. Each column
-# merges by sum or by maximum, so that the order of arrival does not matter.
+# merges by sum, maximum or minimum, so that the order of arrival does not matter.
 ATOMS = """
 CREATE TABLE atom_act (
     tenant text NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE atom_act (
     act text NOT NULL,
     times bigint NOT NULL,
     amount bigint NOT NULL,
-    first_before bigint NOT NULL,
+    first_at bigint NOT NULL,
     last_at bigint NOT NULL,
     PRIMARY KEY (tenant, atom, day, act)
 ) PARTITION BY HASH (atom);
@@ -53,6 +53,7 @@ CREATE TABLE atom_product (
     tenant text NOT NULL,
     atom uuid NOT NULL,
     product text NOT NULL,
+    times bigint NOT NULL,
     views bigint NOT NULL,
     tries bigint NOT NULL,
     bought bigint NOT NULL,

@@ -1,5 +1,7 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
+from cloud_sync.database import migrations_shoppers
+
 # A small table that each machine holds whole.
 EVERYWHERE = ""
 
@@ -18,4 +20,11 @@ DISTRIBUTION: dict[str, str] = {
     "downlink": "shard",
     "downlink_key": "shard",
     "store_twin": "shard",
+    **migrations_shoppers.DISTRIBUTION,
 }
+
+# Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is
+# unique in its shard.
+WITHOUT_TENANT = frozenset(
+    {"schema_migration", "worker", "shard_lease", "shard_head", "shard_fold", "ledger"}
+)
