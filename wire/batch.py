@@ -1,6 +1,6 @@
 """The frame of a Batch, built by hand: a plain header before the compressed rows.
 
-    frame byte   0x10, plus flags: 1 back lane, 2 compressed rows, 4 absent ranges, 8 one row
+    frame byte   0x10, plus flags: 1 back lane, 2 Zstandard, 4 absent ranges, 8 one row
     checksum     4 B, CRC-32 of everything that follows and of the frame byte
     stream       16 B
     before       4 B, chain checksum of the row before the first
@@ -8,7 +8,8 @@
     count        varint, left out with flag 8
     absent       with flag 4: varint number of ranges, then for each: varint first,
                  varint last - first, 1 B reason
-    rows         the rows' own bytes, one after the other; with flag 2 compressed
+    rows         the rows' own bytes, one after the other, compressed: as raw deflate, with flag 2
+                 as a Zstandard frame
 
 The header can be read without the rows, so that a Batch whose rows are poison is still receipted.
 """
@@ -18,7 +19,7 @@ import zlib
 
 import msgspec
 
-from wire.compression import compress, decompress
+from wire.compression import compress, decompress, deflate, inflate
 from wire.errors import DecodeError, EncodeError
 from wire.messages import STREAM_BYTES, Absent, AbsentReason, Batch, Lane
 
@@ -29,8 +30,11 @@ SEQ_MAX = 2**63 - 1
 # A NATS server takes 1 MiB at its defaults; 100 of the largest rows stay below.
 BATCH_BYTES_MAX = 900_000
 
+# Below this the bytes count, above it the processor time; see `wire/compression.py`.
+DEFLATE_BELOW_BYTES = 1024
+
 FRAME = 0x10
-BACK, COMPRESSED, ABSENT, LONE = 1, 2, 4, 8
+BACK, ZSTANDARD, ABSENT, LONE = 1, 2, 4, 8
 
 REASONS: tuple[AbsentReason, ...] = ("evicted", "expired", "damaged")
 
@@ -62,11 +66,11 @@ def encode_batch(batch: Batch) -> bytes:
     _check(batch)
     flags = BACK if batch.lane == "back" else 0
     plain = b"".join(batch.rows)
-    packed = compress(plain)
-    if len(packed) < len(plain):
-        flags |= COMPRESSED
+    if len(plain) < DEFLATE_BELOW_BYTES:
+        packed = deflate(plain)
     else:
-        packed = plain
+        flags |= ZSTANDARD
+        packed = compress(plain)
     if batch.absent:
         flags |= ABSENT
     if len(batch.rows) == 1:
@@ -100,9 +104,8 @@ def decode_batch(payload: bytes) -> Batch:
     Raises DecodeError when header or rows are damaged or beyond a limit.
     """
     header, start = _read_header(payload)
-    body = payload[start:]
-    if payload[0] & COMPRESSED:
-        body = decompress(body, plain_bytes_max=ROWS_PER_BATCH_MAX * ROW_BYTES_MAX)
+    unpack = decompress if payload[0] & ZSTANDARD else inflate
+    body = unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
     return Batch(
         stream=header.stream,
         first=header.first,

@@ -51,8 +51,15 @@ UPDATE_PLAIN_BYTES_MAX = 4_000_000
 PLAIN_FRAME = 0x20
 UPDATE_FRAME = 0x21
 
-# Where the body stands in an event, and the tags of the kinds that this version knows.
+# Where the body stands in an event, how its last fields are encoded when they are empty (from the
+# end), and the tags of the kinds that this version knows.
 BODY_AT = Event.__struct_fields__.index("body")
+EMPTY_TAIL = (
+    ("origin", b"\xc0"),
+    ("operator", b"\xa0"),
+    ("brand", b"\xa0"),
+    ("visit", b"\xc4\x00"),
+)
 KNOWN_TAGS = frozenset(body.__struct_config__.tag for body in EVENT_KINDS.values())
 
 _Short = Receipt | Update | Applied | Birth | Heartbeat | Death
@@ -70,7 +77,7 @@ def encode_event(event: Event) -> bytes:
 
     Raises EncodeError when the row would exceed ROW_BYTES_MAX: what then is the recorder's choice.
     """
-    row = _encoder.encode(event)
+    row = _without_empty_tail(_encoder.encode(event), event)
     if len(row) > ROW_BYTES_MAX:
         raise EncodeError(
             f"the {event.kind} event has {len(row)} B, above the limit of {ROW_BYTES_MAX} a row"
@@ -159,6 +166,18 @@ def decode(payload: bytes) -> Message:
         return _message_decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise DecodeError(f"the message is not of its form: {error}") from error
+
+
+def _without_empty_tail(row: bytes, event: Event) -> bytes:
+    """Leave out the fields at the end that hold their defaults; decoding puts them back."""
+    size, left_out = len(row), 0
+    for field, empty in EMPTY_TAIL:
+        if getattr(event, field):
+            break
+        size -= len(empty)
+        left_out += 1
+    # The first byte of the row is the length of its array, 0x90 plus the number of fields.
+    return bytes((row[0] - left_out,)) + row[1:size]
 
 
 def _is_sound_but_for_its_kind(row: bytes) -> bool:
