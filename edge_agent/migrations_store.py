@@ -86,6 +86,12 @@ STORE_TABLES = (
     )
     """,
     """
+    CREATE TABLE basket_coupons (
+        till TEXT NOT NULL, coupon TEXT NOT NULL, added_at INTEGER NOT NULL,
+        PRIMARY KEY (till, coupon)
+    )
+    """,
+    """
     CREATE TABLE device_states (
         device TEXT NOT NULL PRIMARY KEY, driver TEXT NOT NULL, state TEXT NOT NULL,
         reason TEXT NOT NULL, since INTEGER NOT NULL

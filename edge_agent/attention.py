@@ -1,0 +1,91 @@
+"""What cameras saw of people: counts, stays and passages, and whose stay it was when that is sure.
+
+A stay is anonymous. It is joined to a visit only where a consenting member scanned in that zone
+while exactly one person stood there, and the event says how sure that is.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from edge_agent import local_view, traffic, visits
+from edge_agent.clock import Instant
+from edge_agent.places import Place, event_at, moment
+from edge_agent.recorder import Writing
+from edge_agent.visits import Visit
+from hardware.readings import PeopleReading, Stay
+from wire.events import Door, Dwell
+
+# A counter may overlook somebody, so nothing is ever surer than this.
+CONFIDENCE_PCT_MAX = 95
+# Below this the stay stays anonymous.
+CONFIDENCE_PCT_MIN = 50
+
+
+def attend(
+    stay: Stay, entered_at: int, left_at: int, overlapping: Sequence[Visit]
+) -> tuple[Visit | None, int]:
+    """Decide whose stay it was, and how sure that is in per cent; None and 0 for nobody's.
+
+    `overlapping` are the visits of the zone during the stay. The confidence is the share of the
+    stay that the visit covers: a member who scans as soon as they step up is surer the one who
+    stood there than one who scans at the very end.
+    """
+    if stay.people_max != 1 or len(overlapping) != 1 or left_at <= entered_at:
+        return None, 0
+    visit = overlapping[0]
+    scanned_during_it = entered_at <= visit.began_at <= left_at
+    if not (visit.identifiers and visit.consented and scanned_during_it):
+        return None, 0
+    until = left_at if visit.ended_at is None else min(left_at, visit.ended_at)
+    covered = max(0, until - visit.began_at) / (left_at - entered_at)
+    confidence_pct = int(min(covered * 100, CONFIDENCE_PCT_MAX))
+    return (visit, confidence_pct) if confidence_pct >= CONFIDENCE_PCT_MIN else (None, 0)
+
+
+def take(
+    writing: Writing,
+    now: Instant,
+    place: Place,
+    reading: PeopleReading,
+    operators: Mapping[str, str],
+) -> None:
+    """Record what a counter saw, and bring the store's traffic up to date.
+
+    `operators` names who runs a zone, where that is not the store's operator.
+    """
+    for zone, people in reading.counts.items():
+        traffic.see(writing, zone, people, moment(now, reading.at_mono_ms).at)
+    for stay in reading.stays:
+        where = Place(device=place.device, zone=stay.zone, operator=operators.get(stay.zone, ""))
+        _take_stay(writing, now, where, stay)
+    for passage in reading.passages:
+        instant = moment(now, reading.at_mono_ms)
+        traffic.add_passage(
+            writing, passage.line, instant.at, passage.people_in, passage.people_out
+        )
+        body = Door(line=passage.line, people_in=passage.people_in, people_out=passage.people_out)
+        writing.append(event_at(place, instant, body))
+
+
+def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None:
+    left = moment(now, stay.left_mono_ms)
+    entered_at = left.at - stay.dwell_ms * 1_000
+    overlapping = visits.in_zone(writing.connection, stay.zone, entered_at, left.at)
+    visit, confidence_pct = attend(stay, entered_at, left.at, overlapping)
+    shelf = local_view.plan(writing.connection, stay.zone, entered_at)
+    body = Dwell(
+        entered_at=entered_at,
+        dwell_ms=stay.dwell_ms,
+        people_max=stay.people_max,
+        confidence_pct=confidence_pct,
+        plan=0 if shelf is None else shelf.plan,
+    )
+    writing.append(
+        event_at(
+            place,
+            left,
+            body,
+            visit=b"" if visit is None else visit.visit,
+            identifiers=() if visit is None else visit.identifiers,
+        )
+    )
+    traffic.add_stay(writing, stay.zone, left.at, stay.dwell_ms, stay.people_max)

@@ -1,0 +1,134 @@
+"""What a scan does in the store: it is recorded, begins or continues a visit, and is answered."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_agent import answers, local_view, till, visits, wallet
+from edge_agent.answers import Answer
+from edge_agent.clock import Instant
+from edge_agent.places import Place, event_at
+from edge_agent.recorder import Writing
+from edge_agent.translate import Translated
+from edge_agent.visits import Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A reader and the kiosk or till whose shopper it reads codes of (None: nobody's)."""
+
+    place: Place
+    store: str
+    kiosk: Place | None = None
+    role: Literal["kiosk", "till"] = "kiosk"
+
+
+def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated) -> Answer | None:
+    """Record a scan with everything that follows from it, and answer it at the kiosk.
+
+    One transaction: the event, the visit, the basket and the answer stand or fall together.
+    """
+    if spot.kiosk is None:
+        writing.append(
+            event_at(spot.place, instant, translated.scan, identifiers=translated.identifiers)
+        )
+        return None
+    visit = visits.current(writing.connection, spot.kiosk.device)
+    if translated.code.kind == "member":
+        visit = visits.begin(writing, instant, spot.kiosk, translated.identifiers)
+    elif visit is not None:
+        visits.touch(writing, instant, visit)
+    _append_scan(writing, instant, spot, translated, visit)
+    if spot.role == "till":
+        answer = _at_till(writing, instant, spot, spot.kiosk, translated, visit)
+    else:
+        answer = _at_kiosk(writing, instant, spot, translated, visit)
+    answers.put(writing, spot.kiosk.device, answer)
+    return answer
+
+
+def repeated(writing: Writing, instant: Instant, spot: Spot) -> Answer | None:
+    """Answer a code that was shown again too soon; nothing is recorded of it."""
+    if spot.kiosk is None:
+        return None
+    answer = Answer(kind="already_scanned", at=instant.at)
+    answers.put(writing, spot.kiosk.device, answer)
+    return answer
+
+
+def _append_scan(
+    writing: Writing, instant: Instant, spot: Spot, translated: Translated, visit: Visit | None
+) -> None:
+    product = translated.scan.product
+    brand = local_view.brand(writing.connection, product) if product else ""
+    writing.append(
+        event_at(
+            spot.place,
+            instant,
+            translated.scan,
+            visit=b"" if visit is None else visit.visit,
+            identifiers=() if visit is None else visit.identifiers,
+            brand=brand,
+        )
+    )
+
+
+def _at_kiosk(
+    writing: Writing, instant: Instant, spot: Spot, translated: Translated, visit: Visit | None
+) -> Answer:
+    code, at = translated.code, instant.at
+    match code.kind:
+        case "member":
+            return Answer(kind="welcome", at=at)
+        case "product":
+            known = local_view.product(writing.connection, code.subject) is not None
+            kind = "product" if known else "product_not_here"
+            return Answer(kind=kind, at=at, product=code.subject)
+        case "coupon":
+            return _about_coupon(writing, at, code.subject, visit)
+        case "store":
+            return Answer(kind="store" if code.subject == spot.store else "store_other", at=at)
+        case "page":
+            return Answer(kind="page", at=at, page=code.subject)
+        case "payment":
+            return Answer(kind="wrong_kind", at=at)
+        case "unknown":
+            return Answer(kind=code.fault, at=at)
+
+
+def _at_till(
+    writing: Writing,
+    instant: Instant,
+    spot: Spot,
+    at_till: Place,
+    translated: Translated,
+    visit: Visit | None,
+) -> Answer:
+    code, at = translated.code, instant.at
+    match code.kind:
+        case "member":
+            return Answer(kind="welcome", at=at)
+        case "product":
+            added = till.add(writing, instant, at_till, visit, code.subject)
+            kind = "added_to_basket" if added else "product_not_here"
+            return Answer(kind=kind, at=at, product=code.subject)
+        case "coupon":
+            answer = _about_coupon(writing, at, code.subject, visit)
+            if answer.kind == "coupon":
+                till.add_coupon(writing, instant, at_till, code.subject)
+            return answer
+        case "payment":
+            return Answer(kind=till.pay(writing, instant, at_till, visit), at=at)
+        case "store" | "page":
+            return Answer(kind="wrong_kind", at=at)
+        case "unknown":
+            return Answer(kind=code.fault, at=at)
+
+
+def _about_coupon(writing: Writing, at: int, coupon: str, visit: Visit | None) -> Answer:
+    if visit is None or not visit.identifiers:
+        return Answer(kind="member_first", at=at)
+    for each in wallet.coupons(writing.connection, visit, at):
+        if each.coupon == coupon:
+            kind = "coupon_used" if each.state == "redeemed" else "coupon"
+            return Answer(kind=kind, at=at, coupon=coupon)
+    return Answer(kind="coupon_unknown", at=at)

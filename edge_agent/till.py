@@ -1,0 +1,172 @@
+"""The till: product codes become a basket, and a payment code makes a purchase of it."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import local_view, stock, visits, wallet
+from edge_agent.clock import Instant
+from edge_agent.places import Place, event_at
+from edge_agent.recorder import Writing
+from edge_agent.visits import Visit
+from edge_agent.wallet import WalletError
+from wire.events import AnyBody, BasketChanged, Line, Purchased
+from wire.views import CouponView
+
+# What one basket may hold; a further product is refused, so that a stuck reader cannot fill a disk.
+BASKET_LINES_MAX = 200
+LINE_QUANTITY_MAX = 999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasketLine:
+    """Pieces of a product in the basket, with their price now."""
+
+    product: str
+    quantity: int
+    price_cents: int
+    currency: str
+    brand: str
+
+    @property
+    def line(self) -> Line:
+        """Return this as the line of an order."""
+        return Line(
+            product=self.product,
+            quantity=self.quantity,
+            amount_cents=self.quantity * self.price_cents,
+            brand=self.brand,
+        )
+
+
+def basket(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
+    """Return what lies in the basket of a till, in the order of the first scan."""
+    rows = connection.execute(
+        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY added_at, product", (till,)
+    ).fetchall()
+    found = [(quantity, local_view.product(connection, product)) for product, quantity in rows]
+    return [
+        BasketLine(
+            product=view.product,
+            quantity=quantity,
+            price_cents=view.price_cents,
+            currency=view.currency,
+            brand=view.brand,
+        )
+        for quantity, view in found
+        if view is not None
+    ]
+
+
+def add(
+    writing: Writing, instant: Instant, place: Place, visit: Visit | None, product: str
+) -> bool:
+    """Put one piece into the basket.
+
+    False for a product that cannot be sold here: the store has no price for it, its currency is
+    another than that of the basket, or the basket is full.
+    """
+    view = local_view.product(writing.connection, product)
+    before = basket(writing.connection, place.device)
+    quantity = next((each.quantity for each in before if each.product == product), 0)
+    full = quantity >= LINE_QUANTITY_MAX or len(before) >= BASKET_LINES_MAX
+    if view is None or full or any(each.currency != view.currency for each in before):
+        return False
+    writing.execute(
+        "INSERT INTO baskets (till, product, quantity, added_at) VALUES (?, ?, 1, ?)"
+        " ON CONFLICT (till, product) DO UPDATE SET quantity = quantity + 1",
+        (place.device, product, instant.at),
+    )
+    body = BasketChanged(product=product, quantity=1)
+    _append(writing, instant, place, visit, body, view.brand)
+    return True
+
+
+def add_coupon(writing: Writing, instant: Instant, place: Place, coupon: str) -> None:
+    """Put a coupon to the basket, to be redeemed when it is paid."""
+    writing.execute(
+        "INSERT OR IGNORE INTO basket_coupons (till, coupon, added_at) VALUES (?, ?, ?)",
+        (place.device, coupon, instant.at),
+    )
+
+
+def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -> str:
+    """Make a purchase of the basket, and return the kind of the answer.
+
+    Coupons are redeemed, stock falls, the basket is emptied and the visit ends, all in the
+    caller's transaction. A coupon that cannot be redeemed after all stops the payment and leaves
+    the basket, so that the shopper decides.
+    """
+    bought = basket(writing.connection, place.device)
+    if not bought:
+        return "basket_empty"
+    order = f"{place.device}-{secrets.token_hex(6)}"
+    currency = bought[0].currency
+    lines: Sequence[Line] = [each.line for each in bought]
+    for coupon in _coupons(writing.connection, place.device, visit, instant.at):
+        lines, off_cents = discounted(lines, coupon)
+        try:
+            assert visit is not None  # noqa: S101 (coupons come from the visit)
+            wallet.redeem_in(writing, instant, visit, coupon.coupon, order, off_cents, currency)
+        except WalletError:
+            _drop_coupon(writing, place.device, coupon.coupon)
+            return "coupon_refused"
+    amount_cents = sum(line.amount_cents for line in lines)
+    body = Purchased(order=order, lines=tuple(lines), amount_cents=amount_cents, currency=currency)
+    _append(writing, instant, place, visit, body)
+    for line in lines:
+        stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
+    writing.execute("DELETE FROM baskets WHERE till = ?", (place.device,))
+    writing.execute("DELETE FROM basket_coupons WHERE till = ?", (place.device,))
+    visits.end_in(writing, instant, place.device, by="paid")
+    return "paid"
+
+
+def discounted(lines: Sequence[Line], coupon: CouponView) -> tuple[list[Line], int]:
+    """Take a coupon off the lines it is for; returns the lines and how many cents it took off.
+
+    A share is rounded down line by line; an amount goes off the first lines until it is used up.
+    """
+    left_cents = coupon.amount_cents
+    result: list[Line] = []
+    for line in lines:
+        off_cents = 0
+        if coupon.product in ("", line.product) and coupon.brand in ("", line.brand):
+            share_cents = line.amount_cents * min(coupon.percent, 100) // 100
+            off_cents = min(line.amount_cents, share_cents + left_cents)
+            left_cents -= off_cents - share_cents
+        result.append(msgspec.structs.replace(line, amount_cents=line.amount_cents - off_cents))
+    before, after = (sum(each.amount_cents for each in those) for those in (lines, result))
+    return result, before - after
+
+
+def _coupons(
+    connection: sqlite3.Connection, till: str, visit: Visit | None, at: int
+) -> list[CouponView]:
+    """Return the coupons put to the basket that are those of the shopper at the till."""
+    if visit is None:
+        return []
+    rows = connection.execute("SELECT coupon FROM basket_coupons WHERE till = ?", (till,))
+    added = {coupon for (coupon,) in rows}
+    return [each for each in wallet.coupons(connection, visit, at) if each.coupon in added]
+
+
+def _drop_coupon(writing: Writing, till: str, coupon: str) -> None:
+    writing.execute("DELETE FROM basket_coupons WHERE till = ? AND coupon = ?", (till, coupon))
+
+
+def _append(
+    writing: Writing,
+    instant: Instant,
+    place: Place,
+    visit: Visit | None,
+    body: AnyBody,
+    brand: str = "",
+) -> None:
+    if visit is None:
+        writing.append(event_at(place, instant, body, brand=brand))
+    else:
+        writing.append(visit.event(instant, body, brand=brand))
