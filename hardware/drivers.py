@@ -82,6 +82,14 @@ def _simulated(options: Mapping[str, object]) -> Driver:
     return SimulatedDevice(read_options(options, SimulatedOptions))
 
 
+def _barcode_camera(options: Mapping[str, object]) -> Driver:
+    from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+    from hardware.options import read_options
+
+    return BarcodeCamera(read_options(options, BarcodeCameraOptions))
+
+
 DRIVERS: dict[str, Factory] = {
+    "barcode-camera": _barcode_camera,
     "simulated": _simulated,
 }

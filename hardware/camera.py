@@ -1,0 +1,230 @@
+"""Frames from a camera, a stream, a video file or a folder of images, each read apart.
+
+A capture is opened and read in a thread of its own, since the video library may hang in either
+for ever. At most one such thread exists for each source: while it hangs, the source cannot be
+opened again, and says so.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from hardware.clock import mono_ms
+from hardware.drivers import DeviceError
+from hardware.frames import PIXELS_MAX, Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
+from hardware.images import IMAGE_SUFFIXES, read_image
+
+CLOSE_TIMEOUT_S = 1.0
+STREAM_TIMEOUT_MS = 5_000
+FRAMES_PER_S_FALLBACK = 10.0
+FRAMES_PER_S_MAX = 240.0
+BROKEN_FRAMES_MAX = 50
+
+
+def make_source(
+    source: object, *, real_time: bool = True, loop: bool = False, image_every_ms: int = 500
+) -> FrameSource:
+    """Return the source that `source` names: nothing is opened yet.
+
+    A number is a camera of this machine, a text with `://` a stream, any other text a folder of
+    images, an image or a video file; a FrameSlot is taken as it is. `real_time` and `loop` concern
+    files and folders.
+
+    Raises ValueError when it is none of these, or no such file exists.
+    """
+    if isinstance(source, FrameSlot):
+        return source
+    if isinstance(source, int) and not isinstance(source, bool):
+        return CaptureSource(source)
+    if not isinstance(source, str) or not source:
+        raise ValueError(f"source: expects a number, address or path, not {type(source).__name__}")
+    if source.isdecimal():
+        return CaptureSource(int(source))
+    if "://" in source:
+        return CaptureSource(source)
+    path = Path(source)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return FolderSource(path, every_ms=image_every_ms if real_time else 0, loop=loop)
+    if path.is_file():
+        return CaptureSource(str(path), real_time=real_time, loop=loop)
+    raise ValueError(f"source: there is no file or folder {source}")
+
+
+class CaptureSource:
+    """A camera, a stream, or a video file that plays in real time or as fast as it is taken.
+
+    Frames of a file are timed by their place in it, counted from the opening.
+    """
+
+    def __init__(self, target: int | str, *, real_time: bool = True, loop: bool = False) -> None:
+        self._target = target
+        self._is_file = isinstance(target, str) and "://" not in target
+        self._real_time = real_time
+        self._loop = loop
+        self._slot = FrameSlot()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start the reading thread; raises DeviceError while an earlier one still hangs."""
+        if self._thread is not None and self._thread.is_alive():
+            raise DeviceError(
+                f"{self._title()} still hangs in its last read; it can be used again when that "
+                "returns, or after a restart of this program"
+            )
+        self._slot = FrameSlot()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._slot, self._stop), name="capture", daemon=True
+        )
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the newest frame, or of a file read as fast as possible the next one."""
+        return self._slot.take(timeout_s)
+
+    def close(self) -> None:
+        """Stop the thread, or leave it alone until its hanging read returns."""
+        self._stop.set()
+        self._slot.close()  # lets a thread go on that waits for its frame to be taken
+        if self._thread is not None:
+            self._thread.join(CLOSE_TIMEOUT_S)
+            if not self._thread.is_alive():
+                self._thread = None
+
+    def _title(self) -> str:
+        """Name the source without anything that may be secret in its address."""
+        if isinstance(self._target, int):
+            return f"camera {self._target}"
+        if self._is_file:
+            return f"video {Path(self._target).name}"
+        return f"the {urlsplit(self._target).scheme} camera stream"
+
+    def _run(self, slot: FrameSlot, stop: threading.Event) -> None:
+        capture = self._capture()
+        try:
+            if not capture.isOpened():
+                slot.fail(DeviceError(f"{self._title()} cannot be opened: is it there, and free?"))
+            elif self._is_file:
+                self._play(capture, slot, stop)
+            else:
+                self._watch(capture, slot, stop)
+        except cv2.error as error:
+            slot.fail(DeviceError(f"{self._title()} failed in the video library: {error.err}"))
+        finally:
+            capture.release()
+
+    def _capture(self) -> cv2.VideoCapture:
+        if isinstance(self._target, int):
+            return cv2.VideoCapture(self._target)
+        if self._is_file:
+            return cv2.VideoCapture(self._target)
+        timeouts = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            STREAM_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            STREAM_TIMEOUT_MS,
+        ]
+        return cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, timeouts)
+
+    def _watch(self, capture: cv2.VideoCapture, slot: FrameSlot, stop: threading.Event) -> None:
+        while not stop.is_set():
+            read, pixels = capture.read()
+            if not read:
+                slot.fail(DeviceError(f"{self._title()} gives no more frames: was it unplugged?"))
+                return
+            if not _show(pixels, mono_ms(), slot, stop, keep=False):
+                slot.fail(DeviceError(f"{self._title()} gives frames above {PIXELS_MAX} pixels"))
+                return
+
+    def _play(self, capture: cv2.VideoCapture, slot: FrameSlot, stop: threading.Event) -> None:
+        per_s = capture.get(cv2.CAP_PROP_FPS)
+        if not 0 < per_s <= FRAMES_PER_S_MAX:
+            per_s = FRAMES_PER_S_FALLBACK
+        began_ms = mono_ms()
+        played_ms = 0.0
+        broken = 0
+        while not stop.is_set():
+            read, pixels = capture.read()
+            if not read:
+                if not self._loop or broken >= BROKEN_FRAMES_MAX:
+                    slot.fail(SourceEndedError(f"{self._title()} was played to its end"))
+                    return
+                broken += 1  # a file without one readable frame must not be wound back for ever
+                capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                continue
+            broken = 0
+            at_ms = began_ms + round(played_ms)
+            played_ms += 1000 / per_s
+            if self._real_time and stop.wait(max(0, at_ms - mono_ms()) / 1000):
+                return
+            if not _show(pixels, at_ms, slot, stop, keep=not self._real_time):
+                slot.fail(DeviceError(f"{self._title()} has frames above {PIXELS_MAX} pixels"))
+                return
+
+
+class FolderSource:
+    """The images of a folder in the order of their names, or one image, `every_ms` apart."""
+
+    def __init__(self, path: Path, *, every_ms: int, loop: bool) -> None:
+        self._path = path
+        self._every_ms = every_ms
+        self._loop = loop
+        self._paths: Iterator[Path] = iter(())
+        self._due_ms = 0
+        self._number = 0
+
+    def open(self) -> None:
+        """List the folder; raises DeviceError when it holds no images."""
+        if not self._list():
+            raise DeviceError(f"there is no image in {self._path}: put PNG, JPEG or WebP there")
+        self._paths = iter(self._list())
+        self._due_ms = mono_ms()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the next image when its time has come."""
+        wait_ms = self._due_ms - mono_ms()
+        if wait_ms > timeout_s * 1000:
+            threading.Event().wait(timeout_s)
+            return None
+        threading.Event().wait(max(0, wait_ms) / 1000)
+        path = next(self._paths, None)
+        if path is None and self._loop:
+            self._paths = iter(self._list())
+            path = next(self._paths, None)
+        if path is None:
+            raise SourceEndedError(f"every image in {self._path} was shown")
+        at_ms, self._due_ms = self._due_ms, self._due_ms + self._every_ms
+        self._number += 1
+        try:
+            return Frame(pixels=read_image(path), at_mono_ms=at_ms, number=self._number)
+        except FrameError as error:
+            raise FrameError(f"image {path.name} was skipped: {error}") from error
+
+    def close(self) -> None:
+        """Forget the list."""
+        self._paths = iter(())
+
+    def _list(self) -> list[Path]:
+        if self._path.is_file():
+            return [self._path]
+        try:
+            found = self._path.iterdir()
+            return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES)
+        except OSError as error:
+            raise DeviceError(f"folder {self._path} cannot be listed: {error.strerror}") from error
+
+
+def _show(
+    pixels: object, at_ms: int, slot: FrameSlot, stop: threading.Event, *, keep: bool
+) -> bool:
+    """Put a captured frame into the slot; False when it is too large to accept."""
+    frame = np.asarray(pixels, np.uint8)
+    if frame.shape[0] * frame.shape[1] > PIXELS_MAX:
+        return False
+    slot.put(frame, at_ms, wait_s=threading.TIMEOUT_MAX if keep and not stop.is_set() else 0.0)
+    return True

@@ -1,0 +1,64 @@
+"""Areas and counting lines in a camera's picture: pure geometry, in pixels, y downwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Point = tuple[float, float]
+Polygon = tuple[Point, ...]
+Line = tuple[Point, Point]
+
+POLYGON_POINTS_MAX = 64
+ZONES_MAX = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneMap:
+    """The zones and counting lines of one camera, by name."""
+
+    zones: Mapping[str, Polygon] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.zones) > ZONES_MAX or len(self.lines) > ZONES_MAX:
+            raise ValueError(f"zones, lines: at most {ZONES_MAX} of each for one camera")
+        for name, polygon in self.zones.items():
+            if not 3 <= len(polygon) <= POLYGON_POINTS_MAX:
+                raise ValueError(f"zones: {name} needs 3 to {POLYGON_POINTS_MAX} points")
+        for name, (start, end) in self.lines.items():
+            if start == end:
+                raise ValueError(f"lines: {name} needs two different points")
+
+    def zones_at(self, point: Point) -> frozenset[str]:
+        """Return the names of the zones that contain the point."""
+        return frozenset(name for name, polygon in self.zones.items() if contains(polygon, point))
+
+
+def contains(polygon: Polygon, point: Point) -> bool:
+    """Tell whether the point lies in the polygon, by counting the edges right of it."""
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
+            inside = not inside
+    return inside
+
+
+def side(line: Line, point: Point) -> float:
+    """Return above 0 for a point right of the line, seen from its first to its second point."""
+    (x1, y1), (x2, y2) = line
+    return (x2 - x1) * (point[1] - y1) - (y2 - y1) * (point[0] - x1)
+
+
+def crossing(line: Line, before: Point, after: Point) -> int:
+    """Return 1 when the step crosses the line inwards (left to right), -1 outwards, 0 otherwise.
+
+    A point on the line itself counts as right of it, so that no step is counted twice or missed.
+    """
+    was_right, is_right = side(line, before) >= 0, side(line, after) >= 0
+    if was_right == is_right:
+        return 0
+    start_right = side((before, after), line[0]) >= 0
+    end_right = side((before, after), line[1]) >= 0
+    if start_right == end_right:
+        return 0
+    return 1 if is_right else -1
