@@ -32,11 +32,11 @@ def attend(
     if stay.people_max != 1 or len(overlapping) != 1 or left_at <= entered_at:
         return None, 0
     visit = overlapping[0]
-    scanned_during_it = entered_at <= visit.began_at <= left_at
-    if not (visit.identifiers and visit.consented and scanned_during_it):
+    scanned_at = visit.named_at
+    if scanned_at is None or not (visit.consented and entered_at <= scanned_at <= left_at):
         return None, 0
     until = left_at if visit.ended_at is None else min(left_at, visit.ended_at)
-    covered = max(0, until - visit.began_at) / (left_at - entered_at)
+    covered = max(0, until - scanned_at) / (left_at - entered_at)
     confidence_pct = int(min(covered * 100, CONFIDENCE_PCT_MAX))
     return (visit, confidence_pct) if confidence_pct >= CONFIDENCE_PCT_MIN else (None, 0)
 

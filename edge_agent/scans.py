@@ -39,7 +39,7 @@ def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated)
         visits.touch(writing, instant, visit)
     _append_scan(writing, instant, spot, translated, visit)
     if spot.role == "till":
-        answer = _at_till(writing, instant, spot, spot.kiosk, translated, visit)
+        answer = _at_till(writing, instant, spot.kiosk, translated, visit)
     else:
         answer = _at_kiosk(writing, instant, spot, translated, visit)
     answers.put(writing, spot.kiosk.device, answer)
@@ -98,7 +98,6 @@ def _at_kiosk(
 def _at_till(
     writing: Writing,
     instant: Instant,
-    spot: Spot,
     at_till: Place,
     translated: Translated,
     visit: Visit | None,

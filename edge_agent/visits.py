@@ -20,7 +20,7 @@ VISIT_BYTES = 8
 # Who may end a visit; VisitEnded.by is one of these.
 ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid", "restart")
 
-_COLUMNS = "visit, kiosk, zone, operator, identifiers, began_at, touched_at, ended_at"
+_COLUMNS = "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at"
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...])
 
 
@@ -30,7 +30,8 @@ class Visit:
 
     `shopper` is the unified id, as soon as the cloud has said it; before that a deterministic one
     made of the keyed identifier, so that store-level content needs no cloud. It is None for a
-    visit that nobody named. `consented` is what the cloud knows, False until it says so.
+    visit that nobody named; `named_at` is when a member's code was scanned. `consented` is what
+    the cloud knows, False until it says so.
     """
 
     visit: bytes
@@ -39,6 +40,7 @@ class Visit:
     identifiers: tuple[Identifier, ...]
     began_at: int
     touched_at: int
+    named_at: int | None = None
     ended_at: int | None = None
     shopper: str | None = None
     consented: bool = False
@@ -113,8 +115,8 @@ def begin(
         return going_on
     if going_on is not None and not going_on.identifiers:
         writing.execute(
-            "UPDATE visits SET identifiers = ?, touched_at = ? WHERE visit = ?",
-            (msgspec.msgpack.encode(shown), instant.at, going_on.visit),
+            "UPDATE visits SET identifiers = ?, touched_at = ?, named_at = ? WHERE visit = ?",
+            (msgspec.msgpack.encode(shown), instant.at, instant.at, going_on.visit),
         )
     else:
         end_in(writing, instant, place.device, by="other_member")
@@ -183,8 +185,8 @@ def _open(
     writing: Writing, instant: Instant, place: Place, identifiers: tuple[Identifier, ...]
 ) -> None:
     writing.execute(
-        "INSERT INTO visits (visit, kiosk, zone, operator, identifiers, began_at, touched_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO visits (visit, kiosk, zone, operator, identifiers, began_at, touched_at,"
+        " named_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             secrets.token_bytes(VISIT_BYTES),
             place.device,
@@ -193,12 +195,13 @@ def _open(
             msgspec.msgpack.encode(identifiers),
             instant.at,
             instant.at,
+            instant.at if identifiers else None,
         ),
     )
 
 
 def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
-    visit, kiosk, zone, operator, packed, began_at, touched_at, ended_at = row
+    visit, kiosk, zone, operator, packed, began_at, touched_at, named_at, ended_at = row
     identifiers = _identifiers.decode(packed)
     view = local_view.shopper(connection, identifiers)
     return Visit(
@@ -208,6 +211,7 @@ def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
         identifiers=identifiers,
         began_at=began_at,
         touched_at=touched_at,
+        named_at=named_at,
         ended_at=ended_at,
         shopper=fallback_shopper(identifiers) if view is None else view.shopper,
         consented=view is not None and view.consented,
