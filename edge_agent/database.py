@@ -109,6 +109,11 @@ class Database:
         self.writer.close()
         self._writer = _open_writer(self.path)
 
+    @property
+    def damaged(self) -> bool:
+        """Tell whether the file waits to be salvaged at the next start."""
+        return salvage.marker(self.path).exists()
+
     def mark_damaged(self) -> None:
         """Have the file salvaged at the next start: SQLite found it malformed."""
         salvage.marker(self.path).touch()

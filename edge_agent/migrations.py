@@ -86,12 +86,11 @@ def m001_outbox(tables: sqlite_utils.Database) -> None:
             "boot": int,
             "session": int,
             "owner": bytes,
-            "nonce": bytes,
             "applied": int,
             "applied_owner": bytes,
         },
         pk="one",
-        not_null={"boot", "session", "owner", "nonce", "applied", "applied_owner"},
+        not_null={"boot", "session", "owner", "applied", "applied_owner"},
         strict=True,
     )
 

@@ -13,6 +13,7 @@ from sqlite_utils.utils import sqlite3
 
 from wire.codec import chain
 from wire.messages import Absent, AbsentReason
+from wire.ranges import Ranges, add, count, holds, missing
 
 INSERT = (
     "INSERT INTO outbox (id, recorded_at, before, checksum, bytes_to, row) "
@@ -26,6 +27,11 @@ TAIL = (
     "SELECT number, stream, base, head, checksum, bytes_to, kept_rows, kept_bytes, absent_rows "
     "FROM stream ORDER BY number DESC LIMIT 1"
 )
+SPAN_BEGIN = (
+    "SELECT bytes_to - length(row), recorded_at FROM outbox "
+    "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
+)
+SPAN_END = "SELECT bytes_to FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
 READ = (
     "SELECT id, recorded_at, before, checksum, row FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id"
 )
@@ -68,6 +74,15 @@ class Read:
 
     rows: tuple[Row, ...]
     damaged: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How much waits for the cloud; `oldest_at` is when the first of it was recorded (µs UTC)."""
+
+    rows: int
+    size_bytes: int
+    oldest_at: int | None
 
 
 def tail_of(connection: sqlite3.Connection) -> Tail:
@@ -152,13 +167,34 @@ def _whole(seq: int, rows: Mapping[int, Row]) -> Row | None:
     return None
 
 
-def received(connection: sqlite3.Connection, number: int) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of seqs that the cloud has receipted for a stream, in order."""
+def received(connection: sqlite3.Connection, number: int) -> Ranges:
+    """Return the seqs that the cloud has receipted for a stream."""
     watermark, text = connection.execute(
         "SELECT watermark, ranges FROM stream WHERE number = ?", (number,)
     ).fetchone()
-    above = tuple((first, last) for first, last in json.loads(text))
-    return ((1, watermark), *above) if watermark else above
+    return add(tuple((first, last) for first, last in json.loads(text)), 1, watermark)
+
+
+def queue(connection: sqlite3.Connection, tail: Tail) -> Queue:
+    """Measure what the cloud has not receipted; costs the same however much that is.
+
+    Rows of former streams count as a whole, since they are all sent again.
+    """
+    held = received(connection, tail.number)
+    for gone in absent_ranges(connection):
+        held = add(held, gone.first, gone.last)
+    spans = [(tail.base + first, tail.base + last) for first, last in missing(held, 1, tail.head)]
+    lowest = connection.execute("SELECT id FROM outbox ORDER BY id LIMIT 1").fetchone()
+    if lowest and lowest[0] <= tail.base:
+        spans.insert(0, (lowest[0], tail.base))
+    size, oldest_at = 0, None
+    for first, last in spans:
+        begin = connection.execute(SPAN_BEGIN, (first, last)).fetchone()
+        if begin is not None:
+            end = connection.execute(SPAN_END, (first, last)).fetchone()
+            size += end[0] - begin[0]
+            oldest_at = begin[1] if oldest_at is None else oldest_at
+    return Queue(count(spans), size, oldest_at)
 
 
 def save_received(
@@ -193,22 +229,23 @@ def declare_absent(
         connection.execute("UPDATE absent SET last = ? WHERE first = ?", (last, before[0]))
 
 
-def skip(connection: sqlite3.Connection, tail: Tail, count: int, reason: AbsentReason) -> Tail:
-    """Give `count` seqs to events that are lost already, so that the cloud hears of them."""
-    if count < 1:
+def skip(connection: sqlite3.Connection, tail: Tail, lost: int, reason: AbsentReason) -> Tail:
+    """Give `lost` seqs to events that are lost already, so that the cloud hears of them."""
+    if lost < 1:
         return tail
-    declare_absent(connection, tail.head + 1, tail.head + count, reason)
-    return replace(tail, head=tail.head + count, absent_rows=tail.absent_rows + count)
+    declare_absent(connection, tail.head + 1, tail.head + lost, reason)
+    return replace(tail, head=tail.head + lost, absent_rows=tail.absent_rows + lost)
 
 
 def set_aside(
     connection: sqlite3.Connection, tail: Tail, seqs: Iterable[int], found_at: int
 ) -> Tail:
     """Move damaged rows of the present stream to the table `damaged`, and declare them absent."""
-    known = [*received(connection, tail.number)]
-    known += [(gone.first, gone.last) for gone in absent_ranges(connection)]
+    known = received(connection, tail.number)
+    for gone in absent_ranges(connection):
+        known = add(known, gone.first, gone.last)
     for seq in seqs:
-        if any(first <= seq <= last for first, last in known):
+        if holds(known, seq):
             continue
         tail = move_to_damaged(connection, tail, tail.base + seq, tail.stream, seq, found_at)
         declare_absent(connection, seq, seq, "damaged")

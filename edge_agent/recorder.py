@@ -201,6 +201,11 @@ class Recorder:
             self._thread.join()
             self._thread = None
 
+    @property
+    def running(self) -> bool:
+        """Tell whether writes are taken."""
+        return not self._closed
+
     def record(self, event: Event) -> int:
         """Record an event and return its seq, once it is on disk."""
         return self.write(lambda writing: writing.append(event))

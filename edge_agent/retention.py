@@ -8,6 +8,7 @@ from edge_agent import outbox
 from edge_agent.limits import Limits
 from edge_agent.outbox import Tail
 from wire.messages import AbsentReason
+from wire.ranges import holds
 
 # Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 1_000
@@ -124,8 +125,7 @@ def _delete(
 
 def _not_received(connection: sqlite3.Connection, tail: Tail, keys: list[int]) -> list[int]:
     held = outbox.received(connection, tail.number)
-    seqs = [key - tail.base for key in keys]
-    return [seq for seq in seqs if not any(first <= seq <= last for first, last in held)]
+    return [key - tail.base for key in keys if not holds(held, key - tail.base)]
 
 
 def _ranges(seqs: list[int]) -> list[tuple[int, int]]:

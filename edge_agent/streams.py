@@ -1,7 +1,7 @@
 """A new stream for an outbox whose old one the cloud cannot go on with: a restored or cloned store.
 
-What the cloud has not receipted of the old stream is recorded again in the new one, each event with
-its origin, so that the cloud skips those it does hold. That goes slice by slice behind the live
+All rows of the old stream that are still kept are recorded again in the new one, each event with
+its origin, so that the cloud skips those it does hold. That goes slice by slice beside the live
 events: the old rows stay in their places until the same commit that records them again.
 """
 
@@ -17,6 +17,7 @@ from wire.codec import chain, decode_event, encode_event
 from wire.errors import DecodeError
 from wire.events import Origin
 from wire.messages import STREAM_BYTES
+from wire.ranges import add, count, missing
 
 # Former rows recorded again in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 500
@@ -30,7 +31,7 @@ def begin_first(connection: sqlite3.Connection) -> None:
         stream = secrets.token_bytes(STREAM_BYTES)
         connection.execute(INSERT, (1, stream, 0, 0, 0, 0, 0))
     if connection.execute("SELECT 1 FROM delivery").fetchone() is None:
-        connection.execute("INSERT INTO delivery VALUES (1, 0, 0, x'', x'', 0, x'')")
+        connection.execute("INSERT INTO delivery VALUES (1, 0, 0, x'', 0, x'')")
 
 
 def begin_next(connection: sqlite3.Connection) -> Tail:
@@ -57,8 +58,8 @@ def begin_next(connection: sqlite3.Connection) -> Tail:
     connection.execute("DELETE FROM received")
     tail = outbox.tail_of(connection)
     for absent in gone:
-        count = sum(1 for seq in range(absent.first, absent.last + 1) if not _in(seq, held))
-        again = outbox.skip(connection, tail, count, absent.reason)
+        lost = count(missing(held, absent.first, absent.last))
+        again = outbox.skip(connection, tail, lost, absent.reason)
         tail = replace(again, absent_rows=was.absent_rows)  # counted when they were lost
     outbox.save_tail(connection, tail)
     return tail
@@ -77,17 +78,18 @@ def record_again(connection: sqlite3.Connection, tail: Tail, now: int) -> Tail:
         "ORDER BY id LIMIT ?",
         (tail.base, SLICE_ROWS_MAX),
     ).fetchall()
-    former = _former_streams(connection, tail)
+    former = connection.execute(
+        "SELECT stream, base FROM stream WHERE number < ? ORDER BY number DESC", (tail.number,)
+    ).fetchall()
     for key, recorded_at, before, checksum, row in slice_:
-        stream, base, held = next(entry for entry in former if entry[1] < key)
+        stream, base = next(entry for entry in former if entry[1] < key)
         origin = Origin(stream=stream, seq=key - base, checksum=checksum)
-        if not _in(origin.seq, held):
-            again = _with_origin(row, origin) if chain(before, row) == checksum else None
-            if again is None:
-                tail = outbox.move_to_damaged(connection, tail, key, stream, origin.seq, now)
-                tail = outbox.skip(connection, tail, 1, "damaged")
-                continue
-            tail = outbox.append(connection, tail, again, recorded_at)
+        again = _with_origin(row, origin) if chain(before, row) == checksum else None
+        if again is None:
+            tail = outbox.move_to_damaged(connection, tail, key, stream, origin.seq, now)
+            tail = outbox.skip(connection, tail, 1, "damaged")
+            continue
+        tail = outbox.append(connection, tail, again, recorded_at)
         connection.execute("DELETE FROM outbox WHERE id = ?", (key,))
         tail = replace(tail, kept_rows=tail.kept_rows - 1, kept_bytes=tail.kept_bytes - len(row))
     return tail
@@ -98,25 +100,13 @@ def missing_rows(connection: sqlite3.Connection, tail: Tail) -> int:
 
     Reads the whole outbox: for a salvage only.
     """
-    known = [*outbox.received(connection, tail.number)]
-    known += [(gone.first, gone.last) for gone in outbox.absent_ranges(connection)]
-    accounted = sum(last - first + 1 for first, last in known)
-    kept = connection.execute(
-        "SELECT id - ? FROM outbox WHERE id > ?", (tail.base, tail.base)
-    ).fetchall()
-    unreceived = sum(1 for (seq,) in kept if not _in(seq, known))
-    return max(0, tail.head - accounted - unreceived)
-
-
-def _former_streams(
-    connection: sqlite3.Connection, tail: Tail
-) -> list[tuple[bytes, int, tuple[tuple[int, int], ...]]]:
-    """Return id, base and receipted ranges of each former stream, the latest first."""
-    found = connection.execute(
-        "SELECT number, stream, base FROM stream WHERE number < ? ORDER BY number DESC",
-        (tail.number,),
-    ).fetchall()
-    return [(stream, base, outbox.received(connection, number)) for number, stream, base in found]
+    known = outbox.received(connection, tail.number)
+    for gone in outbox.absent_ranges(connection):
+        known = add(known, gone.first, gone.last)
+    kept = connection.execute("SELECT id - ?1 FROM outbox WHERE id > ?1 ORDER BY id", (tail.base,))
+    for (seq,) in kept:
+        known = add(known, seq, seq)
+    return count(missing(known, 1, tail.head))
 
 
 def _with_origin(row: bytes, origin: Origin) -> bytes | None:
@@ -128,7 +118,3 @@ def _with_origin(row: bytes, origin: Origin) -> bytes | None:
     if event.origin is not None:
         return row
     return encode_event(msgspec.structs.replace(event, origin=origin))
-
-
-def _in(seq: int, ranges: list[tuple[int, int]] | tuple[tuple[int, int], ...]) -> bool:
-    return any(first <= seq <= last for first, last in ranges)

@@ -1,0 +1,199 @@
+"""How the store's agent is: one picture, as a verdict with reasons and as Prometheus text.
+
+Being offline is normal and no failure: events queue, and the screens are served from the store.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import outbox
+from edge_agent.clock import Instant
+from edge_agent.database import Database
+from edge_agent.limits import Limits
+from edge_agent.recorder import Recorder
+from wire.events import Clock
+from wire.messages import DeviceState
+
+State = Literal["ok", "degraded", "failed"]
+
+# From this part of a limit on, the queue is called nearly full.
+QUEUE_NEARLY_FULL = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the agent is at one moment.
+
+    `queue_…` is what the cloud has not receipted, `kept_rows` what the file holds in all,
+    `absent_rows` what was evicted, expired or damaged since the first day, `damaged_rows` the part
+    of it whose bytes are kept aside. Times are µs UTC, ages ms.
+    """
+
+    at: int
+    state: State
+    reasons: tuple[str, ...]
+    link_up: bool
+    head: int = 0
+    watermark: int = 0
+    queue_rows: int = 0
+    queue_bytes: int = 0
+    oldest_age_ms: int = 0
+    kept_rows: int = 0
+    absent_rows: int = 0
+    damaged_rows: int = 0
+    commits: int = 0
+    writes: int = 0
+    disk_free_bytes: int = 0
+    clock: Clock = Clock.UNKNOWN
+    devices: tuple[DeviceState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    tail: outbox.Tail
+    watermark: int
+    queue: outbox.Queue
+    damaged_rows: int
+    devices: tuple[DeviceState, ...]
+
+
+def snapshot(
+    database: Database, recorder: Recorder, limits: Limits, now: Instant, *, link_up: bool
+) -> Health:
+    """Look at everything once; costs the same however much is queued."""
+    free = shutil.disk_usage(database.path.parent).free
+    try:
+        stored = _read(database.reader())
+    except sqlite3.Error as error:
+        reason = f"the database cannot be read: {error}"
+        return Health(at=now.at, state="failed", reasons=(reason,), link_up=link_up)
+    queue = stored.queue
+    failures = tuple(_failures(database, recorder, limits, free))
+    worries = tuple(_worries(database, stored, limits, now))
+    return Health(
+        at=now.at,
+        state="failed" if failures else "degraded" if worries else "ok",
+        reasons=failures + worries,
+        link_up=link_up,
+        head=stored.tail.head,
+        watermark=stored.watermark,
+        queue_rows=queue.rows,
+        queue_bytes=queue.size_bytes,
+        oldest_age_ms=age_ms(queue.oldest_at, now),
+        kept_rows=stored.tail.kept_rows,
+        absent_rows=stored.tail.absent_rows,
+        damaged_rows=stored.damaged_rows,
+        commits=recorder.commits,
+        writes=recorder.writes,
+        disk_free_bytes=free,
+        clock=now.quality,
+        devices=stored.devices,
+    )
+
+
+def age_ms(recorded_at: int | None, now: Instant) -> int:
+    """Return how long ago something was recorded, 0 for nothing or a clock that was set back."""
+    return 0 if recorded_at is None else max(0, now.at - recorded_at) // 1_000
+
+
+def healthz(health: Health) -> tuple[int, bytes]:
+    """Return the HTTP status and JSON body of `/healthz`: 503 only when the agent has failed."""
+    body = {"state": health.state, "reasons": health.reasons, "online": health.link_up}
+    return 503 if health.state == "failed" else 200, msgspec.json.encode(body)
+
+
+def prometheus(health: Health) -> bytes:
+    """Return the text of `/metrics`."""
+    registry = CollectorRegistry()
+    registry.register(_Figures(health))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        health = self._health
+        gauges = {
+            "up": ("1 unless the agent has failed", health.state != "failed"),
+            "link_up": ("1 while the store is online", health.link_up),
+            "queue_rows": ("Events that the cloud has not receipted", health.queue_rows),
+            "queue_bytes": ("Bytes of these events", health.queue_bytes),
+            "oldest_age_seconds": ("Age of the oldest of them", health.oldest_age_ms / 1_000),
+            "kept_rows": ("Events that the file holds in all", health.kept_rows),
+            "head": ("Highest seq recorded in this stream", health.head),
+            "watermark": ("Highest seq up to which the cloud holds all", health.watermark),
+            "disk_free_bytes": ("Free space beside the database", health.disk_free_bytes),
+            "clock_quality": ("0 unknown, 1 free-running, 2 synchronised", int(health.clock)),
+        }
+        counters = {
+            "absent_rows": ("Events evicted, expired or damaged", health.absent_rows),
+            "damaged_rows": ("Damaged events whose bytes are kept aside", health.damaged_rows),
+            "commits": ("Commits since the agent's start", health.commits),
+            "writes": ("Writes in these commits", health.writes),
+        }
+        for name, (about, value) in gauges.items():
+            yield GaugeMetricFamily(f"storebridge_edge_{name}", about, float(value))
+        for name, (about, value) in counters.items():
+            yield CounterMetricFamily(f"storebridge_edge_{name}", about, float(value))
+        devices = GaugeMetricFamily(
+            "storebridge_edge_device_ok", "1 while the device is ok", labels=("device", "driver")
+        )
+        for device in health.devices:
+            devices.add_metric((device.device, device.driver), float(device.state == "ok"))
+        yield devices
+
+
+def _read(connection: sqlite3.Connection) -> _Stored:
+    tail = outbox.tail_of(connection)
+    held = outbox.received(connection, tail.number)
+    devices = connection.execute(
+        "SELECT device, driver, state, reason, since FROM device_states ORDER BY device"
+    )
+    return _Stored(
+        tail=tail,
+        watermark=held[0][1] if held and held[0][0] == 1 else 0,
+        queue=outbox.queue(connection, tail),
+        damaged_rows=connection.execute("SELECT ifnull(max(id), 0) FROM damaged").fetchone()[0],
+        devices=tuple(DeviceState(*columns) for columns in devices),
+    )
+
+
+def _failures(
+    database: Database, recorder: Recorder, limits: Limits, free_bytes: int
+) -> Iterator[str]:
+    if recorder.failure:
+        yield recorder.failure
+    if not recorder.running:
+        yield "the recorder does not run"
+    if database.damaged:
+        yield "the database file is damaged: restart the agent, which salvages it"
+    if free_bytes < limits.disk_free_bytes_min:
+        yield f"the disk is nearly full: {free_bytes} B are free"
+
+
+def _worries(database: Database, stored: _Stored, limits: Limits, now: Instant) -> Iterator[str]:
+    if stored.tail.kept_rows > QUEUE_NEARLY_FULL * limits.rows_max:
+        yield f"the outbox is nearly full: {stored.tail.kept_rows} of {limits.rows_max} rows"
+    if stored.tail.kept_bytes > QUEUE_NEARLY_FULL * limits.bytes_max:
+        yield f"the outbox is nearly full: {stored.tail.kept_bytes} of {limits.bytes_max} B"
+    if database.salvaged is not None:
+        yield (
+            f"the database was damaged and set aside as {database.salvaged.set_aside.name}; "
+            f"{database.salvaged.lost_rows} events could not be read"
+        )
+    if now.quality is Clock.UNKNOWN:
+        yield "the clock cannot be trusted: nothing expires until it is synchronised"
+    for device in stored.devices:
+        if device.state != "ok":
+            yield f"device {device.device} is {device.state}: {device.reason}"
