@@ -1,0 +1,1 @@
+"""From profiles to what a store shows: offers, recommendations, views."""

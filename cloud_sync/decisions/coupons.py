@@ -1,0 +1,228 @@
+"""Coupons: what was promised to whom, what became of it, and which store may redeem it alone.
+
+A coupon's row holds the promise; its state is the fold of its acts, whichever came first: redeemed
+if it was redeemed anywhere, else claimed if it was claimed anywhere, else offered.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from cloud_sync.shoppers.identity import Key
+
+CouponState = Literal["offered", "claimed", "redeemed"]
+
+# A store that holds a lease redeems without asking, and nobody else may before it runs out: long
+# enough for a visit with the line cut, short enough that the next store need not wait long.
+LEASE_S = 2 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coupon:
+    """One coupon with its state; `owner` is the shopper ID for which it was issued.
+
+    `lease` names the right of `lease_store` to redeem it without the cloud until `lease_until`.
+    """
+
+    tenant: str
+    owner: str
+    coupon: str
+    offer: str
+    serial: int
+    product: str
+    reason: str
+    because_at: int
+    channel: str
+    percent: int
+    issued_at: int
+    expires_at: int
+    lease: str = ""
+    lease_store: str = ""
+    lease_until: int = 0
+    state: CouponState = "offered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemption:
+    """One redemption as it was reported: by which store or channel, for which order, when."""
+
+    source: str
+    order: str
+    occurred_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A coupon that was redeemed more than once; the first redemption stands."""
+
+    coupon: str
+    redemptions: tuple[Redemption, ...]
+
+
+def coupon_code(tenant: str, owner: str, offer: str, serial: int) -> str:
+    """Return the code of a coupon: the same promise made twice has the same code."""
+    promise = f"{tenant}/{owner}/{offer}/{serial}".encode()
+    return hashlib.blake2b(promise, digest_size=10, person=b"coupon").hexdigest()
+
+
+def coupons_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, list[Coupon]]:
+    """Return all coupons of shoppers, given by current shopper IDs, oldest first.
+
+    Those that were issued under an older ID of the shopper are among them.
+    """
+    found: dict[Key, list[Coupon]] = {key: [] for key in shoppers}
+    rows = connection.execute(
+        "SELECT asked.shopper, coupon.tenant, owner, coupon.coupon, offer, serial, product, reason,"
+        " because_at, channel, percent, issued_at, expires_at, lease, lease_store, lease_until,"
+        " ARRAY(SELECT DISTINCT act FROM coupon_act WHERE coupon_act.tenant = coupon.tenant"
+        "  AND coupon_act.coupon = coupon.coupon)"
+        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper)"
+        " JOIN identifier USING (tenant, shopper)"
+        " JOIN coupon ON coupon.tenant = asked.tenant AND coupon.owner = identifier.identifier"
+        " ORDER BY issued_at, coupon.coupon",
+        (
+            arrays.texts(tenant for tenant, _ in shoppers),
+            arrays.plain(each for _, each in shoppers),
+        ),
+    )
+    for shopper, tenant, owner, code, offer, serial, product, reason, at, *rest in rows:
+        channel, percent, issued_at, expires_at, lease, lease_store, lease_until, acts = rest
+        found[tenant, shopper.hex].append(
+            Coupon(
+                tenant=tenant,
+                owner=owner.hex,
+                coupon=code,
+                offer=offer,
+                serial=serial,
+                product=product,
+                reason=reason,
+                because_at=at,
+                channel=channel,
+                percent=percent,
+                issued_at=issued_at,
+                expires_at=expires_at,
+                lease=lease,
+                lease_store=lease_store,
+                lease_until=lease_until,
+                state=_state(acts),
+            )
+        )
+    return found
+
+
+def issue(connection: Connection, coupons: Sequence[Coupon]) -> None:
+    """Store new coupons; a promise that is there already is left as it is."""
+    if not coupons:
+        return
+    ordered = sorted(coupons, key=lambda each: (each.tenant, each.owner, each.offer, each.serial))
+    connection.execute(
+        "INSERT INTO coupon (tenant, owner, coupon, offer, serial, product, reason, because_at,"
+        " channel, percent, issued_at, expires_at, lease, lease_store, lease_until)"
+        " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[], %s::integer[],"
+        " %s::text[], %s::text[], %s::bigint[], %s::text[], %s::integer[], %s::bigint[],"
+        " %s::bigint[], %s::text[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING",
+        (
+            arrays.texts(each.tenant for each in ordered),
+            arrays.plain(each.owner for each in ordered),
+            arrays.plain(each.coupon for each in ordered),
+            arrays.texts(each.offer for each in ordered),
+            arrays.numbers(each.serial for each in ordered),
+            arrays.texts(each.product for each in ordered),
+            arrays.texts(each.reason for each in ordered),
+            arrays.numbers(each.because_at for each in ordered),
+            arrays.texts(each.channel for each in ordered),
+            arrays.numbers(each.percent for each in ordered),
+            arrays.numbers(each.issued_at for each in ordered),
+            arrays.numbers(each.expires_at for each in ordered),
+            arrays.texts(each.lease for each in ordered),
+            arrays.texts(each.lease_store for each in ordered),
+            arrays.numbers(each.lease_until for each in ordered),
+        ),
+    )
+
+
+def lease(coupon: Coupon, store: str, now: int) -> Coupon:
+    """Return the coupon as leased to `store` at `now`, unless another store holds a lease still.
+
+    A lease of the same store is prolonged when less than half of it is left; it never outlasts the
+    coupon.
+    """
+    until = min(now + LEASE_S * 1_000_000, coupon.expires_at)
+    held = coupon.lease_until > now
+    if not store or (held and coupon.lease_store != store):
+        return coupon
+    if held and coupon.lease_until - now > LEASE_S * 1_000_000 // 2:
+        return coupon
+    if coupon.lease_store == store and coupon.lease_until >= until:
+        return coupon
+    right = f"{coupon.coupon}/{store}/{until}".encode()
+    name = hashlib.blake2b(right, digest_size=8, person=b"lease").hexdigest()
+    return replace(coupon, lease=name, lease_store=store, lease_until=until)
+
+
+def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
+    """Store the leases of coupons; the caller holds the lock of their shoppers."""
+    if not coupons:
+        return
+    ordered = sorted(coupons, key=lambda each: (each.tenant, each.owner, each.offer, each.serial))
+    connection.execute(
+        "UPDATE coupon SET lease = new.lease, lease_store = new.store, lease_until = new.until"
+        " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::integer[], %s::text[], %s::text[],"
+        " %s::bigint[]) AS new(tenant, owner, offer, serial, lease, store, until)"
+        " WHERE coupon.tenant = new.tenant AND coupon.owner = new.owner"
+        " AND coupon.offer = new.offer AND coupon.serial = new.serial",
+        (
+            arrays.texts(each.tenant for each in ordered),
+            arrays.plain(each.owner for each in ordered),
+            arrays.texts(each.offer for each in ordered),
+            arrays.numbers(each.serial for each in ordered),
+            arrays.plain(each.lease for each in ordered),
+            arrays.texts(each.lease_store for each in ordered),
+            arrays.numbers(each.lease_until for each in ordered),
+        ),
+    )
+
+
+def release(connection: Connection, tenant: str, code: str, lease: str) -> bool:
+    """End a lease that its store has given back; False when it is not in force any more."""
+    cursor = connection.execute(
+        "UPDATE coupon SET lease_until = 0 WHERE tenant = %s AND coupon = %s AND lease = %s"
+        " AND lease_until > 0",
+        (tenant, code, lease),
+    )
+    return cursor.rowcount == 1
+
+
+def conflicts(connection: Connection, tenant: str, limit: int = 1000) -> list[Conflict]:
+    """Return the coupons that were redeemed more than once, the latest first.
+
+    The same order reported twice by the same store or channel is one redemption.
+    """
+    rows = connection.execute(
+        "SELECT coupon, array_agg(source ORDER BY occurred_at, source, reference),"
+        " array_agg(reference ORDER BY occurred_at, source, reference),"
+        " array_agg(occurred_at ORDER BY occurred_at, source, reference)"
+        " FROM coupon_act WHERE tenant = %s AND act = 'redeemed'"
+        " GROUP BY coupon HAVING count(*) > 1 ORDER BY max(occurred_at) DESC, coupon LIMIT %s",
+        (tenant, limit),
+    )
+    return [
+        Conflict(
+            coupon=code,
+            redemptions=tuple(
+                Redemption(source=source, order=order, occurred_at=at)
+                for source, order, at in zip(sources, orders, times, strict=True)
+            ),
+        )
+        for code, sources, orders, times in rows
+    ]
+
+
+def _state(acts: Collection[str]) -> CouponState:
+    if "redeemed" in acts:
+        return "redeemed"
+    return "claimed" if "claimed" in acts else "offered"

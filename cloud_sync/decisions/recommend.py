@@ -1,0 +1,177 @@
+"""Which products a shopper is recommended: what goes with theirs, what they buy, what sells."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from cloud_sync.shoppers.facts import DAY_US
+from cloud_sync.shoppers.profile import ProductFacts, Profile
+from wire.views import Because, Recommendation
+
+RECOMMENDED_MAX = 6
+# What was bought within this time is never recommended.
+JUST_BOUGHT_DAYS = 30
+# The products of latest interest from which the search for company begins.
+ANCHORS_MAX = 5
+NEIGHBOURS_MAX = 20
+BESTSELLERS_MAX = 20
+OWN_TIMES_MIN = 2
+# An order says more than a look: two products bought together count as this many looks.
+BOUGHT_WEIGHT = 3
+
+
+class Neighbour(NamedTuple):
+    """A product that was viewed or bought together with another, and how often."""
+
+    product: str
+    viewed_together: int
+    bought_together: int
+
+    @property
+    def weight(self) -> int:
+        """Return how strongly the two belong together."""
+        return self.viewed_together + BOUGHT_WEIGHT * self.bought_together
+
+
+Neighbours = Mapping[str, Sequence[Neighbour]]
+Bestsellers = Sequence[tuple[str, int]]
+
+
+def anchors(profile: Profile) -> list[str]:
+    """Return the products of latest interest, the latest first."""
+    latest = {product: _interest_at(facts) for product, facts in profile.products.items()}
+    return sorted(latest, key=lambda product: (-latest[product], product))[:ANCHORS_MAX]
+
+
+def recommend(
+    profile: Profile,
+    neighbours: Neighbours,
+    bestsellers: Bestsellers,
+    sold: Collection[str],
+    now: int,
+) -> tuple[Recommendation, ...]:
+    """Return up to RECOMMENDED_MAX products with their reasons, the best first.
+
+    First what goes with the products of latest interest, then what the shopper buys again and
+    again, then the bestsellers of the store; never what was just bought, nor what they look at
+    already, nor what is not sold.
+    """
+    if not profile.consented:
+        return ()
+    begun = now - JUST_BOUGHT_DAYS * DAY_US
+    never = {product for product, facts in profile.products.items() if facts.bought_at > begun}
+    chosen: dict[str, Because] = {}
+    for product, because in (
+        *_company(profile, neighbours),
+        *_own(profile),
+        *((product, Because(reason="bestseller", count=count)) for product, count in bestsellers),
+    ):
+        if product in sold and product not in never:
+            chosen.setdefault(product, because)
+    picked = list(chosen.items())[:RECOMMENDED_MAX]
+    return tuple(Recommendation(product=product, because=because) for product, because in picked)
+
+
+def neighbours_of(
+    connection: Connection, products: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], list[Neighbour]]:
+    """Return the strongest NEIGHBOURS_MAX neighbours of each (tenant, product)."""
+    found: dict[tuple[str, str], list[Neighbour]] = {key: [] for key in products}
+    rows = connection.execute(
+        "SELECT asked.tenant, asked.product, near.* FROM unnest(%s::text[], %s::text[])"
+        " AS asked(tenant, product) CROSS JOIN LATERAL"
+        " (SELECT other, sum(viewed_together)::bigint, sum(bought_together)::bigint"
+        "  FROM product_pair WHERE product_pair.tenant = asked.tenant"
+        "  AND product_pair.product = asked.product GROUP BY other"
+        "  ORDER BY sum(viewed_together + %s * bought_together) DESC, other LIMIT %s) AS near",
+        (
+            arrays.texts(tenant for tenant, _ in products),
+            arrays.texts(product for _, product in products),
+            BOUGHT_WEIGHT,
+            NEIGHBOURS_MAX,
+        ),
+    )
+    for tenant, product, other, viewed, bought in rows:
+        found[tenant, product].append(Neighbour(other, viewed, bought))
+    return found
+
+
+def bestsellers_of(
+    connection: Connection, stores: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], list[tuple[str, int]]]:
+    """Return the bestsellers of each (tenant, store) with the pieces sold, the best first.
+
+    The store "" of a tenant stands for all its stores and the web shop together.
+    """
+    found: dict[tuple[str, str], list[tuple[str, int]]] = {key: [] for key in stores}
+    rows = connection.execute(
+        "SELECT asked.tenant, asked.store, best.* FROM unnest(%s::text[], %s::text[])"
+        " AS asked(tenant, store) CROSS JOIN LATERAL"
+        " (SELECT product, sum(bought - returned)::bigint AS sold FROM store_product"
+        "  WHERE store_product.tenant = asked.tenant"
+        "  AND (asked.store = '' OR store_product.store = asked.store)"
+        "  GROUP BY product HAVING sum(bought - returned) > 0"
+        "  ORDER BY sold DESC, product LIMIT %s) AS best",
+        (
+            arrays.texts(tenant for tenant, _ in stores),
+            arrays.texts(store for _, store in stores),
+            BESTSELLERS_MAX,
+        ),
+    )
+    for tenant, store, product, count in rows:
+        found[tenant, store].append((product, count))
+    return found
+
+
+def _company(profile: Profile, neighbours: Neighbours) -> list[tuple[str, Because]]:
+    """Return what goes with the anchors, weights of several anchors added, the heaviest first.
+
+    The reason names the anchor that weighs most.
+    """
+    own = anchors(profile)
+    weights: dict[str, int] = {}
+    strongest: dict[str, tuple[int, Because]] = {}
+    for anchor in own:
+        for near in neighbours.get(anchor, ()):
+            if near.product in own:
+                continue
+            weights[near.product] = weights.get(near.product, 0) + near.weight
+            if near.weight > strongest.get(near.product, (0,))[0]:
+                strongest[near.product] = (near.weight, _because(anchor, near))
+    order = sorted(weights, key=lambda product: (-weights[product], product))
+    return [(product, strongest[product][1]) for product in order]
+
+
+def _because(anchor: str, near: Neighbour) -> Because:
+    if near.bought_together:
+        return Because(reason="bought_together", product=anchor, count=near.bought_together)
+    return Because(reason="viewed_together", product=anchor, count=near.viewed_together)
+
+
+def _own(profile: Profile) -> list[tuple[str, Because]]:
+    """Return what the shopper buys again and again, the most often bought first."""
+    bought = {
+        product: facts
+        for product, facts in profile.products.items()
+        if facts.bought >= OWN_TIMES_MIN
+    }
+    order = sorted(bought, key=lambda product: (-bought[product].bought, product))
+    return [
+        (
+            product,
+            Because(
+                reason="bought_before",
+                product=product,
+                count=bought[product].bought,
+                at=bought[product].bought_at,
+            ),
+        )
+        for product in order
+    ]
+
+
+def _interest_at(facts: ProductFacts) -> int:
+    saved_at = facts.saved_at if facts.saved else 0
+    return max(facts.viewed_at, facts.tried_at, facts.bought_at, saved_at)

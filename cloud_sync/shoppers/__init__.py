@@ -1,0 +1,1 @@
+"""From events to shoppers: identity, profiles and funnel stages."""

@@ -1,0 +1,160 @@
+"""Folding events into shoppers: identities are joined, atoms grow, touched shoppers are named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.shoppers import facts as fact_rows
+from cloud_sync.shoppers.identity import (
+    Key,
+    Link,
+    append_links,
+    join,
+    recognised,
+    register,
+    shoppers_of,
+)
+from wire.events import CouponClaimed, CouponRedeemed
+from wire.identifiers import Identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """Whom a fold concerned: (tenant, shopper ID) of all shoppers touched.
+
+    `live` are those that a live event touched, to be answered now; `stores` the (tenant, store)
+    that sent events.
+    """
+
+    touched: set[Key]
+    live: set[Key]
+    stores: set[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CouponAct:
+    tenant: str
+    coupon: str
+    act: str
+    source: str
+    reference: str
+    occurred_at: int
+    shard: int
+    position: int
+
+
+def fold(connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]) -> Folded:
+    """Fold events of one shard into shoppers, within the caller's transaction.
+
+    The caller hands in each position once, by moving the shard's fold position in the same
+    transaction, and checks there that `epoch` is still the shard's. Every worker takes its locks in
+    the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
+    undoes the transaction, to be repeated whole.
+    """
+    del epoch  # checked by the commit of the fold position
+    identifiers: dict[Key, Identifier] = {}
+    links: list[Link] = []
+    acts: list[_CouponAct] = []
+    facts = fact_rows.Facts()
+    live_atoms: set[Key] = set()
+    for each in events:
+        named = recognised(each.event)
+        atom = next(iter(named), None)
+        identifiers.update(((each.tenant, key), named[key]) for key in named)
+        if len(named) > 1:
+            links.extend(_links(each, list(named)))
+        if atom is not None and each.live:
+            live_atoms.add((each.tenant, atom))
+        if isinstance(each.event.body, CouponClaimed | CouponRedeemed):
+            acts.extend(_coupon_acts(each, each.event.body))
+        fact_rows.gather(facts, each, atom)
+    shoppers = register(connection, identifiers)
+    append_links(connection, links)
+    fact_rows.write(connection, facts, shard)
+    owners = _write_coupon_acts(connection, acts)
+    pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
+    apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
+    if apart or owners:
+        join(connection, apart)
+        shoppers = shoppers_of(connection, identifiers.keys() | owners)
+    return Folded(
+        touched={(tenant, shopper) for (tenant, _), shopper in shoppers.items()},
+        live={(key[0], shoppers[key]) for key in live_atoms | owners},
+        stores={(each.tenant, each.store) for each in events if each.store is not None},
+    )
+
+
+def _links(ledger: LedgerEvent, named: Sequence[str]) -> list[Link]:
+    """Return the links of an event: each weaker identifier with the strongest."""
+    return [
+        Link(
+            tenant=ledger.tenant,
+            identifier=weaker,
+            other=named[0],
+            shard=ledger.shard,
+            position=ledger.position,
+            evidence=ledger.event.kind,
+            source=ledger.store or ledger.source,
+            occurred_at=fact_rows.time_of(ledger),
+        )
+        for weaker in named[1:]
+    ]
+
+
+def _coupon_acts(ledger: LedgerEvent, body: CouponClaimed | CouponRedeemed) -> list[_CouponAct]:
+    """Return what an event says about a coupon, told apart by place and order.
+
+    Without an order the position tells two redemptions apart: both are kept, as a conflict.
+    """
+    if not fact_rows.PRODUCT.fullmatch(body.coupon):
+        return []
+    redeemed = isinstance(body, CouponRedeemed)
+    order = body.order.replace("\0", "")[:64] if isinstance(body, CouponRedeemed) else ""
+    return [
+        _CouponAct(
+            tenant=ledger.tenant,
+            coupon=body.coupon,
+            act="redeemed" if redeemed else "claimed",
+            source=ledger.store or ledger.source,
+            reference=order or f"{ledger.shard}:{ledger.position}",
+            occurred_at=fact_rows.time_of(ledger),
+            shard=ledger.shard,
+            position=ledger.position,
+        )
+    ]
+
+
+def _write_coupon_acts(connection: Connection, acts: Sequence[_CouponAct]) -> set[Key]:
+    """Keep coupon acts, each once, and return the owners of the coupons."""
+    if not acts:
+        return set()
+    once = {(each.tenant, each.coupon, each.act, each.source, each.reference): each for each in acts}
+    ordered = [once[key] for key in sorted(once)]
+    connection.execute(
+        "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"
+        " position) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::bigint[], %s::smallint[], %s::bigint[]) ON CONFLICT DO NOTHING",
+        (
+            arrays.texts(each.tenant for each in ordered),
+            arrays.texts(each.coupon for each in ordered),
+            arrays.plain(each.act for each in ordered),
+            arrays.texts(each.source for each in ordered),
+            arrays.texts(each.reference for each in ordered),
+            arrays.numbers(each.occurred_at for each in ordered),
+            arrays.numbers(each.shard for each in ordered),
+            arrays.numbers(each.position for each in ordered),
+        ),
+    )
+    rows = connection.execute(
+        "SELECT DISTINCT coupon.tenant, coupon.owner"
+        " FROM unnest(%s::text[], %s::text[]) AS asked(tenant, coupon)"
+        " JOIN coupon ON coupon.tenant = asked.tenant AND coupon.coupon = asked.coupon",
+        (
+            arrays.texts(each.tenant for each in ordered),
+            arrays.texts(each.coupon for each in ordered),
+        ),
+    )
+    return {(tenant, owner.hex) for tenant, owner in rows}

@@ -1,0 +1,218 @@
+"""Who is who: identifiers, the links between them, and the shopper ID they resolve to.
+
+The graph is a fold over the log of links: a shopper is a connected set of identifiers, its ID the
+smallest id in the set. Both depend only on which links there are, never on the order in which they
+came.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from wire.events import Event
+from wire.identifiers import NEVER_IDENTIFIERS, VALUE_BYTES, Identifier
+
+# The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
+# id of a shopper is that of the strongest identifier; a rank once given is never changed.
+IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app": 4, "web": 5}
+
+# An event with more identifiers than this is no shopper but a list; its weakest are left out.
+IDENTIFIERS_PER_EVENT_MAX = 8
+# Joins meet joins of other workers; each round sees at least one of them through.
+JOIN_ROUNDS_MAX = 20
+
+Key = tuple[str, str]
+"""A tenant and the id of an identifier or shopper, as 32 hexadecimal digits."""
+
+
+class JoinError(Exception):
+    """Identifiers could not be joined because other workers kept joining the same ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Evidence that two identifiers of a tenant belong to one shopper."""
+
+    tenant: str
+    identifier: str
+    other: str
+    shard: int
+    position: int
+    evidence: str
+    source: str
+    occurred_at: int
+
+
+def identifier_id(identifier: Identifier) -> str:
+    """Return the id of an identifier: the rank of its kind, then 15 bytes of a hash."""
+    digest = hashlib.blake2b(
+        identifier.kind.encode() + b"\x00" + identifier.value, digest_size=15, person=b"identifier"
+    )
+    return f"{IDENTIFIER_RANKS[identifier.kind]:02x}{digest.hexdigest()}"
+
+
+def recognised(event: Event) -> dict[str, Identifier]:
+    """Return what names a person among an event's identifiers, by id, the strongest first.
+
+    What stands in a shop (kiosk, device, store) is left out, whoever sent it; so are kinds without
+    a rank and values that are not keyed.
+    """
+    named = {
+        identifier_id(each): each
+        for each in event.identifiers
+        if each.kind in IDENTIFIER_RANKS
+        and each.kind not in NEVER_IDENTIFIERS
+        and len(each.value) == VALUE_BYTES
+    }
+    return {key: named[key] for key in sorted(named)[:IDENTIFIERS_PER_EVENT_MAX]}
+
+
+def register(connection: Connection, identifiers: Mapping[Key, Identifier]) -> dict[Key, str]:
+    """Store identifiers that are not there yet, each as a shopper of its own.
+
+    Returns the shopper ID of each identifier.
+    """
+    known = shoppers_of(connection, identifiers)
+    fresh = sorted(key for key in identifiers if key not in known)
+    if not fresh:
+        return known
+    connection.execute(
+        "INSERT INTO identifier (tenant, identifier, kind, value, shopper)"
+        " SELECT tenant, id, kind, value, id FROM"
+        " unnest(%s::text[], %s::uuid[], %s::text[], %s::bytea[]) AS new(tenant, id, kind, value)"
+        " ON CONFLICT DO NOTHING",
+        (
+            arrays.texts(tenant for tenant, _ in fresh),
+            arrays.plain(each for _, each in fresh),
+            arrays.plain(identifiers[key].kind for key in fresh),
+            [identifiers[key].value for key in fresh],
+        ),
+    )
+    # Another worker may have been first with one of them, and have joined it already.
+    return known | shoppers_of(connection, fresh)
+
+
+def append_links(connection: Connection, links: Sequence[Link]) -> None:
+    """Append link events to the log; one that is there already is left as it is."""
+    if not links:
+        return
+    connection.execute(
+        "INSERT INTO link (tenant, identifier, other, shard, position, evidence, source,"
+        " occurred_at) SELECT * FROM unnest(%s::text[], %s::uuid[], %s::uuid[], %s::smallint[],"
+        " %s::bigint[], %s::text[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING",
+        (
+            arrays.texts(each.tenant for each in links),
+            arrays.plain(each.identifier for each in links),
+            arrays.plain(each.other for each in links),
+            arrays.numbers(each.shard for each in links),
+            arrays.numbers(each.position for each in links),
+            arrays.texts(each.evidence for each in links),
+            arrays.texts(each.source for each in links),
+            arrays.numbers(each.occurred_at for each in links),
+        ),
+    )
+
+
+def shoppers_of(connection: Connection, keys: Collection[Key]) -> dict[Key, str]:
+    """Return the shopper ID that each identifier, or older shopper ID, resolves to now."""
+    if not keys:
+        return {}
+    rows = connection.execute(
+        "SELECT asked.tenant, asked.id, identifier.shopper"
+        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
+        " JOIN identifier ON identifier.tenant = asked.tenant AND identifier.identifier = asked.id",
+        (arrays.texts(tenant for tenant, _ in keys), arrays.plain(each for _, each in keys)),
+    )
+    return {(tenant, asked.hex): shopper.hex for tenant, asked, shopper in rows}
+
+
+def members_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, list[Identifier]]:
+    """Return the identifiers of each shopper, given by current shopper IDs, the strongest first."""
+    found: dict[Key, list[Identifier]] = {key: [] for key in shoppers}
+    rows = connection.execute(
+        "SELECT asked.tenant, asked.id, identifier.kind, identifier.value"
+        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
+        " JOIN identifier ON identifier.tenant = asked.tenant AND identifier.shopper = asked.id"
+        " ORDER BY identifier.identifier",
+        (
+            arrays.texts(tenant for tenant, _ in shoppers),
+            arrays.plain(each for _, each in shoppers),
+        ),
+    )
+    for tenant, shopper, kind, value in rows:
+        found[tenant, shopper.hex].append(Identifier(kind=kind, value=bytes(value)))
+    return found
+
+
+def join(connection: Connection, pairs: Iterable[tuple[Key, Key]]) -> None:
+    """Make one shopper of each connected set of identifiers, within the caller's transaction.
+
+    The rows of the shopper IDs concerned are locked in sorted order; when a worker that came first
+    has joined one of them in the meantime, the question is asked anew.
+
+    Raises JoinError when JOIN_ROUNDS_MAX rounds did not suffice.
+    """
+    asked = list(pairs)
+    everyone = {key for pair in asked for key in pair}
+    for _ in range(JOIN_ROUNDS_MAX):
+        current = shoppers_of(connection, everyone)
+        roots = merged(
+            ((a[0], current[a]), (b[0], current[b])) for a, b in asked if current[a] != current[b]
+        )
+        if not roots:
+            return
+        if _locked_as_roots(connection, sorted({*roots, *roots.values()})):
+            _point_to(connection, roots)
+            return
+    raise JoinError(f"{len(everyone)} identifiers are being joined elsewhere; fold them again")
+
+
+def merged(pairs: Iterable[tuple[Key, Key]]) -> dict[Key, Key]:
+    """Return, for each key that is not the smallest of its connected set, the smallest one."""
+    parent: dict[Key, Key] = {}
+
+    def root(key: Key) -> Key:
+        parent.setdefault(key, key)
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    return {key: root(key) for key in parent if root(key) != key}
+
+
+def lock(connection: Connection, shoppers: Collection[Key]) -> set[Key]:
+    """Lock the rows of these shopper IDs in sorted order; return those still current."""
+    ordered = sorted(shoppers)
+    rows = connection.execute(
+        "SELECT identifier.tenant, identifier.identifier, identifier.shopper FROM identifier"
+        " JOIN unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
+        " ON identifier.tenant = asked.tenant AND identifier.identifier = asked.id"
+        " ORDER BY identifier.tenant, identifier.identifier FOR NO KEY UPDATE OF identifier",
+        (arrays.texts(tenant for tenant, _ in ordered), arrays.plain(each for _, each in ordered)),
+    )
+    return {(tenant, each.hex) for tenant, each, shopper in rows if each == shopper}
+
+
+def _locked_as_roots(connection: Connection, roots: Sequence[Key]) -> bool:
+    return lock(connection, roots) == set(roots)
+
+
+def _point_to(connection: Connection, roots: Mapping[Key, Key]) -> None:
+    losers = sorted(roots)
+    connection.execute(
+        "UPDATE identifier SET shopper = new.winner"
+        " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS new(tenant, loser, winner)"
+        " WHERE identifier.tenant = new.tenant AND identifier.shopper = new.loser",
+        (
+            arrays.texts(tenant for tenant, _ in losers),
+            arrays.plain(each for _, each in losers),
+            arrays.plain(roots[key][1] for key in losers),
+        ),
+    )

@@ -1,0 +1,187 @@
+"""A shopper's profile: the merge of the facts of all its identifiers."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from cloud_sync.shoppers.facts import (
+    ATOM_ACT,
+    ATOM_MONEY,
+    ATOM_PRODUCT,
+    ATOM_STORE,
+    FactTable,
+    Row,
+)
+from cloud_sync.shoppers.identity import Key
+
+
+class ActFacts(NamedTuple):
+    """How often something was done on a day, its amount (ms of dwell, cents of orders), when."""
+
+    times: int
+    amount: int
+    last_at: int
+    first_at: int
+
+
+class ProductFacts(NamedTuple):
+    """What happened between a shopper and a product; times are 0 where it never did."""
+
+    times: int = 0
+    views: int = 0
+    tries: int = 0
+    bought: int = 0
+    returned: int = 0
+    viewed_at: int = 0
+    viewed_online_at: int = 0
+    tried_at: int = 0
+    bought_at: int = 0
+    saved_mark: int = 0
+
+    @property
+    def saved(self) -> bool:
+        """Tell whether the product stands on the shopper's list: its last mark was a save."""
+        return self.saved_mark % 2 == 1
+
+    @property
+    def saved_at(self) -> int:
+        """Return when the product was last put on the list or taken off it."""
+        return self.saved_mark // 2
+
+
+class MoneyFacts(NamedTuple):
+    """Orders and money in one currency, in cents."""
+
+    orders: int
+    paid_cents: int
+    refunded_cents: int
+
+
+class DwellFacts(NamedTuple):
+    """How long a shopper stood before a product: its share of the dwell at its shelf, and when."""
+
+    dwell_ms: int
+    dwelt_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of one shopper, and whether it may be used for personal offers."""
+
+    consented: bool = False
+    acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
+    products: Mapping[str, ProductFacts] = field(default_factory=dict)
+    dwelt: Mapping[str, DwellFacts] = field(default_factory=dict)
+    money: Mapping[str, MoneyFacts] = field(default_factory=dict)
+    stores: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def last_store(self) -> str:
+        """Return the store where the shopper was last seen, empty when in none."""
+        return max(self.stores, key=lambda store: (self.stores[store], store), default="")
+
+
+def profiles_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, Profile]:
+    """Return the profiles of shoppers, given by current shopper IDs."""
+    if not shoppers:
+        return {}
+    asked = (
+        arrays.texts(tenant for tenant, _ in shoppers),
+        arrays.plain(each for _, each in shoppers),
+    )
+    consented = _consented(connection, asked)
+    acts = _facts(connection, ATOM_ACT, asked)
+    products = _facts(connection, ATOM_PRODUCT, asked)
+    money = _facts(connection, ATOM_MONEY, asked)
+    stores = _facts(connection, ATOM_STORE, asked)
+    dwelt = _dwelt(connection, asked)
+    return {
+        key: Profile(
+            consented=key in consented,
+            acts={(int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])},
+            products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
+            dwelt=dwelt.get(key, {}),
+            money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
+            stores={str(one): row[0] for (one,), row in stores.get(key, [])},
+        )
+        for key in shoppers
+    }
+
+
+def set_members_consent(connection: Connection, tenant: str, consent: bool) -> None:
+    """Say whether a tenant's membership terms allow personal offers for its members.
+
+    Nobody consents as long as it has not been said.
+    """
+    connection.execute(
+        "INSERT INTO tenant_setting (tenant, members_consent) VALUES (%s, %s)"
+        " ON CONFLICT (tenant) DO UPDATE SET members_consent = excluded.members_consent",
+        (tenant, consent),
+    )
+
+
+def merged_facts(table: FactTable) -> str:
+    """Return the statement that merges the rows of a fact table over each shopper's identifiers."""
+    keys = [f"facts.{name}" for name in table.keys if name not in ("tenant", "atom")]
+    merges = [f"sum(facts.{name})::bigint" for name in table.sums]
+    merges += [f"max(facts.{name})" for name in table.latest]
+    merges += [f"min(facts.{name})" for name in table.earliest]
+    return (
+        f"SELECT {', '.join(('asked.tenant', 'asked.shopper', *keys, *merges))}"  # noqa: S608
+        f" FROM {_IDENTIFIERS} JOIN {table.name} AS facts"
+        " ON facts.tenant = identifier.tenant AND facts.atom = identifier.identifier"
+        f" GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
+    )
+
+
+_IDENTIFIERS = (
+    "unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper) JOIN identifier"
+    " ON identifier.tenant = asked.tenant AND identifier.shopper = asked.shopper"
+)
+
+
+def _facts(
+    connection: Connection, table: FactTable, asked: tuple[str, str]
+) -> dict[Key, list[tuple[Row, Row]]]:
+    keys = len(table.keys)
+    found: dict[Key, list[tuple[Row, Row]]] = {}
+    for row in connection.execute(merged_facts(table).encode(), asked):
+        found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
+    return found
+
+
+def _consented(connection: Connection, asked: tuple[str, str]) -> set[Key]:
+    """Return who may be offered something personal: members, where the terms say so."""
+    rows = connection.execute(
+        f"SELECT DISTINCT asked.tenant, asked.shopper FROM {_IDENTIFIERS}"  # noqa: S608
+        " JOIN tenant_setting ON tenant_setting.tenant = asked.tenant"
+        " WHERE tenant_setting.members_consent AND identifier.kind = 'member'",
+        asked,
+    )
+    return {(tenant, shopper.hex) for tenant, shopper in rows}
+
+
+def _dwelt(connection: Connection, asked: tuple[str, str]) -> dict[Key, dict[str, DwellFacts]]:
+    """Return dwell by product: what stood on the shelf, by its plan, shares the time equally.
+
+    The plan is looked up when reading, so that a plan that is told late counts all the same.
+    """
+    rows = connection.execute(
+        "SELECT asked.tenant, asked.shopper, product,"
+        " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
+        f" FROM {_IDENTIFIERS} JOIN atom_zone AS facts"
+        " ON facts.tenant = identifier.tenant AND facts.atom = identifier.identifier"
+        " CROSS JOIN LATERAL (SELECT products FROM shelf_plan WHERE shelf_plan.tenant ="
+        " facts.tenant AND shelf_plan.store IN (facts.store, '') AND shelf_plan.zone = facts.zone"
+        " AND shelf_plan.plan = facts.plan ORDER BY shelf_plan.store DESC LIMIT 1) AS shelf"
+        " CROSS JOIN LATERAL unnest(shelf.products) AS product"
+        " GROUP BY asked.tenant, asked.shopper, product",
+        asked,
+    )
+    found: dict[Key, dict[str, DwellFacts]] = {}
+    for tenant, shopper, product, dwell_ms, dwelt_at in rows:
+        found.setdefault((tenant, shopper.hex), {})[product] = DwellFacts(dwell_ms, dwelt_at)
+    return found
