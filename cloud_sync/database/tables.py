@@ -1,6 +1,6 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
-from cloud_sync.database import migrations_shoppers
+from cloud_sync.database import migrations_console, migrations_shoppers
 
 # A small table that each machine holds whole.
 EVERYWHERE = ""
@@ -15,16 +15,19 @@ DISTRIBUTION: dict[str, str] = {
     "shard_fold": "shard",
     "ledger": "shard",
     "stream": "shard",
+    "stream_absent": "shard",
     "seen": "shard",
     "quarantine": "shard",
     "downlink": "shard",
     "downlink_key": "shard",
     "store_twin": "shard",
     **migrations_shoppers.DISTRIBUTION,
+    **migrations_console.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is
 # unique in its shard.
-WITHOUT_TENANT = frozenset(
-    {"schema_migration", "worker", "shard_lease", "shard_head", "shard_fold", "ledger"}
+WITHOUT_TENANT = (
+    frozenset({"schema_migration", "worker", "shard_lease", "shard_head", "shard_fold", "ledger"})
+    | migrations_console.WITHOUT_TENANT
 )

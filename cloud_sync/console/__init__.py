@@ -1,0 +1,1 @@
+"""The pages of headquarters, behind a login."""

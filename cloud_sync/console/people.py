@@ -1,0 +1,135 @@
+"""Who may sign in at headquarters: passwords hashed with Argon2id, sign-ins that end."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from psycopg import Connection
+
+PASSWORD_CHARS_MIN = 12
+PASSWORD_CHARS_MAX = 256
+NAME_CHARS_MAX = 80
+IDLE_MINUTES_MAX = 60
+SIGN_IN_HOURS_MAX = 12
+ATTEMPTS_MAX = 5
+LOCKED_MINUTES = 5
+
+_hasher = PasswordHasher()  # the library's defaults follow RFC 9106, section 4
+# Verified when nobody has the name given, so that the answer takes as long as for a wrong password.
+_NOBODYS = _hasher.hash(secrets.token_urlsafe())
+
+
+class PeopleError(ValueError):
+    """A person cannot be added as asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Somebody who is signed in; `csrf` stands in each of their forms."""
+
+    tenant: str
+    name: str
+    csrf: str
+
+
+def add_person(connection: Connection, tenant: str, name: str, password: str) -> None:
+    """Let a person sign in, or give them a new password, which ends their sign-ins.
+
+    Raises PeopleError when the name or password is not of the form that is asked for.
+    """
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
+        raise PeopleError(f"a name has 1 to {NAME_CHARS_MAX} printable characters")
+    if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
+        raise PeopleError(
+            f"a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters;"
+            " four or five words make a good one"
+        )
+    connection.execute(
+        "INSERT INTO console_user (tenant, name, password) VALUES (%s, %s, %s)"
+        " ON CONFLICT (tenant, name) DO UPDATE SET password = excluded.password",
+        (tenant, name, _hasher.hash(password)),
+    )
+    connection.execute(
+        "DELETE FROM console_sign_in WHERE tenant = %s AND name = %s", (tenant, name)
+    )
+    connection.execute(
+        "DELETE FROM console_attempt WHERE tenant = %s AND name = %s", (tenant, name)
+    )
+
+
+def sign_in(connection: Connection, tenant: str, name: str, password: str) -> str | None:
+    """Sign a person in and return the token for their cookie; None: refused.
+
+    After ATTEMPTS_MAX wrong passwords in a row the name is locked for LOCKED_MINUTES, with no
+    other answer than for a wrong password.
+    """
+    row = connection.execute(
+        "SELECT password FROM console_user WHERE tenant = %s AND name = %s", (tenant, name)
+    ).fetchone()
+    locked = connection.execute(
+        "SELECT 1 FROM console_attempt WHERE tenant = %s AND name = %s AND failed >= %s"
+        " AND last_at > now() - make_interval(mins => %s)",
+        (tenant, name, ATTEMPTS_MAX, LOCKED_MINUTES),
+    ).fetchone()
+    right = _verify(row[0] if row else _NOBODYS, password[:PASSWORD_CHARS_MAX])
+    if row is None or locked or not right:
+        _note_failure(connection, tenant, name)
+        return None
+    connection.execute(
+        "DELETE FROM console_attempt WHERE tenant = %s AND name = %s", (tenant, name)
+    )
+    connection.execute("DELETE FROM console_sign_in WHERE ends_at < now() OR seen_until < now()")
+    token = secrets.token_urlsafe(32)
+    connection.execute(
+        "INSERT INTO console_sign_in (token, tenant, name, csrf, seen_until, ends_at)"
+        " VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s),"
+        " now() + make_interval(hours => %s))",
+        (
+            _digest(token),
+            tenant,
+            name,
+            secrets.token_urlsafe(24),
+            IDLE_MINUTES_MAX,
+            SIGN_IN_HOURS_MAX,
+        ),
+    )
+    return token
+
+
+def signed_in(connection: Connection, token: str) -> SignIn | None:
+    """Return who holds this token and put its idle time off; None when it is not valid."""
+    row = connection.execute(
+        "UPDATE console_sign_in SET seen_until = now() + make_interval(mins => %s)"
+        " WHERE token = %s AND seen_until > now() AND ends_at > now()"
+        " RETURNING tenant, name, csrf",
+        (IDLE_MINUTES_MAX, _digest(token)),
+    ).fetchone()
+    return None if row is None else SignIn(tenant=row[0], name=row[1], csrf=row[2])
+
+
+def sign_out(connection: Connection, token: str) -> None:
+    """End a sign-in."""
+    connection.execute("DELETE FROM console_sign_in WHERE token = %s", (_digest(token),))
+
+
+def _verify(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _note_failure(connection: Connection, tenant: str, name: str) -> None:
+    connection.execute(
+        "INSERT INTO console_attempt AS attempt (tenant, name, failed, last_at)"
+        " VALUES (%s, %s, 1, now()) ON CONFLICT (tenant, name) DO UPDATE SET last_at = now(),"
+        " failed = CASE WHEN attempt.last_at < now() - make_interval(mins => %s)"
+        "  THEN 1 ELSE attempt.failed + 1 END",
+        (tenant, name[:NAME_CHARS_MAX], LOCKED_MINUTES),
+    )
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,67 @@
+"""Keys with which a web shop or an app may post events and ask for its shoppers' coupons."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from psycopg import Connection
+
+from wire.topics import check_name
+
+PREFIX = "sbk"
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """Whose key it is and what channel it speaks for."""
+
+    tenant: str
+    key_id: str
+    source: str
+
+
+def create_key(connection: Connection, tenant: str, source: str) -> str:
+    """Create a key for a channel and return its text, which is shown once and stored nowhere.
+
+    Raises TopicError when tenant or source is no name.
+    """
+    key_id = secrets.token_hex(6)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    connection.execute(
+        "INSERT INTO api_key (tenant, key_id, source, secret) VALUES (%s, %s, %s, %s)",
+        (check_name(tenant), key_id, check_name(source), _digest(secret)),
+    )
+    return f"{PREFIX}.{tenant}.{key_id}.{secret}"
+
+
+def check_key(connection: Connection, text: str) -> ApiKey | None:
+    """Return what the key may do; None when it is none of ours or was revoked."""
+    match text.split(".", 3):
+        case [prefix, tenant, key_id, secret] if prefix == PREFIX:
+            row = connection.execute(
+                "SELECT source, secret FROM api_key"
+                " WHERE tenant = %s AND key_id = %s AND revoked_at IS NULL",
+                (tenant.replace("\0", ""), key_id.replace("\0", "")),
+            ).fetchone()
+            if row is not None and hmac.compare_digest(row[1], _digest(secret)):
+                return ApiKey(tenant=tenant, key_id=key_id, source=row[0])
+    return None
+
+
+def revoke_key(connection: Connection, tenant: str, key_id: str) -> bool:
+    """Revoke a key; False when there is none of that id."""
+    return (
+        connection.execute(
+            "UPDATE api_key SET revoked_at = now()"
+            " WHERE tenant = %s AND key_id = %s AND revoked_at IS NULL",
+            (tenant, key_id),
+        ).rowcount
+        == 1
+    )
+
+
+def _digest(secret: str) -> bytes:
+    # A random secret of 256 bits needs no slow hash: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).digest()

@@ -1,0 +1,1 @@
+"""What headquarters counts: figures folded from the ledger."""

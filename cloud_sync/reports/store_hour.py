@@ -1,0 +1,118 @@
+"""Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from psycopg import Connection
+
+from cloud_sync.intake.ledger import LedgerEvent
+from wire.events import (
+    AnyBody,
+    Arrival,
+    CouponRedeemed,
+    Door,
+    Dwell,
+    OfferShown,
+    Purchased,
+    Returned,
+    Scan,
+    Viewed,
+)
+
+HOUR_US = 3_600_000_000
+
+# The figures there are. Money has a figure for each currency: `paid_cents.CNY`.
+FIGURES = (
+    "people_in",
+    "people_out",
+    "stays",
+    "dwell_ms",
+    "visits",
+    "scans",
+    "views",
+    "offers_shown",
+    "redemptions",
+    "orders",
+    "paid_cents",
+    "refunded_cents",
+)
+
+
+def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
+    """Yield what one event adds to the figures of its hour."""
+    match body:
+        case Door():
+            yield "people_in", body.people_in
+            yield "people_out", body.people_out
+        case Dwell():
+            yield "stays", 1
+            yield "dwell_ms", body.dwell_ms
+        case Arrival():
+            yield "visits", 1
+        case Scan():
+            yield "scans", 1
+        case Viewed():
+            yield "views", 1
+        case OfferShown():
+            yield "offers_shown", 1
+        case CouponRedeemed():
+            yield "redemptions", 1
+        case Purchased():
+            yield "orders", 1
+            yield f"paid_cents.{body.currency}", body.amount_cents
+        case Returned():
+            yield f"refunded_cents.{body.currency}", body.amount_cents
+        case _:
+            return
+
+
+def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+    """Add events to the figures, in the caller's transaction: once for each ledger position."""
+    sums: Counter[tuple[int, str, str, int, str]] = Counter()
+    for event in events:
+        hour = event.event.occurred_at // HOUR_US * HOUR_US
+        for figure, amount in figures_of(event.event.body):
+            sums[(event.shard, event.tenant, event.store or "", hour, figure)] += amount
+    rows = sorted((*key, amount) for key, amount in sums.items() if amount)
+    if not rows:
+        return
+    shards, tenants, stores, hours, figures, amounts = zip(*rows, strict=True)
+    connection.execute(
+        "INSERT INTO store_hour AS kept (shard, tenant, store, hour, figure, amount)"
+        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
+        " %s::bigint[])"
+        " ON CONFLICT (shard, tenant, store, hour, figure)"
+        " DO UPDATE SET amount = kept.amount + excluded.amount",
+        [list(column) for column in (shards, tenants, stores, hours, figures, amounts)],
+    )
+
+
+def totals(
+    connection: Connection, tenant: str, since: int, until: int
+) -> Mapping[str, Mapping[str, int]]:
+    """Return the sums of each store in the hours that begin in [since, until), by figure.
+
+    `since` and `until` are µs UTC; the store "" stands for the online channels.
+    """
+    found: dict[str, dict[str, int]] = {}
+    rows = connection.execute(
+        "SELECT store, figure, sum(amount)::bigint FROM store_hour"
+        " WHERE tenant = %s AND hour >= %s AND hour < %s GROUP BY store, figure",
+        (tenant, since, until),
+    )
+    for store, figure, amount in rows:
+        found.setdefault(store, {})[figure] = amount
+    return found
+
+
+def by_hour(
+    connection: Connection, tenant: str, store: str, figure: str, since: int, until: int
+) -> list[tuple[int, int]]:
+    """Return (hour, amount) of one figure of one store, hours without any left out."""
+    return list(
+        connection.execute(
+            "SELECT hour, sum(amount)::bigint FROM store_hour WHERE tenant = %s AND store = %s"
+            " AND figure = %s AND hour >= %s AND hour < %s GROUP BY hour ORDER BY hour",
+            (tenant, store, figure, since, until),
+        ).fetchall()
+    )
