@@ -19,8 +19,16 @@ CREATE TABLE ledger (
     occurred_at bigint NOT NULL,
     kind smallint NOT NULL,
     row bytea NOT NULL,
+    checksum bigint,
+    origin_stream bytea,
+    origin_seq bigint,
+    origin_checksum bigint,
     PRIMARY KEY (shard, position, day)
 ) PARTITION BY RANGE (day);
+-- An event's identity is (stream, seq, checksum), or that of its origin: asked for after a fork.
+CREATE INDEX ledger_by_seq ON ledger (stream, seq) WHERE stream IS NOT NULL;
+CREATE INDEX ledger_by_origin ON ledger (origin_stream, origin_seq)
+    WHERE origin_stream IS NOT NULL;
 
 -- The last position given in each shard. Its row lock makes positions visible in order.
 CREATE TABLE shard_head (
@@ -52,6 +60,64 @@ CREATE TABLE seen (
 CREATE INDEX seen_by_day ON seen (seen_on);
 """
 
+STREAMS = """
+-- One outbox's life: which seqs are accounted for, with the chain checksum before the first and at
+-- the last of each range (0: unknown), and which of them are absent for ever.
+CREATE TABLE stream (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    store text NOT NULL,
+    stream bytea NOT NULL,
+    received int8multirange NOT NULL DEFAULT '{}',
+    befores bigint[] NOT NULL DEFAULT '{}',
+    checksums bigint[] NOT NULL DEFAULT '{}',
+    absent int8multirange NOT NULL DEFAULT '{}',
+    forked boolean NOT NULL DEFAULT false,
+    received_at bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (shard, tenant, store, stream)
+);
+
+-- What stores declared gone, for the reports.
+CREATE TABLE stream_absent (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    store text NOT NULL,
+    stream bytea NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    reason text NOT NULL,
+    declared_at bigint NOT NULL,
+    PRIMARY KEY (shard, tenant, store, stream, first)
+);
+"""
+
+DOWNLINK = """
+-- How far each store's downlink is counted, and what the store has of it under the named owner.
+CREATE TABLE downlink (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    store text NOT NULL,
+    revision bigint NOT NULL DEFAULT 0,
+    owner bytea NOT NULL DEFAULT '',
+    applied bigint NOT NULL DEFAULT -1,
+    PRIMARY KEY (shard, tenant, store)
+);
+CREATE INDEX downlink_due ON downlink (shard) WHERE applied < revision;
+
+-- The newest value of each key, with its revision; a removed key stays, without a value.
+CREATE TABLE downlink_key (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    store text NOT NULL,
+    view text NOT NULL,
+    key text NOT NULL,
+    value bytea,
+    revision bigint NOT NULL,
+    PRIMARY KEY (shard, tenant, store, view, key)
+);
+CREATE INDEX downlink_key_by_revision ON downlink_key (shard, tenant, store, revision);
+"""
+
 LEASES = """
 CREATE TABLE worker (
     worker bytea PRIMARY KEY,
@@ -80,6 +146,7 @@ CREATE TABLE quarantine (
     part text NOT NULL,
     reason text NOT NULL,
     payload bytea NOT NULL,
+    checksum bigint NOT NULL DEFAULT 0,
     quarantined_at bigint NOT NULL,
     replayed_at bigint,
     PRIMARY KEY (shard, tenant, stream, first, count)
@@ -95,6 +162,7 @@ CREATE TABLE store_twin (
     session bigint NOT NULL DEFAULT 0,
     online boolean NOT NULL DEFAULT false,
     stream bytea NOT NULL DEFAULT '',
+    head bigint NOT NULL DEFAULT 0,
     version text NOT NULL DEFAULT '',
     operator text NOT NULL DEFAULT '',
     changed_at bigint NOT NULL DEFAULT 0,
@@ -118,4 +186,6 @@ MIGRATIONS = (
     Migration(number=2, name="leases", sql=LEASES),
     Migration(number=3, name="quarantine", sql=QUARANTINE),
     Migration(number=4, name="twins", sql=TWINS),
+    Migration(number=5, name="streams", sql=STREAMS),
+    Migration(number=6, name="downlink", sql=DOWNLINK),
 )

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from psycopg import Connection, sql
 
+from cloud_sync.intake.accept import AcceptedRow
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import decode_event, encode_event
-from wire.events import EVENT_KINDS, Body, Event
+from wire.events import EVENT_KINDS, Body, Event, Origin
 from wire.topics import shard_of
 
 READ_EVENTS_MAX = 2_000
@@ -39,6 +40,10 @@ COLUMNS = (
     ("occurred_at", "int8"),
     ("kind", "int2"),
     ("row", "bytea"),
+    ("checksum", "int8"),
+    ("origin_stream", "bytea"),
+    ("origin_seq", "int8"),
+    ("origin_checksum", "int8"),
 )
 COPY = f"COPY ledger ({', '.join(name for name, _ in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 
@@ -64,7 +69,10 @@ class LedgerEvent:
 
 
 class LedgerRow(NamedTuple):
-    """One row to append, in the order of its columns; shard, position and times come with it."""
+    """One row to append, in the order of its columns; shard, position and times come with it.
+
+    A row of a store has its chain `checksum`, and the origin of a row recorded again.
+    """
 
     tenant: str
     store: str | None
@@ -75,6 +83,10 @@ class LedgerRow(NamedTuple):
     occurred_at: int
     kind: int
     row: bytes
+    checksum: int | None = None
+    origin_stream: bytes | None = None
+    origin_seq: int | None = None
+    origin_checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +155,46 @@ def append_http(
     if rows:
         append(connection, {shard: rows})
     return HttpAppended(accepted=len(rows), repeated=len(events) - len(rows))
+
+
+def store_row(
+    tenant: str, store: str, stream: bytes, accepted: AcceptedRow, event: Event, *, live: bool
+) -> LedgerRow:
+    """Make the ledger's row of an event that a store sent."""
+    origin = accepted.origin
+    return LedgerRow(
+        tenant=tenant,
+        store=store,
+        source=STORE,
+        stream=stream,
+        seq=accepted.seq,
+        live=live,
+        occurred_at=event.occurred_at,
+        kind=TAGS[type(event.body)],
+        row=accepted.row,
+        checksum=accepted.checksum,
+        origin_stream=origin.stream if origin else None,
+        origin_seq=origin.seq if origin else None,
+        origin_checksum=origin.checksum if origin else None,
+    )
+
+
+def held(
+    connection: Connection, shard: int, tenant: str, store: str, origins: Sequence[Origin]
+) -> set[Origin]:
+    """Return which of these the ledger holds: as rows of their own stream, or recorded again."""
+    keys = [[each.stream for each in origins], [each.seq for each in origins]]
+    rows = connection.execute(
+        "SELECT stream, seq, checksum FROM ledger"
+        " JOIN unnest(%s::bytea[], %s::int8[]) AS asked (stream, seq) USING (stream, seq)"
+        " WHERE shard = %s AND tenant = %s AND store = %s"
+        " UNION ALL SELECT origin_stream, origin_seq, origin_checksum FROM ledger"
+        " JOIN unnest(%s::bytea[], %s::int8[]) AS asked (stream, seq)"
+        " ON origin_stream = asked.stream AND origin_seq = asked.seq"
+        " WHERE shard = %s AND tenant = %s AND store = %s",
+        (*keys, shard, tenant, store, *keys, shard, tenant, store),
+    ).fetchall()
+    return {Origin(stream=row[0], seq=row[1], checksum=row[2]) for row in rows} & set(origins)
 
 
 def forget_seen(connection: Connection) -> int:
