@@ -108,6 +108,28 @@ def parse_topic(topic: str) -> Topic:
             raise TopicError(f"{topic[:120]!r} is no topic of the wire")
 
 
+def matches(topic_filter: str, topic: str) -> bool:
+    """Tell whether a topic is among those that an MQTT filter with `+` and `#` names."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted = wanted[:-1]
+        levels = levels[: len(wanted)] if len(levels) >= len(wanted) else levels
+    return len(wanted) == len(levels) and all(
+        want in ("+", level) for want, level in zip(wanted, levels, strict=True)
+    )
+
+
+def subscription_qos(topic_filter: str) -> int:
+    """Return the QoS with which to subscribe: 1 where a loss would cost a repeat of much.
+
+    Batches and certificates are held back by the broker while their reader is slow. What comes
+    down, beats and `Applied` are repeated by our own protocol anyway, and a NATS server becomes
+    slower with each QoS 1 subscription.
+    """
+    kind = topic_filter.split("/")[2:3]
+    return 0 if kind in (["down"], ["beat"], ["applied"]) else 1
+
+
 def _sharded(kind: str, tenant: str, store: str) -> str:
     check_name(tenant)
     check_name(store)
