@@ -154,23 +154,7 @@ def redeem_in(
         currency=currency,
         redeemed_at=instant.at,
     )
-    try:
-        writing.execute(
-            'INSERT INTO redemptions (coupon, offer, lease, "order", amount_cents, currency,'
-            " visit, redeemed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                coupon,
-                found.offer,
-                found.lease,
-                order,
-                amount_cents,
-                currency,
-                visit.visit,
-                instant.at,
-            ),
-        )
-    except sqlite3.IntegrityError as error:
-        raise AlreadyRedeemed("this coupon was used in this store") from error
+    insert_redemption(writing, visit, redemption)
     body = CouponRedeemed(
         coupon=coupon,
         offer=found.offer,
@@ -182,6 +166,27 @@ def redeem_in(
     writing.append(visit.event(instant, body, brand=found.brand))
     visits.touch(writing, instant, visit)
     return redemption
+
+
+def insert_redemption(writing: Writing, visit: Visit, redemption: Redemption) -> None:
+    """Write the redemption under its primary key; raises AlreadyRedeemed when there is one."""
+    try:
+        writing.execute(
+            'INSERT INTO redemptions (coupon, offer, lease, "order", amount_cents, currency,'
+            " visit, redeemed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                redemption.coupon,
+                redemption.offer,
+                redemption.lease,
+                redemption.order,
+                redemption.amount_cents,
+                redemption.currency,
+                visit.visit,
+                redemption.redeemed_at,
+            ),
+        )
+    except sqlite3.IntegrityError as error:
+        raise AlreadyRedeemed("this coupon was used in this store") from error
 
 
 def _usable(writing: Writing, instant: Instant, visit: Visit, coupon: str) -> CouponView:

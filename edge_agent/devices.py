@@ -1,0 +1,171 @@
+"""Runs one device: opens its driver, records what it reads, and says how the device is."""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from edge_agent import attention, scans, states
+from edge_agent.clock import StoreTime
+from edge_agent.places import event_at, moment
+from edge_agent.recorder import Recorder, RecordError, Writing
+from edge_agent.retention import OutboxFull
+from edge_agent.scans import Spot
+from edge_agent.seal import NONCE_BYTES
+from edge_agent.showings import Showings, show
+from edge_agent.translate import Keys, translate
+from hardware.drivers import Act, ActResult, Driver
+from hardware.readings import (
+    CodeReading,
+    DeviceCondition,
+    HealthReading,
+    PeopleReading,
+    Reading,
+)
+from wire.events import Acted
+
+READ_TIMEOUT_S = 0.5
+# A driver whose `read` has not come back for so long is called failed: it should within a second.
+STALLED_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRules:
+    """How one device's codes are read; `held_s` counts for devices that look, such as cameras."""
+
+    keys: Keys
+    debounce_s: float = 2.0
+    held_s: float = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What a device needs to run: its driver, where it stands, and into what it records."""
+
+    driver_name: str
+    make: Callable[[], Driver]
+    spot: Spot
+    recorder: Recorder
+    clock: StoreTime
+    rules: CodeRules
+    operators: Mapping[str, str] = field(default_factory=dict)
+
+
+class Device:
+    """One device of the store, run by one thread.
+
+    Guarantees:
+    - every reading is one transaction with everything that follows from it; one that the disk or
+      a full outbox refuses is counted in `unrecorded`, and the device reads on;
+    - the device's state is an event whenever it changes.
+    """
+
+    def __init__(self, equipment: Equipment) -> None:
+        self.equipment = equipment
+        self.name = equipment.spot.place.device
+        self.unrecorded = 0
+        self._showings = Showings()
+        self._driver: Driver | None = None
+        self._beat: float | None = None
+        self._stalled = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Open the device and record what it reads until told to stop; raises DeviceError."""
+        self._beat = time.monotonic()
+        driver = self.equipment.make()
+        try:
+            driver.open()
+            self._driver = driver
+            self._note("ok")
+            while not stop.is_set():
+                self._beat = time.monotonic()
+                if self._stalled:
+                    self._stalled = False
+                    self._note("ok")
+                for reading in driver.read(READ_TIMEOUT_S):
+                    self._take(reading)
+        finally:
+            self._driver = None
+            self._beat = None
+            driver.close()
+
+    def failed(self, reason: str) -> None:
+        """Note that the device was lost, with the reason."""
+        self._note("failed", reason)
+
+    def watch(self, at_mono_s: float) -> None:
+        """Note once that the device does not come back from opening or reading."""
+        beat = self._beat
+        if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
+            self._stalled = True
+            self._note("failed", "stalled")
+
+    def act(self, act: Act) -> ActResult:
+        """Let the device do something, and record how it ended."""
+        driver = self._driver
+        if driver is None:
+            result = ActResult(succeeded=False, reason="the device is not open")
+        else:
+            result = driver.act(act)
+        body = Acted(act=act.name, succeeded=result.succeeded, reason=result.reason)
+        instant = self.equipment.clock.now()
+        self._record(lambda w: w.append(event_at(self.equipment.spot.place, instant, body)))
+        return result
+
+    def _take(self, reading: Reading) -> None:
+        match reading:
+            case CodeReading():
+                self._take_code(reading)
+            case PeopleReading():
+                now, equipment = self.equipment.clock.now(), self.equipment
+                self._record(
+                    lambda w: attention.take(
+                        w, now, equipment.spot.place, reading, equipment.operators
+                    )
+                )
+            case HealthReading():
+                self._note(reading.condition, reading.reason, reading.figures)
+
+    def _take_code(self, reading: CodeReading) -> None:
+        equipment, rules = self.equipment, self.equipment.rules
+        self._showings, showing = show(
+            self._showings,
+            reading.data,
+            reading.at_mono_ms,
+            held_s=0.0 if reading.quad is None else rules.held_s,
+            debounce_s=rules.debounce_s,
+        )
+        if showing == "held":
+            return
+        instant = moment(equipment.clock.now(), reading.at_mono_ms)
+        if showing == "again":
+            self._record(lambda w: scans.repeated(w, instant, equipment.spot))
+            return
+        translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
+        self._record(lambda w: scans.take(w, instant, equipment.spot, translated))
+
+    def _note(
+        self,
+        condition: DeviceCondition,
+        reason: str = "",
+        figures: Mapping[str, int] | None = None,
+    ) -> None:
+        equipment = self.equipment
+        instant = equipment.clock.now()
+        self._record(
+            lambda w: states.note(
+                w, instant, equipment.spot.place, equipment.driver_name, condition, reason, figures
+            )
+        )
+
+    def _record(self, change: Callable[[Writing], object]) -> None:
+        try:
+            self.equipment.recorder.write(change)
+        except (RecordError, OutboxFull) as error:
+            self.unrecorded += 1
+            if self.unrecorded == 1:
+                log.error("%s: a reading was not recorded: %s", self.name, error)

@@ -1,0 +1,112 @@
+"""Runs one piece of work in a thread of its own, and restarts it alone when it fails."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hardware.drivers import DeviceError
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[threading.Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delays:
+    """How long work that failed waits before it is tried again.
+
+    The wait doubles from `retry_delay_s_min` to `retry_delay_s_max`, half of it by chance, so that
+    the cameras of a hall do not come back in one moment. Work that went well for
+    `recovered_after_s` begins anew with the shortest.
+    """
+
+    retry_delay_s_min: float = 0.2
+    retry_delay_s_max: float = 30.0
+    recovered_after_s: float = 60.0
+
+
+def retry_delay_s(failures: int, delays: Delays, chance: float) -> float:
+    """Return the wait after so many failures in a row; `chance` is from 0 to 1."""
+    doubled = delays.retry_delay_s_min * 2 ** min(failures - 1, 30)
+    longest = min(doubled, delays.retry_delay_s_max)
+    return longest * (0.5 + chance / 2)
+
+
+class Supervised:
+    """A thread that does its work until it is told to stop, whatever happens to the work.
+
+    Guarantees:
+    - `work` is given an event and returns soon after that is set; when it raises, `on_failed` is
+      told the reason and the work begins again after a delay, in the same thread;
+    - a failure is logged once when it starts and once when it ends, however often it repeats;
+    - nothing that happens here touches the threads of other work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Work,
+        *,
+        on_failed: Callable[[str], None],
+        delays: Delays | None = None,
+    ) -> None:
+        self.name = name
+        self.restarts = 0
+        self._work = work
+        self._on_failed = on_failed
+        self._delays = delays or Delays()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start, and return at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the work to end; see `join`."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the end; False when the work does not come back, and is left to itself."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout_s))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures, reason_before = 0, ""
+        while not self._stop.is_set():
+            began = time.monotonic()
+            reason = self._attempt(repeated=bool(reason_before))
+            if time.monotonic() - began >= self._delays.recovered_after_s:
+                failures = 0
+            if not reason or self._stop.is_set():
+                break
+            failures += 1
+            self.restarts += 1
+            if reason != reason_before:
+                log.warning("%s failed: %s", self.name, reason)
+            reason_before = reason
+            # Restarting is no matter of security: any generator will do.
+            delay_s = retry_delay_s(failures, self._delays, random.random())  # noqa: S311
+            self._stop.wait(delay_s)
+
+    def _attempt(self, *, repeated: bool) -> str:
+        """Do the work once, and return why it failed, empty when it came to its end."""
+        try:
+            self._work(self._stop)
+        except DeviceError as error:
+            reason = str(error)
+        # The one broad except of the project: a driver is other people's code, and a mistake in
+        # one device must not stop the till beside it. It is logged with its whole trace.
+        except Exception as error:
+            if not repeated:
+                log.exception("%s failed by a mistake in the program", self.name)
+            reason = f"{type(error).__name__} in the program; see the log"
+        else:
+            return ""
+        if not self._stop.is_set():
+            self._on_failed(reason)
+        return reason
