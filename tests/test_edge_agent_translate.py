@@ -1,0 +1,56 @@
+"""What is recorded of a code: keyed, sealed, and nothing plain."""
+
+import msgspec
+import pytest
+
+from edge_agent.seal import SealKey, unseal
+from edge_agent.translate import Keys, translate
+from hardware.readings import CodeReading
+from tests.edge_store import ANNA, KEY
+from wire.codec import ROW_BYTES_MAX
+
+SEAL = SealKey(name="k1", key=bytes(32))
+KEYS = Keys(identifier_key=KEY, seal=SEAL)
+NONCE = bytes(12)
+
+
+def reading(data: bytes, symbology: str = "QR") -> CodeReading:
+    return CodeReading(data=data, symbology=symbology, at_mono_ms=0)
+
+
+def test_a_member_code_is_keyed_and_stands_nowhere_plain():
+    translated = translate(reading(b"sb:m:ANNA-1"), KEYS, nonce=NONCE)
+    assert translated.identifiers == (ANNA,)
+    assert translated.scan.code_kind == "member"
+    assert "ANNA" not in repr(translated)
+
+
+def test_a_product_is_recorded_by_its_number():
+    scan = translate(reading(b"6901234567892", "EAN-13"), KEYS, nonce=NONCE).scan
+    assert (scan.code_kind, scan.product, scan.symbology) == ("product", "6901234567892", "EAN-13")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"passport P<UTO", b"\x00\x01\xff", b"x" * 4096, b"'; DROP TABLE outbox;--", b"<b>hi</b>"],
+)
+def test_an_unknown_code_is_kept_only_sealed(raw: bytes):
+    translated = translate(reading(raw), KEYS, nonce=NONCE)
+    assert translated.scan.code_kind == "unknown"
+    assert raw not in msgspec.msgpack.encode(translated.scan)
+    assert unseal(SEAL, translated.scan.sealed) == raw
+
+
+def test_the_longest_code_fits_a_row():
+    scan = translate(reading(b"x" * 100_000), KEYS, nonce=NONCE).scan
+    assert len(msgspec.msgpack.encode(scan)) < ROW_BYTES_MAX - 500
+
+
+def test_a_driver_that_invents_long_symbologies_is_cut():
+    assert len(translate(reading(b"x", "Q" * 500), KEYS, nonce=NONCE).scan.symbology) == 20
+
+
+def test_keys_are_not_shown_in_logs():
+    assert "000102" not in repr(KEYS)
+    assert str(KEY) not in repr(KEYS)
+    assert str(bytes(32)) not in repr(KEYS)
