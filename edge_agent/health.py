@@ -58,7 +58,9 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
+class Stored:
+    """What the database says about the queue and the devices."""
+
     tail: outbox.Tail
     watermark: int
     queue: outbox.Queue
@@ -72,7 +74,7 @@ def snapshot(
     """Look at everything once; costs the same however much is queued."""
     free = shutil.disk_usage(database.path.parent).free
     try:
-        stored = _read(database.reader())
+        stored = stored_in(database.reader())
     except sqlite3.Error as error:
         reason = f"the database cannot be read: {error}"
         return Health(at=now.at, state="failed", reasons=(reason,), link_up=link_up)
@@ -154,15 +156,16 @@ class _Figures(Collector):
         yield devices
 
 
-def _read(connection: sqlite3.Connection) -> _Stored:
+def stored_in(connection: sqlite3.Connection) -> Stored:
+    """Read what the database says about the queue and the devices."""
     tail = outbox.tail_of(connection)
-    held = outbox.received(connection, tail.number)
+    watermark, _ = outbox.receipted(connection, tail.number)
     devices = connection.execute(
         "SELECT device, driver, state, reason, since FROM device_states ORDER BY device"
     )
-    return _Stored(
+    return Stored(
         tail=tail,
-        watermark=held[0][1] if held and held[0][0] == 1 else 0,
+        watermark=watermark,
         queue=outbox.queue(connection, tail),
         damaged_rows=connection.execute("SELECT ifnull(max(id), 0) FROM damaged").fetchone()[0],
         devices=tuple(DeviceState(*columns) for columns in devices),
@@ -182,7 +185,7 @@ def _failures(
         yield f"the disk is nearly full: {free_bytes} B are free"
 
 
-def _worries(database: Database, stored: _Stored, limits: Limits, now: Instant) -> Iterator[str]:
+def _worries(database: Database, stored: Stored, limits: Limits, now: Instant) -> Iterator[str]:
     if stored.tail.kept_rows > QUEUE_NEARLY_FULL * limits.rows_max:
         yield f"the outbox is nearly full: {stored.tail.kept_rows} of {limits.rows_max} rows"
     if stored.tail.kept_bytes > QUEUE_NEARLY_FULL * limits.bytes_max:

@@ -32,6 +32,7 @@ SPAN_BEGIN = (
     "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
 )
 SPAN_END = "SELECT bytes_to FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"
+SINCE_ROWS_MAX = 1_000
 READ = (
     "SELECT id, recorded_at, before, checksum, row FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id"
 )
@@ -169,10 +170,16 @@ def _whole(seq: int, rows: Mapping[int, Row]) -> Row | None:
 
 def received(connection: sqlite3.Connection, number: int) -> Ranges:
     """Return the seqs that the cloud has receipted for a stream."""
+    watermark, above = receipted(connection, number)
+    return add(above, 1, watermark)
+
+
+def receipted(connection: sqlite3.Connection, number: int) -> tuple[int, Ranges]:
+    """Return a stream's watermark, and the ranges above it that the cloud holds."""
     watermark, text = connection.execute(
         "SELECT watermark, ranges FROM stream WHERE number = ?", (number,)
     ).fetchone()
-    return add(tuple((first, last) for first, last in json.loads(text)), 1, watermark)
+    return watermark, tuple((first, last) for first, last in json.loads(text))
 
 
 def queue(connection: sqlite3.Connection, tail: Tail) -> Queue:
@@ -208,6 +215,35 @@ def save_received(
     )
     # The cloud has taken note of what is absent below its watermark.
     connection.execute("DELETE FROM absent WHERE last <= ?", (watermark,))
+
+
+def chain_at(connection: sqlite3.Connection, tail: Tail, seq: int) -> int | None:
+    """Return the chain checksum of a row of the present stream, None when it is not kept."""
+    found: tuple[int] | None = connection.execute(
+        "SELECT checksum FROM outbox WHERE id = ?", (tail.base + seq,)
+    ).fetchone()
+    return found[0] if found else None
+
+
+def first_kept(connection: sqlite3.Connection, tail: Tail) -> int:
+    """Return the lowest seq of the present stream that is on disk, `head + 1` when none is."""
+    found: tuple[int] | None = connection.execute(
+        "SELECT id - ?1 FROM outbox WHERE id > ?1 ORDER BY id LIMIT 1", (tail.base,)
+    ).fetchone()
+    return found[0] if found else tail.head + 1
+
+
+def first_since(connection: sqlite3.Connection, tail: Tail, at: int) -> int:
+    """Return the first seq of the newest rows recorded at or after a time (µs UTC).
+
+    Looks at SINCE_ROWS_MAX rows at most.
+    """
+    found: tuple[int | None] = connection.execute(
+        "SELECT min(id) FROM (SELECT id, recorded_at FROM outbox WHERE id > ? "
+        "ORDER BY id DESC LIMIT ?) WHERE recorded_at >= ?",
+        (tail.base, SINCE_ROWS_MAX, at),
+    ).fetchone()
+    return tail.head + 1 if found[0] is None else found[0] - tail.base
 
 
 def absent_ranges(connection: sqlite3.Connection) -> tuple[Absent, ...]:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Generic, TypeVar
 
 from sqlite_utils.utils import sqlite3
@@ -98,12 +97,15 @@ class _Waiter(Generic[T]):
         """Run the change in a savepoint of its own; keep what it raises for its caller."""
         before = writing.tail
         writing.execute("SAVEPOINT writer")
-        with _Keeping(self):
+        try:
             self.result.append(self.change(writing))
+        except Exception as error:
+            # It belongs to the writer's thread, unless it is the disk that fails.
+            if is_storage_error(error):
+                raise
+            self.error = error
         if not writing.connection.in_transaction:
-            raise RecordError(
-                "a writer ended the transaction; changes must not commit or roll back"
-            )
+            raise RecordError("a writer ended the transaction; a change must not commit or undo")
         if self.error is not None:
             writing.execute("ROLLBACK TO writer")
             writing.tail = before
@@ -113,32 +115,6 @@ class _Waiter(Generic[T]):
         """Tell the caller that its write was not recorded."""
         self.result.clear()
         self.error = error
-
-
-class _Keeping:
-    """Keeps what a writer raises: it belongs to the writer's thread, not to the recorder's.
-
-    An error of the disk or file is let through, since it concerns the whole group.
-    """
-
-    __slots__ = ("_waiter",)
-
-    def __init__(self, waiter: "_Waiter[T]") -> None:
-        self._waiter = waiter
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if error is None or is_storage_error(error):
-            return False
-        self._waiter.error = error
-        return isinstance(error, Exception)
 
 
 def is_storage_error(error: BaseException) -> bool:
@@ -202,6 +178,11 @@ class Recorder:
             self._thread = None
 
     @property
+    def doorbell(self) -> Doorbell:
+        """Return the bell that rings after each commit."""
+        return self._doorbell
+
+    @property
     def running(self) -> bool:
         """Tell whether writes are taken."""
         return not self._closed
@@ -228,13 +209,16 @@ class Recorder:
 
     def _run(self) -> None:
         last = 0
-        while not self._closed or self._waiting:
-            self._wake.wait()
-            self._wake.clear()
-            if last > 1:
-                self._linger(last)
-            while self._waiting:
-                last = self._commit_group()
+        try:
+            while not self._closed or self._waiting:
+                self._wake.wait()
+                self._wake.clear()
+                if last > 1:
+                    self._linger(last)
+                while self._waiting:
+                    last = self._commit_group()
+        finally:
+            self._turn_away()
 
     def _linger(self, expected: int) -> None:
         until = time.monotonic() + LINGER_MS_MAX / 1_000
@@ -246,15 +230,22 @@ class Recorder:
     def _commit_group(self) -> int:
         size = min(len(self._waiting), GROUP_WRITES_MAX)
         group = [self._waiting.popleft() for _ in range(size)]
+        failure: BaseException = RecorderClosed("the recorder's thread ended; nothing was recorded")
+        recorded = False
         try:
             self._record(group)
-            self.failure = ""
-            self.commits += 1
-            self.writes += size
+            recorded = True
         except (sqlite3.Error, RecordError) as error:
-            self._fail(group, error)
-        for waiter in group:
-            waiter.done.release()
+            failure = error
+        finally:
+            if recorded:
+                self.failure = ""
+                self.commits += 1
+                self.writes += size
+            else:
+                self._fail(group, failure)
+            for waiter in group:
+                waiter.done.release()
         self._doorbell.ring()
         return size
 
@@ -278,8 +269,8 @@ class Recorder:
             self._database.writer.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
             self._full_sync = full
 
-    def _fail(self, group: list[_Waiter[object]], error: sqlite3.Error | RecordError) -> None:
-        """Tell all writers of a group that the disk or the file failed."""
+    def _fail(self, group: list[_Waiter[object]], error: BaseException) -> None:
+        """Tell all writers of a group that none of it is recorded."""
         self.failure = f"nothing can be recorded: {error}"
         if salvage.is_damage(error):
             self._database.mark_damaged()
@@ -287,3 +278,12 @@ class Recorder:
             failure = RecordError(f"not recorded: {error}; free or repair the disk, then try again")
             failure.__cause__ = error
             waiter.fail(failure)
+
+    def _turn_away(self) -> None:
+        """Answer whoever still waits when the thread ends, also when it ends by a mistake."""
+        with self._gate:
+            self._closed = True
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            waiter.fail(RecorderClosed("the recorder's thread ended; nothing was recorded"))
+            waiter.done.release()

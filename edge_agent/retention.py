@@ -1,6 +1,7 @@
 """What the outbox throws away, when, and how it says so."""
 
 from dataclasses import replace
+from itertools import takewhile
 
 from sqlite_utils.utils import sqlite3
 
@@ -45,16 +46,16 @@ def make_room(
                     "was refused; let the store go online, or raise rows_max or bytes_max"
                 )
             freed = throw_away(connection, tail, rows, "evicted")
+            if freed is tail:
+                break
         tail = freed
     return tail
 
 
 def drop_received(connection: sqlite3.Connection, tail: Tail, last: int, rows: int) -> Tail:
     """Delete up to `rows` of the oldest rows that the cloud holds, none above seq `last`."""
-    watermark = connection.execute(
-        "SELECT watermark FROM stream WHERE number = ?", (tail.number,)
-    ).fetchone()[0]
-    return _delete(connection, tail, tail.base + 1, tail.base + min(watermark, last), rows)
+    last = min(_watermark(connection, tail), last)
+    return _delete(connection, tail, tail.base + 1, tail.base + last, rows)
 
 
 def throw_away(
@@ -67,12 +68,16 @@ def throw_away(
 ) -> Tail:
     """Delete up to `rows` of the oldest rows, and declare absent those the cloud does not hold."""
     oldest = connection.execute(
-        "SELECT id FROM (SELECT id, recorded_at FROM outbox ORDER BY id LIMIT ?) "
-        "WHERE ?2 IS NULL OR recorded_at < ?2 ORDER BY id",
-        (rows, recorded_before),
+        "SELECT id, recorded_at FROM outbox ORDER BY id LIMIT ?", (rows,)
     ).fetchall()
-    former = [key for (key,) in oldest if key <= tail.base]
-    keys = former or [key for (key,) in oldest]
+    due = [
+        key
+        for key, _ in takewhile(
+            lambda row: recorded_before is None or row[1] < recorded_before, oldest
+        )
+    ]
+    former = [key for key in due if key <= tail.base]
+    keys = former or due
     if not keys:
         return tail
     seqs = [] if former else _not_received(connection, tail, keys)
@@ -82,6 +87,34 @@ def throw_away(
     for first, last in _ranges(seqs):
         outbox.declare_absent(connection, first, last, reason)
     return replace(tail, absent_rows=tail.absent_rows + len(seqs))
+
+
+def mark_received(connection: sqlite3.Connection, tail: Tail, now: int) -> None:
+    """Note up to which seq the cloud holds all by now, so that the age of receipts is known."""
+    watermark = _watermark(connection, tail)
+    # After a restore of the cloud the watermark is lower than it was.
+    connection.execute("DELETE FROM received WHERE seq > ?", (watermark,))
+    connection.execute("INSERT OR IGNORE INTO received VALUES (?, ?)", (watermark, now))
+
+
+def prune(connection: sqlite3.Connection, tail: Tail, limits: Limits, now: int) -> Tail:
+    """Delete one slice of the rows whose receipt is older than `kept_after_receipt_s`."""
+    last = connection.execute(
+        "SELECT max(seq) FROM received WHERE received_at <= ?",
+        (now - limits.kept_after_receipt_s * 1_000_000,),
+    ).fetchone()[0]
+    if last is None:
+        return tail
+    connection.execute("DELETE FROM received WHERE seq < ?", (last,))
+    return drop_received(connection, tail, last, SLICE_ROWS_MAX)
+
+
+def expire(connection: sqlite3.Connection, tail: Tail, limits: Limits, now: int) -> Tail:
+    """Throw one slice away of the rows that have waited longer than `age_s_max`."""
+    if limits.age_policy == "refuse-new":
+        return tail
+    before = now - limits.age_s_max * 1_000_000
+    return throw_away(connection, tail, SLICE_ROWS_MAX, "expired", recorded_before=before)
 
 
 def _refuse_when_old(connection: sqlite3.Connection, tail: Tail, limits: Limits, now: int) -> None:
@@ -95,11 +128,15 @@ def _refuse_when_old(connection: sqlite3.Connection, tail: Tail, limits: Limits,
 
 def oldest_unreceived_at(connection: sqlite3.Connection, tail: Tail) -> int | None:
     """Return when the oldest row that the cloud does not hold was recorded (µs UTC)."""
-    found: tuple[int] | None = connection.execute(
-        "SELECT recorded_at FROM outbox WHERE id <= ? OR id > ? ORDER BY id LIMIT 1",
-        (tail.base, tail.base + _watermark(connection, tail)),
-    ).fetchone()
-    return found[0] if found else None
+    received_to = tail.base + _watermark(connection, tail)
+    for first, last in ((0, tail.base), (received_to + 1, tail.base + tail.head)):
+        found: tuple[int] | None = connection.execute(
+            "SELECT recorded_at FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1",
+            (first, last),
+        ).fetchone()
+        if found is not None:
+            return found[0]
+    return None
 
 
 def _watermark(connection: sqlite3.Connection, tail: Tail) -> int:

@@ -14,7 +14,7 @@ from sqlite_utils.utils import sqlite3
 from edge_agent import outbox
 from edge_agent.outbox import Tail
 from wire.codec import chain, decode_event, encode_event
-from wire.errors import DecodeError
+from wire.errors import DecodeError, EncodeError
 from wire.events import Origin
 from wire.messages import STREAM_BYTES
 from wire.ranges import add, count, missing
@@ -110,11 +110,14 @@ def missing_rows(connection: sqlite3.Connection, tail: Tail) -> int:
 
 
 def _with_origin(row: bytes, origin: Origin) -> bytes | None:
-    """Return the row with its origin; one that it has already stays: it is the first."""
+    """Return the row with its origin; one that it has already stays: it is the first.
+
+    None for a row that is no event, or too large with an origin.
+    """
     try:
         event = decode_event(row)
-    except DecodeError:
+        if event.origin is not None:
+            return row
+        return encode_event(msgspec.structs.replace(event, origin=origin))
+    except (DecodeError, EncodeError):
         return None
-    if event.origin is not None:
-        return row
-    return encode_event(msgspec.structs.replace(event, origin=origin))

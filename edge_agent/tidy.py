@@ -1,0 +1,32 @@
+"""The regular tidying of the outbox: rows go when the time of their kind has come."""
+
+from edge_agent import retention
+from edge_agent.clock import Instant
+from edge_agent.limits import Limits
+from edge_agent.recorder import Recorder, Writing
+from wire.events import Clock
+
+# How often the agent shall tidy.
+TIDY_S = 60
+
+
+def tidy(recorder: Recorder, limits: Limits, now: Instant) -> int:
+    """Delete what its time has come for, a slice to a commit; returns how many rows went.
+
+    Nothing is done while the clock cannot be trusted, since a clock that was set forward would
+    make everything old at once.
+    """
+    if now.quality is Clock.UNKNOWN:
+        return 0
+
+    def tidy_slice(writing: Writing) -> int:
+        before = writing.tail
+        retention.mark_received(writing.connection, before, now.at)
+        pruned = retention.prune(writing.connection, before, limits, now.at)
+        writing.tail = retention.expire(writing.connection, pruned, limits, now.at)
+        return before.kept_rows - writing.tail.kept_rows
+
+    gone = 0
+    while rows := recorder.write(tidy_slice):
+        gone += rows
+    return gone
