@@ -74,7 +74,7 @@ OFFER_RULES: tuple[OfferRule, ...] = (
     ),
     OfferRule(
         offer="dwelt-before",
-        reason="dwelt",
+        reason="dwelled",
         channel="store",
         title={"zh": "您在货架前驻足过：立减5%", "en": "5% off what you stood before"},
         percent=5,

@@ -55,8 +55,7 @@ def recommend(
     """Return up to RECOMMENDED_MAX products with their reasons, the best first.
 
     First what goes with the products of latest interest, then what the shopper buys again and
-    again, then the bestsellers of the store; never what was just bought, nor what they look at
-    already, nor what is not sold.
+    again, then the bestsellers of the store; never what was just bought, nor what is not sold.
     """
     if not profile.consented:
         return ()
@@ -66,7 +65,7 @@ def recommend(
     for product, because in (
         *_company(profile, neighbours),
         *_own(profile),
-        *((product, Because(reason="bestseller", count=count)) for product, count in bestsellers),
+        *((product, Because(reason="popular", count=count)) for product, count in bestsellers),
     ):
         if product in sold and product not in never:
             chosen.setdefault(product, because)
@@ -162,7 +161,7 @@ def _own(profile: Profile) -> list[tuple[str, Because]]:
         (
             product,
             Because(
-                reason="bought_before",
+                reason="bought",
                 product=product,
                 count=bought[product].bought,
                 at=bought[product].bought_at,

@@ -1,4 +1,4 @@
-"""What an event says about its atom, as rows that merge by sum, maximum or minimum.
+"""Facts about atoms, goods and stores: rows that merge by sum, maximum or minimum.
 
 Each merge is associative and commutative, so the same events give the same rows in any order, and
 a shopper is the merge of the rows of its identifiers.
@@ -14,65 +14,14 @@ from uuid import UUID
 from psycopg import Connection
 
 from cloud_sync.database import arrays
-from cloud_sync.intake.ledger import LedgerEvent
-from wire.events import (
-    Arrival,
-    BasketChanged,
-    Body,
-    CouponClaimed,
-    CouponRedeemed,
-    Dwell,
-    Followed,
-    HelpAsked,
-    Line,
-    OfferShown,
-    PageShown,
-    Purchased,
-    Returned,
-    Saved,
-    Scan,
-    Searched,
-    Tapped,
-    Tried,
-    Viewed,
-    Watched,
-)
 
 DAY_US = 86_400_000_000
-# One event cannot say more than this; what goes beyond counts as this much, so that a wrong or
-# hostile figure cannot overflow a sum.
-QUANTITY_MAX = 10_000
-AMOUNT_CENTS_MAX = 10**11
-DWELL_MS_MAX = 86_400_000
 # Pairs grow with the square of the products of an order or atom: the rest of a longer order, and an
 # atom that has touched more, form none.
 PAIRED_PRODUCTS_MAX = 20
 
 PRODUCT = re.compile(r"[0-9A-Za-z._-]{1,64}")
 CURRENCY = re.compile(r"[A-Z]{3}")
-
-# What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
-# are not here say nothing about a shopper.
-ACTS: Mapping[type[Body], str] = {
-    Scan: "scanned",
-    Arrival: "arrived",
-    Dwell: "dwelt",
-    PageShown: "saw",
-    Tapped: "tapped",
-    Viewed: "viewed",
-    Searched: "searched",
-    Watched: "watched",
-    Saved: "saved",
-    Followed: "followed",
-    Tried: "tried",
-    OfferShown: "saw",
-    CouponClaimed: "claimed",
-    CouponRedeemed: "redeemed",
-    BasketChanged: "carried",
-    Purchased: "bought",
-    Returned: "returned",
-    HelpAsked: "asked",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,9 +68,7 @@ ATOM_MONEY = FactTable(
     keys={**_ATOM, "currency": "text"},
     sums=("orders", "paid_cents", "refunded_cents"),
 )
-ATOM_STORE = FactTable(
-    name="atom_store", keys={**_ATOM, "store": "text"}, latest=("seen_at",)
-)
+ATOM_STORE = FactTable(name="atom_store", keys={**_ATOM, "store": "text"}, latest=("seen_at",))
 STORE_PRODUCT = FactTable(
     name="store_product",
     keys={"tenant": "text", "store": "text", "product": "text"},
@@ -153,10 +100,6 @@ class Facts:
         """Begin with no facts."""
         self.rows: dict[FactTable, dict[Row, list[int]]] = {table: {} for table in FACT_TABLES}
 
-    def add(self, table: FactTable, key: Row, **values: int) -> None:
-        """Merge one row; a sum not given is 0, a time not given says nothing."""
-        self.merge(table, key, [values.get(name, 0) for name in table.values])
-
     def merge(self, table: FactTable, key: Row, values: list[int]) -> None:
         """Merge one row given by all its values."""
         rows = self.rows[table]
@@ -175,48 +118,6 @@ class Facts:
                 held[place] = min(held[place], value)
 
 
-def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
-    """Merge what one event says about its atom, and about the goods of its store."""
-    body = ledger.event.body
-    if isinstance(body, Purchased | Returned):
-        _goods(facts, ledger, body)
-    act = ACTS.get(type(body))
-    if atom is None or act is None:
-        return
-    at = time_of(ledger)
-    amount = 0
-    match body:
-        case Dwell():
-            amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
-            _dwell(facts, ledger, atom, amount, at)
-        case Purchased() | Returned():
-            amount = _cents(body.amount_cents)
-            _money(facts, ledger, atom, body)
-        case Saved() if not body.saved:
-            act = "unsaved"
-        case Followed() if not body.followed:
-            act = "unfollowed"
-        case BasketChanged() if body.quantity <= 0:
-            act = "put_back"
-        case Scan() if not body.product:
-            act = "showed"
-    key = (ledger.tenant, atom)
-    facts.merge(ATOM_ACT, (*key, at // DAY_US, act), [1, amount, at, at])
-    for product, values in _products(ledger, body, at):
-        facts.merge(ATOM_PRODUCT, (*key, product), values)
-    if ledger.store is not None:
-        facts.merge(ATOM_STORE, (*key, ledger.store), [at])
-
-
-def time_of(ledger: LedgerEvent) -> int:
-    """Return when the event happened, as far as a clock that may lie is believed.
-
-    What claims to come from the future came when it was accepted: otherwise a store whose clock is
-    years ahead would have the last word for years.
-    """
-    return min(max(ledger.event.occurred_at, 0), ledger.accepted_at)
-
-
 def write(connection: Connection, facts: Facts, shard: int) -> None:
     """Merge the facts into the tables, a statement a table, rows in sorted order."""
     for table in FACT_TABLES:
@@ -233,8 +134,9 @@ def _columns(table: FactTable, rows: list[tuple[Row, list[int]]]) -> list[str]:
     for place, kind in enumerate(table.keys.values()):
         column = (str(key[place]) for key, _ in rows)
         columns.append(arrays.texts(column) if kind == "text" else arrays.plain(column))
-    for place in range(len(table.values)):
-        columns.append(arrays.numbers(values[place] for _, values in rows))
+    columns.extend(
+        arrays.numbers(values[place] for _, values in rows) for place in range(len(table.values))
+    )
     return columns
 
 
@@ -290,69 +192,3 @@ def pairs(products: Iterable[str]) -> Iterable[tuple[str, str]]:
     for one, other in combinations(sorted(set(products)), 2):
         yield one, other
         yield other, one
-
-
-def _products(ledger: LedgerEvent, body: Body, at: int) -> list[tuple[str, list[int]]]:
-    """Return the rows of ATOM_PRODUCT that an event adds, in the order of its columns."""
-    online = at if ledger.store is None else 0
-    match body:
-        case Viewed(product=product):
-            values = [1, 1, 0, 0, 0, at, online, 0, 0, 0]
-        case Scan(product=product):
-            values = [1, 1, 0, 0, 0, at, 0, 0, 0, 0]
-        case Tried(product=product):
-            values = [1, 0, 1, 0, 0, 0, 0, at, 0, 0]
-        case Saved(product=product, saved=saved):
-            values = [1, 0, 0, 0, 0, 0, 0, 0, 0, 2 * at + saved]
-        case Purchased(lines=lines):
-            return [
-                (product, [1, 0, 0, quantity, 0, 0, 0, 0, at, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
-        case Returned(lines=lines):
-            return [
-                (product, [1, 0, 0, 0, quantity, 0, 0, 0, 0, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
-        case _:
-            return []
-    return [(product, values)] if PRODUCT.fullmatch(product) else []
-
-
-def _dwell(facts: Facts, ledger: LedgerEvent, atom: str, dwell_ms: int, at: int) -> None:
-    body = ledger.event.body
-    if isinstance(body, Dwell) and ledger.store is not None and body.confidence_pct > 0:
-        zone = ledger.event.zone.replace("\0", "")[:64]
-        plan = body.plan if 0 <= body.plan < 2**31 else 0
-        key = (ledger.tenant, atom, ledger.store, zone, plan)
-        facts.merge(ATOM_ZONE, key, [1, dwell_ms, at])
-
-
-def _money(facts: Facts, ledger: LedgerEvent, atom: str, body: Purchased | Returned) -> None:
-    if CURRENCY.fullmatch(body.currency):
-        cents = _cents(body.amount_cents)
-        values = [1, cents, 0] if isinstance(body, Purchased) else [0, 0, cents]
-        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), values)
-
-
-def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:
-    """Count the goods of an order; the web shop's stand under an empty store."""
-    quantities = _quantities(body.lines)
-    for product, quantity in quantities.items():
-        values = [quantity, 0] if isinstance(body, Purchased) else [0, quantity]
-        facts.merge(STORE_PRODUCT, (ledger.tenant, ledger.store or "", product), values)
-    if isinstance(body, Purchased):
-        for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
-            facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, 1])
-
-
-def _quantities(lines: Iterable[Line]) -> dict[str, int]:
-    quantities: dict[str, int] = defaultdict(int)
-    for line in lines:
-        if line.quantity > 0 and PRODUCT.fullmatch(line.product):
-            quantities[line.product] += min(line.quantity, QUANTITY_MAX)
-    return quantities
-
-
-def _cents(amount: int) -> int:
-    return min(max(amount, 0), AMOUNT_CENTS_MAX)

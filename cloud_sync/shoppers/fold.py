@@ -7,7 +7,8 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers import facts as fact_rows
+from cloud_sync.shoppers.acts import gather, time_of
+from cloud_sync.shoppers.facts import PRODUCT, Facts, write
 from cloud_sync.shoppers.identity import (
     Key,
     Link,
@@ -58,7 +59,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
     acts: list[_CouponAct] = []
-    facts = fact_rows.Facts()
+    facts = Facts()
     live_atoms: set[Key] = set()
     for each in events:
         named = recognised(each.event)
@@ -70,10 +71,10 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
             live_atoms.add((each.tenant, atom))
         if isinstance(each.event.body, CouponClaimed | CouponRedeemed):
             acts.extend(_coupon_acts(each, each.event.body))
-        fact_rows.gather(facts, each, atom)
+        gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
-    fact_rows.write(connection, facts, shard)
+    write(connection, facts, shard)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
@@ -98,7 +99,7 @@ def _links(ledger: LedgerEvent, named: Sequence[str]) -> list[Link]:
             position=ledger.position,
             evidence=ledger.event.kind,
             source=ledger.store or ledger.source,
-            occurred_at=fact_rows.time_of(ledger),
+            occurred_at=time_of(ledger),
         )
         for weaker in named[1:]
     ]
@@ -109,7 +110,7 @@ def _coupon_acts(ledger: LedgerEvent, body: CouponClaimed | CouponRedeemed) -> l
 
     Without an order the position tells two redemptions apart: both are kept, as a conflict.
     """
-    if not fact_rows.PRODUCT.fullmatch(body.coupon):
+    if not PRODUCT.fullmatch(body.coupon):
         return []
     redeemed = isinstance(body, CouponRedeemed)
     order = body.order.replace("\0", "")[:64] if isinstance(body, CouponRedeemed) else ""
@@ -120,7 +121,7 @@ def _coupon_acts(ledger: LedgerEvent, body: CouponClaimed | CouponRedeemed) -> l
             act="redeemed" if redeemed else "claimed",
             source=ledger.store or ledger.source,
             reference=order or f"{ledger.shard}:{ledger.position}",
-            occurred_at=fact_rows.time_of(ledger),
+            occurred_at=time_of(ledger),
             shard=ledger.shard,
             position=ledger.position,
         )
@@ -131,7 +132,9 @@ def _write_coupon_acts(connection: Connection, acts: Sequence[_CouponAct]) -> se
     """Keep coupon acts, each once, and return the owners of the coupons."""
     if not acts:
         return set()
-    once = {(each.tenant, each.coupon, each.act, each.source, each.reference): each for each in acts}
+    once = {
+        (each.tenant, each.coupon, each.act, each.source, each.reference): each for each in acts
+    }
     ordered = [once[key] for key in sorted(once)]
     connection.execute(
         "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"

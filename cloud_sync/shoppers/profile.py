@@ -145,9 +145,9 @@ _IDENTIFIERS = (
 
 def _facts(
     connection: Connection, table: FactTable, asked: tuple[str, str]
-) -> dict[Key, list[tuple[Row, Row]]]:
+) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
     keys = len(table.keys)
-    found: dict[Key, list[tuple[Row, Row]]] = {}
+    found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
     for row in connection.execute(merged_facts(table).encode(), asked):
         found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
     return found
@@ -170,7 +170,7 @@ def _dwelt(connection: Connection, asked: tuple[str, str]) -> dict[Key, dict[str
     The plan is looked up when reading, so that a plan that is told late counts all the same.
     """
     rows = connection.execute(
-        "SELECT asked.tenant, asked.shopper, product,"
+        "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
         " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
         f" FROM {_IDENTIFIERS} JOIN atom_zone AS facts"
         " ON facts.tenant = identifier.tenant AND facts.atom = identifier.identifier"

@@ -16,7 +16,7 @@ STAGES: tuple[Stage, ...] = ("awareness", "interest", "purchase", "loyalty")
 class StageRule:
     """A shopper who did `act` `times` times, to `amount` together, within `days` is at `stage`.
 
-    The amount is ms for dwelt and cents for bought; days are whole days UTC, today included.
+    The amount is ms for dwelled and cents for bought; days are whole days UTC, today included.
     """
 
     stage: Stage
@@ -34,7 +34,7 @@ STAGE_RULES: tuple[StageRule, ...] = (
     StageRule(stage="interest", act="followed"),
     StageRule(stage="interest", act="tried", days=90),
     StageRule(stage="interest", act="scanned", days=90),
-    StageRule(stage="interest", act="dwelt", amount=20_000, days=90),
+    StageRule(stage="interest", act="dwelled", amount=20_000, days=90),
     StageRule(stage="interest", act="viewed", times=2, days=30),
     StageRule(stage="interest", act="searched", days=30),
     StageRule(stage="interest", act="claimed", days=90),
@@ -66,9 +66,7 @@ def stage_of(profile: Profile, now: int, rules: Sequence[StageRule] = STAGE_RULE
 def _evidence(profile: Profile, rule: StageRule, now: int) -> Because | None:
     first_day = now // DAY_US - rule.days + 1
     acts = [
-        facts
-        for (day, act), facts in profile.acts.items()
-        if act == rule.act and day >= first_day
+        facts for (day, act), facts in profile.acts.items() if act == rule.act and day >= first_day
     ]
     times = sum(facts.times for facts in acts)
     if times < rule.times or sum(facts.amount for facts in acts) < rule.amount:
