@@ -6,21 +6,21 @@ bytes, the other calls the handlers, so that a handler may block without the bro
 pings.
 """
 
+import contextlib
 import logging
-import queue
 import random
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
 
+from wire.inbox import Came, Inbox, Up
 from wire.link import LinkError, OnDown, OnMessage, OnUp, Will
 from wire.topics import subscription_qos
 
@@ -47,24 +47,6 @@ def reconnect_delay_s(attempt: int, *, delay_s_max: float, chance: float) -> flo
     """
     ceiling = RECONNECT_DELAY_S_MIN * 2.0 ** min(attempt, 30)
     return chance * min(delay_s_max, ceiling)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Came:
-    topic: str
-    payload: bytes
-    mid: int
-    qos: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Up:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Down:
-    reason: str
 
 
 class MqttLink:
@@ -144,9 +126,9 @@ class MqttLink:
     def subscribe(self, subscriptions: tuple[str, ...]) -> None:
         """Replace the subscriptions, now and after every later connection."""
         with self._lock:
-            before, self._subscriptions = self._subscriptions, subscriptions
+            self._subscriptions = subscriptions
             if self._connection is not None:
-                self._connection.resubscribe(before, subscriptions)
+                self._connection.resubscribe(subscriptions)
 
     def close(self) -> None:
         """Say goodbye cleanly (no will) and stop; safe to call twice."""
@@ -170,26 +152,20 @@ class MqttLink:
             connection = self._connect(will())
             if connection.open(self.host, self.port, self._keepalive_s):
                 began = time.monotonic()
-                connected = self._serve(connection, on_message, on_up)
-                if time.monotonic() - began >= STABLE_AFTER_S:
-                    attempt = 0
-                if connected:
+                if self._serve(connection, on_message, on_up):
                     reported = ""
                     if not self._closing.is_set():
                         on_down(connection.reason)
-            connection.close()
-            if not self._closing.is_set():
-                if connection.reason != reported:
-                    logger.warning("no link to %s:%d: %s", self.host, self.port, connection.reason)
+                if time.monotonic() - began >= STABLE_AFTER_S:
+                    attempt = 0
+            if connection.reason != reported and not self._closing.is_set():
+                logger.warning("no link to %s:%d: %s", self.host, self.port, connection.reason)
                 reported = connection.reason
-                self._closing.wait(
-                    reconnect_delay_s(
-                        attempt,
-                        delay_s_max=self._reconnect_delay_s_max,
-                        chance=self._random.random(),
-                    )
-                )
-                attempt += 1
+            chance = self._random.random()
+            self._closing.wait(
+                reconnect_delay_s(attempt, delay_s_max=self._reconnect_delay_s_max, chance=chance)
+            )
+            attempt += 1
 
     def _connect(self, will: Will | None) -> "_Connection":
         with self._lock:
@@ -207,18 +183,20 @@ class MqttLink:
     def _serve(self, connection: "_Connection", on_message: OnMessage, on_up: OnUp) -> bool:
         """Call the handlers until the connection ends; tell whether it ever stood."""
         connected = False
+        if self._closing.is_set():
+            connection.close()
         try:
             while True:
-                match connection.inbox.get():
-                    case _Up():
+                match connection.inbox.take():
+                    case Up():
                         connected = True
                         logger.info("link to %s:%d stands", self.host, self.port)
                         on_up()
-                    case _Came() as came:
+                    case Came() as came:
                         if not self._closing.is_set():
                             on_message(came.topic, came.payload)
                             connection.acknowledge(came)
-                    case _Down():
+                    case None:
                         return connected
         finally:
             # Also when a handler raised: a link without its handlers must not look alive.
@@ -238,11 +216,12 @@ class _Connection:
         will: Will | None,
         subscriptions: tuple[str, ...],
     ) -> None:
-        self.inbox: queue.Queue[_Up | _Came | _Down] = queue.Queue(INBOX_MESSAGES_MAX)
+        self.inbox = Inbox(INBOX_MESSAGES_MAX)
         self.up = threading.Event()
         self.reason = "the broker closed the connection"
-        self._subscriptions = subscriptions
-        self._abandoned = threading.Event()
+        self._wanted = subscriptions
+        self._asked: tuple[str, ...] | None = None  # before the broker accepted the login
+        self._socket: socket.socket | None = None
         self._under_way = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -296,21 +275,24 @@ class _Connection:
             self._ended_one()
         return sent
 
-    def acknowledge(self, came: _Came) -> None:
+    def acknowledge(self, came: Came) -> None:
         """Tell the broker that a message was handled."""
         if came.qos:
             self._client.ack(came.mid, came.qos)
 
-    def resubscribe(self, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+    def resubscribe(self, wanted: tuple[str, ...]) -> None:
         """Change the subscriptions of a connection that stands, or of one that is being made."""
-        self._subscriptions = after
-        if self.up.is_set():
-            gone = [wanted for wanted in before if wanted not in after]
-            new = [wanted for wanted in after if wanted not in before]
-            if gone:
-                self._client.unsubscribe(gone)
-            if new:
-                self._client.subscribe([(wanted, subscription_qos(wanted)) for wanted in new])
+        with self._lock:
+            asked, self._wanted = self._asked, wanted
+            if asked is None:
+                return
+            self._asked = wanted
+        gone = [topic_filter for topic_filter in asked if topic_filter not in wanted]
+        new = [topic_filter for topic_filter in wanted if topic_filter not in asked]
+        if gone:
+            self._client.unsubscribe(gone)
+        if new:
+            self._ask_for(new)
 
     def close(self) -> None:
         """Say goodbye; cut the connection if the broker does not answer in time."""
@@ -323,78 +305,76 @@ class _Connection:
     def abandon(self) -> None:
         """Cut the connection without a goodbye and wait for the network thread."""
         self.up.clear()
-        self._abandoned.set()
-        connected = self._client.socket()
-        if connected is not None:
-            try:
-                connected.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                logger.debug("the socket was closed already")
+        self.inbox.end()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it was closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
         if self._thread is not None:
             self._thread.join()
 
     def _move_bytes(self) -> None:
-        while self._client.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            continue
-        self.up.clear()
-        self._offer(_Down(self.reason))
-
-    def _offer(self, item: "_Up | _Came | _Down") -> None:
-        """Put an item before the handlers, waiting for room until nobody will take it any more."""
-        while not self._abandoned.is_set():
-            try:
-                self.inbox.put(item, timeout=0.2)
-            except queue.Full:
+        try:
+            while self._client.loop(timeout=1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 continue
-            return
+        finally:
+            self.up.clear()
+            self.inbox.end()
 
     def _ended_one(self) -> None:
         with self._lock:
             self._under_way -= 1
 
+    def _ask_for(self, topic_filters: Sequence[str]) -> None:
+        self._client.subscribe([(wanted, subscription_qos(wanted)) for wanted in topic_filters])
+
+    def _stand(self) -> None:
+        self.up.set()
+        self.inbox.put(Up())
+
     # What paho calls, in the network thread.
 
-    def _on_socket_open(self, _client: paho.Client, _userdata: object, opened: Any) -> None:
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _on_socket_open(self, _client: object, _userdata: object, opened: object) -> None:
+        if isinstance(opened, socket.socket):
+            self._socket = opened
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_connect(
-        self, client: paho.Client, _userdata: object, _flags: object, code: Any, _properties: object
+        self, _client: object, _userdata: object, _flags: object, code: ReasonCode, _more: object
     ) -> None:
         if code.is_failure:
             self.reason = f"the broker refused the login: {code}"
-        elif self._subscriptions:
-            client.subscribe([(wanted, subscription_qos(wanted)) for wanted in self._subscriptions])
+            return
+        with self._lock:
+            wanted = self._asked = self._wanted
+        if wanted:
+            self._ask_for(wanted)
         else:
             self._stand()
 
     def _on_subscribe(
-        self, client: paho.Client, _userdata: object, _mid: int, codes: Any, _properties: object
+        self,
+        client: paho.Client,
+        _userdata: object,
+        _mid: int,
+        codes: Sequence[ReasonCode],
+        _more: object,
     ) -> None:
         if any(code.is_failure for code in codes):
-            self.reason = "the broker refused a subscription: check this login's rights"
+            self.reason = "the broker refused a subscription: check the rights of this login"
             client.disconnect()
         elif not self.up.is_set():
             self._stand()
 
-    def _on_message(self, _client: paho.Client, _userdata: object, came: paho.MQTTMessage) -> None:
-        self._offer(_Came(topic=came.topic, payload=came.payload, mid=came.mid, qos=came.qos))
+    def _on_message(self, _client: object, _userdata: object, came: paho.MQTTMessage) -> None:
+        self.inbox.put(Came(came.topic, bytes(came.payload), came.mid, came.qos))
 
     def _on_publish(
-        self, _client: paho.Client, _userdata: object, _mid: int, _code: object, _properties: object
+        self, _client: object, _userdata: object, _mid: int, _code: object, _more: object
     ) -> None:
         self._ended_one()
 
     def _on_disconnect(
-        self,
-        _client: paho.Client,
-        _userdata: object,
-        _flags: object,
-        code: Any,
-        _properties: object,
+        self, _client: object, _userdata: object, _flags: object, code: ReasonCode, _more: object
     ) -> None:
         if self.up.is_set():
             self.reason = f"the connection was lost: {code}"
-
-    def _stand(self) -> None:
-        self.up.set()
-        self._offer(_Up())
