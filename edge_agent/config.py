@@ -65,6 +65,7 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True):
     """When visits end, and how long they are kept."""
 
     idle_s_max: float
+    walk_away_s: float
     kept_days: int
 
 

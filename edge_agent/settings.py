@@ -138,6 +138,12 @@ SETTINGS: tuple[Setting, ...] = (
         about="a visit without a tap or scan ends after this time",
     ),
     Setting(
+        name="visits.walk_away_s",
+        check=checks.number(1, 3600),
+        default=20.0,
+        about="a visit ends when its zone has been empty for this time, where people are counted",
+    ),
+    Setting(
         name="visits.kept_days",
         check=checks.whole(1, 400),
         default=30,

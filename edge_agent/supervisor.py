@@ -30,7 +30,7 @@ class Delays:
 
 def retry_delay_s(failures: int, delays: Delays, chance: float) -> float:
     """Return the wait after so many failures in a row; `chance` is from 0 to 1."""
-    doubled = delays.retry_delay_s_min * 2 ** min(failures - 1, 30)
+    doubled: float = delays.retry_delay_s_min * 2 ** min(failures - 1, 30)
     longest = min(doubled, delays.retry_delay_s_max)
     return longest * (0.5 + chance / 2)
 

@@ -18,7 +18,7 @@ from wire.identifiers import Identifier
 VISIT_BYTES = 8
 
 # Who may end a visit; VisitEnded.by is one of these.
-ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid", "restart")
+ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid")
 
 _COLUMNS = "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at"
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...])
@@ -153,22 +153,20 @@ def end_in(writing: Writing, instant: Instant, kiosk: str, *, by: str) -> bool:
     return True
 
 
-def end_idle(writing: Writing, instant: Instant, idle_s_max: float) -> int:
-    """End the visits in which nothing was done for `idle_s_max`, and return how many."""
-    before = instant.at - int(idle_s_max * 1_000_000)
-    kiosks = writing.connection.execute(
-        "SELECT kiosk FROM visits WHERE ended_at IS NULL AND touched_at < ?", (before,)
-    ).fetchall()
-    return sum(end_in(writing, instant, kiosk, by="time_out") for (kiosk,) in kiosks)
+def due(
+    connection: sqlite3.Connection, *, idle_before: int, left_before: int
+) -> list[tuple[str, str]]:
+    """Return the kiosks whose visits must end, and by what.
 
-
-def end_left(writing: Writing, instant: Instant, zone: str, left_at: int) -> int:
-    """End the visits of a zone that everybody has left; those touched since then go on."""
-    kiosks = writing.connection.execute(
-        "SELECT kiosk FROM visits WHERE ended_at IS NULL AND zone = ? AND touched_at < ?",
-        (zone, left_at),
+    Those not touched since `idle_before` end by time-out; those whose zone has been empty since
+    before `left_before`, and that nobody touched in the meantime, by walk-away.
+    """
+    return connection.execute(
+        "SELECT kiosk, iif(touched_at < ?1, 'time_out', 'walk_away') FROM visits"
+        " LEFT JOIN zones_now USING (zone) WHERE ended_at IS NULL AND (touched_at < ?1"
+        " OR (people = 0 AND seen_at < ?2 AND touched_at < seen_at))",
+        (idle_before, left_before),
     ).fetchall()
-    return sum(end_in(writing, instant, kiosk, by="walk_away") for (kiosk,) in kiosks)
 
 
 def forget_old(writing: Writing, before: int, rows_max: int) -> int:

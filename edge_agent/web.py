@@ -47,8 +47,10 @@ class WebServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving and hang up; safe to call twice."""
-        if self._thread.is_alive():
+        """Stop serving and hang up; safe to call twice, and before the start."""
+        if self._thread.ident is None:
+            self._server.close()
+        elif self._thread.is_alive():
             # The loop's own thread closes the sockets: it must not select on one that is gone.
             self._server.trigger.pull_trigger(self._hang_up)
             self._thread.join(CLOSE_S_MAX / 2)

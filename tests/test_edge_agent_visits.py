@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import visits
+from edge_agent import traffic, visits
 from tests.edge_store import ANNA, BO, KIOSK, MINUTE_US, NOON, Shop, a_shop, a_shopper
 
 
@@ -61,26 +61,41 @@ def test_an_unnamed_visit_becomes_that_of_the_member_who_scans(shop: Shop):
     assert (named.visit, named.named_at) == (unnamed.visit, NOON + 5_000_000)
 
 
-def test_an_idle_visit_ends_by_itself_and_a_touched_one_does_not(shop: Shop):
+def due(shop: Shop, idle_s: float = 90, left_s: float = 20) -> list[tuple[str, str]]:
+    at = shop.clock.now().at
+    return visits.due(
+        shop.connection,
+        idle_before=at - int(idle_s * 1_000_000),
+        left_before=at - int(left_s * 1_000_000),
+    )
+
+
+def test_an_idle_visit_is_due_to_end_and_a_touched_one_is_not(shop: Shop):
     visit = shop.begin(ANNA)
     shop.clock.advance(60)
     shop.recorder.write(lambda w: visits.touch(w, shop.clock.now(), visit))
     shop.clock.advance(60)
-    assert shop.recorder.write(lambda w: visits.end_idle(w, shop.clock.now(), 90)) == 0
+    assert due(shop) == []
     shop.clock.advance(60)
-    assert shop.recorder.write(lambda w: visits.end_idle(w, shop.clock.now(), 90)) == 1
-    assert shop.current() is None
-    assert shop.events()[-1].body == visits.VisitEnded(by="time_out")
+    assert due(shop) == [("kiosk-1", "time_out")]
 
 
-def test_a_visit_whose_zone_was_left_ends_unless_it_was_touched_since(shop: Shop):
+def test_a_visit_whose_zone_was_left_is_due_to_end(shop: Shop):
     shop.begin(ANNA)
-    end_left = visits.end_left
-    now = shop.clock.now()
-    assert shop.recorder.write(lambda w: end_left(w, now, KIOSK.zone, NOON - 1)) == 0
-    assert shop.recorder.write(lambda w: end_left(w, now, "elsewhere", NOON + 1)) == 0
-    assert shop.recorder.write(lambda w: end_left(w, now, KIOSK.zone, NOON + 1)) == 1
-    assert shop.events()[-1].body == visits.VisitEnded(by="walk_away")
+    shop.clock.advance(10)
+    shop.recorder.write(lambda w: traffic.see(w, "shoes", 0, shop.clock.now().at))
+    shop.clock.advance(15)
+    assert due(shop) == []
+    shop.clock.advance(15)
+    assert due(shop) == [("kiosk-1", "walk_away")]
+
+
+def test_a_visit_touched_since_its_zone_seemed_empty_goes_on(shop: Shop):
+    shop.recorder.write(lambda w: traffic.see(w, "shoes", 0, shop.clock.now().at))
+    shop.clock.advance(10)
+    shop.begin(ANNA)
+    shop.clock.advance(60)
+    assert due(shop) == []
 
 
 def test_ending_what_has_ended_records_nothing(shop: Shop):

@@ -1,0 +1,199 @@
+"""The program of one store: builds every part from the configuration, starts and stops them."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from wsgiref.types import WSGIApplication
+
+from edge_agent import chores, health, states
+from edge_agent.chores import Chore, Terms, store_chores
+from edge_agent.clock import StoreClock
+from edge_agent.config import AgentConfig, DeviceConfig
+from edge_agent.database import Database
+from edge_agent.devices import CodeRules, Device, Equipment
+from edge_agent.doorbell import Doorbell
+from edge_agent.health import Health
+from edge_agent.places import Place
+from edge_agent.recorder import Recorder
+from edge_agent.scans import Spot
+from edge_agent.seal import load_or_create
+from edge_agent.supervisor import Supervised
+from edge_agent.translate import Keys
+from edge_agent.uplink import StoreIdentity, Uplink
+from edge_agent.web import WebServer
+from hardware.drivers import DRIVERS
+from wire.link import Link
+
+CLOSE_S_MAX = 5.0
+# The part of it that devices are waited for; one that does not come back is left to itself.
+DEVICES_CLOSE_S_MAX = 1.5
+
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Everything that runs in one store.
+
+    Guarantees:
+    - making one opens the store's file and takes the screens' address, so that whatever is wrong
+      with them stops the start with a clear error;
+    - `start` waits for no device and no line: a device that hangs, and a broker that is away, are
+      shown in the store's health and nowhere else;
+    - `close` returns within CLOSE_S_MAX seconds, with everything recorded that had returned.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        link: Link,
+        *,
+        screens: "Callable[[Agent], WSGIApplication] | None" = None,
+        version: str = "",
+    ) -> None:
+        self.config = config
+        self.doorbell = Doorbell()
+        self.web: WebServer | None = None
+        self._closed = threading.Event()
+        with ExitStack() as undone:
+            self.database = Database(config.database)
+            undone.callback(self.database.close)
+            self.recorder = Recorder(self.database, self.doorbell, config.outbox)
+            self.clock = StoreClock(_next_boot(self.database))
+            self.uplink = Uplink(
+                self.database, self.recorder, link, self.clock, _identity(config, version)
+            )
+            keys = _keys(config)
+            self.devices = {each.name: self._device(each, keys) for each in config.devices}
+            self._threads = [
+                *(
+                    Supervised(f"device {name}", device.run, on_failed=device.failed)
+                    for name, device in self.devices.items()
+                ),
+                Supervised("chores", partial(chores.run, self._chores()), on_failed=log.error),
+            ]
+            if screens is not None:
+                web = config.web
+                self.web = WebServer(screens(self), web.host, web.port, web.threads)
+            undone.pop_all()
+
+    def start(self) -> None:
+        """Start everything, and return at once."""
+        if self.database.salvaged is not None:
+            log.error("the database was damaged; what could be read of it was saved")
+        self.recorder.start()
+        devices = frozenset(self.devices)
+        self.recorder.write(lambda w: states.keep_only(w, devices))
+        self.uplink.start()
+        for thread in self._threads:
+            thread.start()
+        if self.web is not None:
+            self.web.start()
+            log.info("screens at http://%s:%d", self.web.host, self.web.port)
+
+    def wait(self) -> None:
+        """Wait until the agent is closed."""
+        self._closed.wait()
+
+    def close(self) -> None:
+        """Stop everything; safe to call twice."""
+        deadline_s = time.monotonic() + DEVICES_CLOSE_S_MAX
+        for thread in self._threads:
+            thread.stop()
+        if self.web is not None:
+            self.web.close()
+        for thread in self._threads:
+            if not thread.join(deadline_s - time.monotonic()):
+                log.warning("%s does not come back, and is left to itself", thread.name)
+        self.uplink.close()
+        self.recorder.close()
+        self.database.close()
+        self._closed.set()
+
+    def health(self) -> Health:
+        """Return how the agent is now."""
+        return health.snapshot(
+            self.database,
+            self.recorder,
+            self.config.outbox,
+            self.clock.now(),
+            link_up=self.uplink.up,
+        )
+
+    def kiosks(self) -> dict[str, Place]:
+        """Return where each kiosk and till stands."""
+        operators = self._operators()
+        return {
+            each.name: Place(
+                device=each.name, zone=each.zone, operator=operators.get(each.zone, "")
+            )
+            for each in self.config.kiosks
+        }
+
+    def _operators(self) -> Mapping[str, str]:
+        return {zone.name: zone.operator for zone in self.config.zones if zone.operator}
+
+    def _device(self, config: DeviceConfig, keys: Keys) -> Device:
+        operators = self._operators()
+        roles = {each.name: each.role for each in self.config.kiosks}
+        place = Place(device=config.name, zone=config.zone, operator=operators.get(config.zone, ""))
+        spot = Spot(
+            place=place,
+            store=self.config.store,
+            kiosk=self.kiosks()[config.kiosk] if config.kiosk else None,
+            role=roles.get(config.kiosk, "kiosk"),
+        )
+        codes = self.config.codes
+        return Device(
+            Equipment(
+                driver_name=config.driver,
+                make=partial(DRIVERS[config.driver], config.options),
+                spot=spot,
+                recorder=self.recorder,
+                clock=self.clock,
+                rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
+                operators=operators,
+            )
+        )
+
+    def _chores(self) -> tuple[Chore, ...]:
+        terms = Terms(
+            idle_s_max=self.config.visits.idle_s_max,
+            walk_away_s=self.config.visits.walk_away_s,
+            visits_kept_days=self.config.visits.kept_days,
+            traffic_kept_days=self.config.traffic.kept_days,
+            outbox=self.config.outbox,
+        )
+
+        def watch() -> None:
+            for device in self.devices.values():
+                device.watch(time.monotonic())
+
+        return (
+            *store_chores(self.recorder, self.database, self.clock, terms),
+            Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
+        )
+
+
+def _identity(config: AgentConfig, version: str) -> StoreIdentity:
+    return StoreIdentity(
+        tenant=config.tenant, store=config.store, operator=config.operator, version=version
+    )
+
+
+def _keys(config: AgentConfig) -> Keys:
+    return Keys(
+        identifier_key=config.identifier_key,
+        seal=load_or_create(config.sealed_key_file),
+        member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
+    )
+
+
+def _next_boot(database: Database) -> int:
+    """Count this start; nothing else writes yet."""
+    with database.transaction() as connection:
+        row = connection.execute("UPDATE delivery SET boot = boot + 1 RETURNING boot").fetchone()
+    return int(row[0])

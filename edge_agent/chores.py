@@ -1,0 +1,94 @@
+"""What the agent does by itself from time to time, one chore after the other in one thread."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import traffic, visits
+from edge_agent.clock import StoreTime
+from edge_agent.database import Database
+from edge_agent.limits import Limits
+from edge_agent.recorder import Recorder, RecordError
+from edge_agent.tidy import tidy
+
+TICK_S = 1.0
+OUTBOX_EVERY_S = 5.0
+FORGET_EVERY_S = 600.0
+VISITS_FORGOTTEN_MAX = 1_000
+DAY_US = 86_400_000_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """Something done every so often."""
+
+    name: str
+    every_s: float
+    do: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long things last in the store."""
+
+    idle_s_max: float
+    walk_away_s: float
+    visits_kept_days: int
+    traffic_kept_days: int
+    outbox: Limits
+
+
+def store_chores(
+    recorder: Recorder, database: Database, clock: StoreTime, terms: Terms
+) -> tuple[Chore, ...]:
+    """Return the chores that keep the store's tables in order."""
+
+    def end_visits() -> None:
+        now = clock.now()
+        idle_before = now.at - int(terms.idle_s_max * 1_000_000)
+        left_before = now.at - int(terms.walk_away_s * 1_000_000)
+        # Looked up first, since an empty commit would wake every screen.
+        due = visits.due(database.reader(), idle_before=idle_before, left_before=left_before)
+        for kiosk, by in due:
+            recorder.write(lambda w, kiosk=kiosk, by=by: visits.end_in(w, now, kiosk, by=by))  # type: ignore[misc]
+
+    def forget() -> None:
+        at = clock.now().at
+        visits_before = at - terms.visits_kept_days * DAY_US
+        traffic_before = at - terms.traffic_kept_days * DAY_US
+        recorder.write(lambda w: visits.forget_old(w, visits_before, VISITS_FORGOTTEN_MAX))
+        recorder.write(lambda w: traffic.forget_old(w, traffic_before))
+
+    def tidy_outbox() -> None:
+        tidy(recorder, terms.outbox, clock.now())
+
+    return (
+        Chore(name="end visits", every_s=TICK_S, do=end_visits),
+        Chore(name="tidy the outbox", every_s=OUTBOX_EVERY_S, do=tidy_outbox),
+        Chore(name="forget old visits and traffic", every_s=FORGET_EVERY_S, do=forget),
+    )
+
+
+def run(chores: Sequence[Chore], stop: threading.Event) -> None:
+    """Do each chore when it is due, until told to stop; the database's refusal costs one turn."""
+    due_s = dict.fromkeys(range(len(chores)), 0.0)
+    failing: set[str] = set()
+    while not stop.is_set():
+        for index, chore in enumerate(chores):
+            if time.monotonic() < due_s[index]:
+                continue
+            try:
+                chore.do()
+                failing.discard(chore.name)
+            except (RecordError, sqlite3.Error) as error:
+                if chore.name not in failing:
+                    log.warning("cannot %s: %s", chore.name, error)
+                failing.add(chore.name)
+            due_s[index] = time.monotonic() + chore.every_s
+        stop.wait(max(0.05, min(due_s.values()) - time.monotonic()))
