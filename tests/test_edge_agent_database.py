@@ -1,0 +1,88 @@
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlite_utils.utils import sqlite3
+
+from edge_agent.database import Database, DatabaseInUse
+from edge_agent.migrations import NewerFile
+from tests.edge_builders import store_in
+
+
+def test_a_second_process_is_refused_to_write(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        code = (
+            "import sys; from pathlib import Path; from edge_agent.database import Database\n"
+            "Database(Path(sys.argv[1]))"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(store.path)], capture_output=True, text=True
+        )
+        assert other.returncode != 0
+        assert "is written by another process" in other.stderr
+        with pytest.raises(DatabaseInUse, match="another process"):
+            Database(store.path)
+
+
+def test_a_closed_database_can_be_opened_again(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(3)
+    with store_in(tmp_path) as store:
+        assert store.numbers() == [0, 1, 2]
+
+
+def test_another_process_may_read(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(3)
+        reading = Database(store.path, read_only=True)
+        assert reading.reader().execute("SELECT head FROM stream").fetchone() == (3,)
+        with pytest.raises(sqlite3.OperationalError):
+            reading.reader().execute("DELETE FROM outbox")
+        reading.close()
+
+
+def test_a_reader_cannot_write(tmp_path: Path):
+    with (
+        store_in(tmp_path) as store,
+        pytest.raises(sqlite3.OperationalError, match="readonly|read-only|query_only"),
+    ):
+        store.database.reader().execute("DELETE FROM outbox")
+
+
+def test_each_thread_has_its_own_reader(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        readers = [store.database.reader(), store.database.reader()]
+        thread = threading.Thread(target=lambda: readers.append(store.database.reader()))
+        thread.start()
+        thread.join()
+        assert readers[0] is readers[1]
+        assert readers[2] is not readers[0]
+
+
+def test_a_transaction_that_raises_is_undone(tmp_path: Path):
+    database = Database(tmp_path / "store.sqlite3")
+    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
+        connection.execute("UPDATE stream SET head = 9")
+        raise ZeroDivisionError
+    assert not database.writer.in_transaction
+    assert database.writer.execute("SELECT head FROM stream").fetchone() == (0,)
+    database.close()
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path):
+    database = Database(tmp_path / "store.sqlite3")
+    assert database.writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database.writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    database.close()
+
+
+def test_a_file_of_a_later_version_is_refused_with_the_way_out(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.tear(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) "
+            "VALUES ('store', '999_later', '')"
+        )
+    with pytest.raises(NewerFile, match="999_later.*start the version that wrote it"):
+        Database(tmp_path / "store.sqlite3")
