@@ -1,0 +1,1 @@
+"""What headquarters knows of stores and their devices."""

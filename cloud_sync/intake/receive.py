@@ -1,0 +1,241 @@
+"""Messages of many stores into the database, in one transaction; what is to be answered comes back.
+
+Safe beside another worker that believes it owns the same shard: each stream's row is locked before
+its state is read, so that no seq is appended twice.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import Connection
+
+from cloud_sync.database import Database, retried
+from cloud_sync.fleet import twins
+from cloud_sync.intake import ledger, quarantine, streams
+from cloud_sync.intake.accept import (
+    Accepted,
+    StreamState,
+    Unacceptable,
+    accept,
+    accept_poison,
+    frozen,
+    origins_of,
+)
+from cloud_sync.intake.incoming import Incoming
+from cloud_sync.intake.ledger import LedgerRow
+from cloud_sync.intake.quarantine import Poison
+from cloud_sync.intake.streams import StreamKey
+from wire.codec import BatchHeader
+from wire.events import Event, Origin
+from wire.messages import Absent, Applied, Batch, Birth, Death, Heartbeat
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What a committed transaction leaves to answer.
+
+    `states` of the streams that Batches and Births named, with the nonce of a Birth; `said` are
+    the Births and Applieds for the publisher, `gone` the stores that went offline. `appended`
+    counts events, `poisoned` what was set aside.
+    """
+
+    states: Mapping[StreamKey, StreamState]
+    nonces: Mapping[StreamKey, bytes]
+    said: Sequence[Incoming]
+    gone: Sequence[tuple[str, str]]
+    appended: int
+    poisoned: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one transaction has decided so far."""
+
+    now: int
+    states: dict[StreamKey, StreamState]
+    held: set[Origin]
+    rows: dict[int, list[LedgerRow]] = field(default_factory=dict)
+    absent: list[tuple[StreamKey, Absent]] = field(default_factory=list)
+    poison: list[Poison] = field(default_factory=list)
+    answered: dict[StreamKey, bytes] = field(default_factory=dict)
+
+
+def receive(database: Database, messages: Sequence[Incoming], now: int) -> list[Received]:
+    """Store messages, in the order of their arrival; answer only after this has returned.
+
+    Should the database refuse a value, the messages are parted until the one at fault is alone and
+    can be set aside.
+    """
+    if not messages:
+        return []
+    shard = messages[0].topic.shard
+    try:
+        return [retried(lambda: database.ledger(shard), lambda c: store(c, messages, now))]
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if len(messages) > 1:
+            half = len(messages) // 2
+            return receive(database, messages[:half], now) + receive(database, messages[half:], now)
+        poison = _stray(messages[0], f"the database refuses it: {error}", now)
+        with database.ledger(shard) as connection:
+            quarantine.keep(connection, [poison])
+        _log.warning("a message that the database refuses was set aside")
+        return []
+
+
+def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Received:
+    """Store messages within the caller's transaction."""
+    states = streams.lock(connection, _named(messages))
+    draft = _Draft(now=now, states=dict(states), held=_held(connection, messages))
+    said = []
+    for incoming in messages:
+        match incoming.message:
+            case Batch():
+                _take_batch(draft, incoming, incoming.message)
+            case Birth():
+                draft.answered[_key(incoming, incoming.message.stream)] = incoming.message.nonce
+                said.append(incoming)
+            case Applied():
+                said.append(incoming)
+            case None if incoming.header is not None:
+                _take_poison(draft, incoming, incoming.header)
+            case None:
+                draft.poison.append(_stray(incoming, incoming.fault, now))
+    gone = _keep_twins(connection, messages, now)
+    streams.save(connection, {k: s for k, s in draft.states.items() if s is not states[k]}, now)
+    streams.report_absent(connection, draft.absent, now)
+    quarantine.keep(connection, draft.poison)
+    if draft.rows:
+        ledger.append(connection, draft.rows)
+    return Received(
+        states={key: draft.states[key] for key in draft.answered},
+        nonces={key: nonce for key, nonce in draft.answered.items() if nonce},
+        said=said,
+        gone=gone,
+        appended=sum(map(len, draft.rows.values())),
+        poisoned=len(draft.poison),
+    )
+
+
+def _named(messages: Iterable[Incoming]) -> set[StreamKey]:
+    keys = set()
+    for incoming in messages:
+        match incoming.message:
+            case Batch() | Birth():
+                keys.add(_key(incoming, incoming.message.stream))
+                keys |= {_key(incoming, stream) for stream in origins_of(incoming.origins.values())}
+            case None if incoming.header is not None:
+                keys.add(_key(incoming, incoming.header.stream))
+    return keys
+
+
+def _held(connection: Connection, messages: Iterable[Incoming]) -> set[Origin]:
+    held: set[Origin] = set()
+    for incoming in messages:
+        if origins := incoming.origins:
+            topic = incoming.topic
+            held |= ledger.held(
+                connection, topic.shard, topic.tenant, topic.store, list(origins.values())
+            )
+    return held
+
+
+def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
+    key = _key(incoming, batch.stream)
+    try:
+        accepted = accept(draft.states[key], batch, incoming.origins, draft.held)
+    except Unacceptable as error:
+        draft.poison.append(_stray(incoming, str(error), draft.now))
+        return
+    _settle(draft, key, accepted)
+    rows = draft.rows.setdefault(key.shard, []) if accepted.rows else []
+    for row in accepted.rows:
+        event = incoming.events[row.seq - batch.first]
+        draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
+        if isinstance(event, Event):
+            rows.append(
+                ledger.store_row(
+                    key.tenant, key.store, key.stream, row, event, live=batch.lane == "live"
+                )
+            )
+            continue
+        draft.poison.append(
+            Poison(
+                shard=key.shard,
+                tenant=key.tenant,
+                store=key.store,
+                stream=key.stream,
+                first=row.seq,
+                count=1,
+                part="event",
+                reason=event,
+                payload=row.row,
+                checksum=row.checksum,
+                quarantined_at=draft.now,
+            )
+        )
+
+
+def _take_poison(draft: _Draft, incoming: Incoming, header: BatchHeader) -> None:
+    key = _key(incoming, header.stream)
+    state = draft.states[key]
+    try:
+        accepted = accept_poison(state, header.first, header.count, header.before, header.absent)
+    except Unacceptable as error:
+        draft.poison.append(_stray(incoming, str(error), draft.now))
+        return
+    _settle(draft, key, accepted)
+    if accepted.state.ranges == state.ranges:
+        return
+    draft.poison.append(
+        Poison(
+            shard=key.shard,
+            tenant=key.tenant,
+            store=key.store,
+            stream=key.stream,
+            first=header.first,
+            count=header.count,
+            part="body",
+            reason=incoming.fault,
+            payload=incoming.payload,
+            quarantined_at=draft.now,
+        )
+    )
+
+
+def _settle(draft: _Draft, key: StreamKey, accepted: Accepted) -> None:
+    draft.states[key] = accepted.state
+    draft.answered.setdefault(key, b"")
+    draft.absent += ((key, gone) for gone in accepted.absent)
+    for stream in accepted.freeze:
+        other = StreamKey(key.shard, key.tenant, key.store, stream)
+        draft.states[other] = frozen(draft.states[other])
+
+
+def _keep_twins(
+    connection: Connection, messages: Iterable[Incoming], now: int
+) -> list[tuple[str, str]]:
+    gone = []
+    for incoming in messages:
+        tenant, store = incoming.topic.tenant, incoming.topic.store
+        match incoming.message:
+            case Birth():
+                twins.born(connection, tenant, store, incoming.message, now)
+            case Death():
+                if twins.died(connection, tenant, store, incoming.message, now):
+                    gone.append((tenant, store))
+            case Heartbeat():
+                twins.beat(connection, tenant, store, incoming.message, now)
+    return gone
+
+
+def _key(incoming: Incoming, stream: bytes) -> StreamKey:
+    return StreamKey(incoming.topic.shard, incoming.topic.tenant, incoming.topic.store, stream)
+
+
+def _stray(incoming: Incoming, reason: str, now: int) -> Poison:
+    topic = incoming.topic
+    return quarantine.stray(topic.shard, topic.tenant, topic.store, incoming.payload, reason, now)

@@ -1,0 +1,227 @@
+"""The downlink: what each store shall know is put into tables, and sent until it is applied."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+from psycopg import Connection
+
+from cloud_sync.database import Database, retried
+from cloud_sync.intake.incoming import Incoming
+from cloud_sync.intake.revisions import (
+    UPDATE_TIMEOUT_MS,
+    DownState,
+    Span,
+    due,
+    on_applied,
+    on_birth,
+    on_sent,
+)
+from cloud_sync.shards import Lease
+from wire.codec import encode
+from wire.messages import Applied, Birth, Change, Update
+from wire.topics import down_topic, shard_of
+
+# What is above the first two limits goes into the next Update, above the third waits for a turn.
+UPDATE_CHANGES_MAX = 500
+UPDATE_BYTES_MAX = 400_000
+UPDATES_AT_ONCE_MAX = 8
+# A value that cannot cross the wire is refused where it is put.
+VALUE_BYTES_MAX = 200_000
+# An Update without an answer is sent again after 2 s, then 4, 8 …
+REPEAT_DELAY_MS_MAX = 60_000
+SILENCES_COUNTED_MAX = 5
+
+Publish = Callable[[str, bytes], bool]
+StoreKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Line:
+    """The downlink to one store that has been heard: its state, and how often it kept silent."""
+
+    state: DownState
+    silences: int = 0
+    repeat_at_ms: int = 0
+
+
+def put(connection: Connection, tenant: str, store: str, changes: Sequence[Change]) -> None:
+    """Set keys of a store's downlink, in the caller's transaction; a value None removes the key.
+
+    Each key gets a revision of its own, above all before. The worker that owns the store's shard
+    sends them when the transaction has committed. Call it for several stores in sorted order.
+    """
+    if any(len(change.value or b"") > VALUE_BYTES_MAX for change in changes):
+        raise ValueError(f"a downlink value is above {VALUE_BYTES_MAX} B: make the view smaller")
+    newest = {(change.table, change.key): change.value for change in changes}
+    if not newest:
+        return
+    shard = shard_of(tenant, store)
+    row = connection.execute(
+        "INSERT INTO downlink AS line (shard, tenant, store, revision) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (shard, tenant, store) DO UPDATE"
+        " SET revision = line.revision + excluded.revision RETURNING revision",
+        (shard, tenant, store, len(newest)),
+    ).fetchone()
+    last = row[0] if row else 0
+    ordered = sorted(newest)
+    connection.execute(
+        "INSERT INTO downlink_key (shard, tenant, store, view, key, value, revision)"
+        " SELECT %s, %s, %s, view, key, value, %s + place"
+        " FROM unnest(%s::text[], %s::text[], %s::bytea[])"
+        "  WITH ORDINALITY AS put (view, key, value, place)"
+        " ON CONFLICT (shard, tenant, store, view, key)"
+        " DO UPDATE SET value = excluded.value, revision = excluded.revision",
+        (
+            shard,
+            tenant,
+            store,
+            last - len(newest),
+            [view for view, _ in ordered],
+            [key for _, key in ordered],
+            [newest[each] for each in ordered],
+        ),
+    )
+
+
+class Publisher:
+    """Sends Updates to the stores of the shards that this worker owns.
+
+    Guarantees:
+    - an Update is sent only to a store that has said under this owner what it has applied, and is
+      repeated, less and less often, until the store answers or its connection ends;
+    - all keys changed in (start, end] stand in it, removed ones without a value.
+    """
+
+    def __init__(self, database: Database, publish: Publish) -> None:
+        """`publish` sends a payload on a topic, or says False."""
+        self._database = database
+        self._publish = publish
+        self._lines: dict[StoreKey, _Line] = {}
+
+    def hear(self, leases: Mapping[int, Lease], said: Iterable[Incoming], now_ms: int) -> None:
+        """Learn from committed Births and Applieds what the stores have."""
+        heard = [each for each in said if each.topic.shard in leases]
+        if not heard:
+            return
+        learnt = retried(
+            lambda: self._database.ledger(heard[0].topic.shard),
+            lambda connection: self._learn(connection, leases, heard, now_ms),
+        )
+        for key, state in learnt.items():
+            line = self._lines.get(key)
+            if line is None or state.applied != line.state.applied:
+                self._lines[key] = _Line(state)
+            else:
+                line.state = state
+
+    def forget(self, leases: Mapping[int, Lease], gone: Iterable[StoreKey] = ()) -> None:
+        """Forget stores that went offline, and those whose shard has another owner."""
+        for key in gone:
+            self._lines.pop(key, None)
+        owners = {lease.owner for lease in leases.values()}
+        for key in [k for k, line in self._lines.items() if line.state.owner not in owners]:
+            del self._lines[key]
+
+    def send(self, now_ms: int) -> int:
+        """Send what is due and return the number of Updates."""
+        if not self._lines:
+            return 0
+        shards = sorted({shard_of(*key) for key in self._lines})
+        sent = 0
+        with self._database.ledger(shards[0]) as connection:
+            behind = connection.execute(
+                "SELECT tenant, store, revision FROM downlink"
+                " WHERE shard = ANY(%s) AND applied < revision",
+                (shards,),
+            ).fetchall()
+            for tenant, store, revision in behind:
+                line = self._lines.get((tenant, store))
+                if line is not None and revision >= line.state.revision:
+                    line.state = replace(line.state, revision=revision)
+                    sent += self._send_to(connection, tenant, store, line, now_ms)
+        return sent
+
+    def _learn(
+        self,
+        connection: Connection,
+        leases: Mapping[int, Lease],
+        heard: Iterable[Incoming],
+        now_ms: int,
+    ) -> dict[StoreKey, DownState]:
+        """Work out, and save, the state of each store after what it said, in sorted order."""
+        learnt: dict[StoreKey, DownState] = {}
+        for each in sorted(heard, key=lambda each: (each.topic.shard, each.topic.store)):
+            key = (each.topic.tenant, each.topic.store)
+            lease = leases[each.topic.shard]
+            line = self._lines.get(key)
+            state = learnt.get(key) or (line.state if line else DownState(owner=lease.owner))
+            row = connection.execute(
+                "INSERT INTO downlink AS line (shard, tenant, store) VALUES (%s, %s, %s)"
+                " ON CONFLICT (shard, tenant, store) DO UPDATE SET owner = line.owner"
+                " RETURNING revision",
+                (lease.shard, *key),
+            ).fetchone()
+            state = replace(state, owner=lease.owner, revision=row[0] if row else 0)
+            match each.message:
+                case Birth():
+                    state = on_birth(state, each.message)
+                case Applied():
+                    state = on_applied(state, each.message, now_ms)
+            learnt[key] = state
+            connection.execute(
+                "UPDATE downlink SET revision = %s, owner = %s, applied = %s"
+                " WHERE shard = %s AND tenant = %s AND store = %s",
+                (state.revision, state.owner, state.applied, lease.shard, *key),
+            )
+        return learnt
+
+    def _send_to(
+        self, connection: Connection, tenant: str, store: str, line: _Line, now_ms: int
+    ) -> int:
+        state = line.state
+        if state.sent > state.applied and now_ms - state.sent_ms >= UPDATE_TIMEOUT_MS:
+            if now_ms < line.repeat_at_ms:
+                return 0
+            line.silences += 1
+            delay_ms = UPDATE_TIMEOUT_MS << min(line.silences, SILENCES_COUNTED_MAX)
+            line.repeat_at_ms = now_ms + min(delay_ms, REPEAT_DELAY_MS_MAX)
+        sent = 0
+        while sent < UPDATES_AT_ONCE_MAX and (span := due(line.state, now_ms)) is not None:
+            update = _update(connection, tenant, store, line.state.owner, span)
+            if not self._publish(down_topic(tenant, store), encode(update)):
+                break
+            line.state = on_sent(line.state, update.end, now_ms)
+            sent += 1
+        return sent
+
+
+def _update(connection: Connection, tenant: str, store: str, owner: bytes, span: Span) -> Update:
+    """Read the keys of a span, cut where the Update would become too large."""
+    rows = connection.execute(
+        "SELECT view, key, value, revision FROM downlink_key"
+        " WHERE shard = %s AND tenant = %s AND store = %s AND revision > %s AND revision <= %s"
+        " AND (value IS NOT NULL OR NOT %s) ORDER BY revision LIMIT %s",
+        (
+            shard_of(tenant, store),
+            tenant,
+            store,
+            span.start,
+            span.end,
+            span.snapshot,
+            UPDATE_CHANGES_MAX + 1,
+        ),
+    ).fetchall()
+    size, fit = 0, 0
+    for view, key, value, _ in rows[:UPDATE_CHANGES_MAX]:
+        size += len(view) + len(key) + len(value or b"")
+        if fit and size > UPDATE_BYTES_MAX:
+            break
+        fit += 1
+    return Update(
+        owner=owner,
+        start=span.start,
+        end=span.end if fit == len(rows) else rows[fit - 1][3],
+        changes=tuple(Change(view, key, value) for view, key, value, _ in rows[:fit]),
+        snapshot=span.snapshot,
+    )
