@@ -1,0 +1,90 @@
+"""Everything a kiosk's screen depends on, so that two moments tell whether it must change."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from edge_agent import answers, calls, local_view, saves, visits, wallet
+from edge_agent.answers import Answer
+from edge_agent.calls import Call
+from edge_agent.visits import Visit
+from kiosk_ui.store import Store
+from wire.views import CouponView, ShopperView
+
+# An answer older than this is not shown to whoever opens the page next.
+ANSWER_SHOWN_S_MAX = 30
+
+Difference = Literal["nothing", "visit", "answer", "call", "content"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What is true at a kiosk now: who is here, what is theirs, and what was last scanned."""
+
+    at: int
+    visit: Visit | None
+    view: ShopperView | None
+    coupons: tuple[CouponView, ...]
+    saved: tuple[str, ...]
+    answer: Answer | None
+    call: Call | None
+
+    @property
+    def visit_id(self) -> str:
+        """Return the visit's id as pages carry it, empty for none."""
+        return "" if self.visit is None else self.visit.visit.hex()
+
+    @property
+    def mark(self) -> str:
+        """Return what changes whenever the screen must: visit, answer, call and content."""
+        answer = "" if self.answer is None else f"{self.answer.kind}@{self.answer.at}"
+        call = "" if self.call is None else self.call.call
+        named = "" if self.visit is None or not self.visit.identifiers else "n"
+        content = _digest(self.view, self.coupons, self.saved)
+        return f"{self.visit_id}{named}.{answer}.{call}.{content}"
+
+    def coupon(self, coupon: str) -> CouponView | None:
+        """Return one of the shopper's coupons."""
+        return next((each for each in self.coupons if each.coupon == coupon), None)
+
+
+def look(store: Store, kiosk: str) -> Moment:
+    """Read from the database what is true at a kiosk now."""
+    connection = store.database.reader()
+    at = store.clock.now().at
+    visit = visits.current(connection, kiosk)
+    answer = answers.last(connection, kiosk)
+    if answer is not None and at - answer.at > ANSWER_SHOWN_S_MAX * 1_000_000:
+        answer = None
+    waiting = calls.waiting(connection, kiosk)
+    return Moment(
+        at=at,
+        visit=visit,
+        view=None if visit is None else local_view.shopper(connection, visit.identifiers),
+        coupons=() if visit is None else tuple(wallet.coupons(connection, visit, at)),
+        saved=() if visit is None else tuple(saves.products(connection, visit)),
+        answer=answer,
+        call=waiting[0] if waiting else None,
+    )
+
+
+def difference(shown: str, mark: str) -> Difference:
+    """Tell what changed between two marks, the weightiest first."""
+    if shown == mark:
+        return "nothing"
+    before, now = shown.split("."), mark.split(".")
+    if len(before) != len(now) or before[0] != now[0]:
+        return "visit"
+    if now[1] and before[1] != now[1]:
+        return "answer"
+    if before[2] != now[2]:
+        return "call"
+    return "content" if before[3] != now[3] else "nothing"
+
+
+def _digest(view: ShopperView | None, coupons: Sequence[CouponView], saved: Sequence[str]) -> str:
+    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(saved)))
+    return hashlib.blake2b(packed, digest_size=8).hexdigest()

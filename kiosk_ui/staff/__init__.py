@@ -1,0 +1,1 @@
+"""The staff page: calls, stock, traffic, devices and what waits to be sent."""

@@ -1,0 +1,103 @@
+"""What the staff page shows: calls first, then what runs low, traffic, devices and the queue."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from edge_agent import calls, stock, traffic
+from edge_agent.calls import Call
+from edge_agent.health import Health
+from edge_agent.stock import StockLevel
+from edge_agent.traffic import Footfall, HourTraffic, ZoneTraffic
+from kiosk_ui.store import Store
+from wire.messages import DeviceState
+
+HOUR_US = 3_600_000_000
+CHART_HOURS = 12
+
+# What to do about an unwell device, by a part of its driver's name; the first that fits.
+REMEDIES: tuple[tuple[str, str], ...] = (
+    ("barcode", "staff.do.barcode"),
+    ("people", "staff.do.people"),
+    ("camera", "staff.do.camera"),
+    ("printer", "staff.do.printer"),
+)
+REMEDY_OTHERWISE = "staff.do.other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One hour of a zone's chart: how many stays ended in it."""
+
+    hour_at: int
+    stays: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Everything on the staff page at one moment."""
+
+    at: int
+    calls: tuple[Call, ...]
+    levels: tuple[StockLevel, ...]
+    zones: tuple[ZoneTraffic, ...]
+    hours: tuple[HourTraffic, ...]
+    footfall: Footfall
+    health: Health
+
+    @property
+    def low(self) -> int:
+        """Return how many products run low."""
+        return sum(each.low for each in self.levels)
+
+    @property
+    def unwell(self) -> tuple[DeviceState, ...]:
+        """Return the devices that need attention."""
+        return tuple(each for each in self.health.devices if each.state != "ok")
+
+    @property
+    def devices(self) -> tuple[DeviceState, ...]:
+        """Return all devices, those that need attention first."""
+        return tuple(
+            sorted(self.health.devices, key=lambda each: (each.state == "ok", each.device))
+        )
+
+    @property
+    def mark(self) -> str:
+        """Return what changes when staff should see it at once, unlike ages and counters."""
+        packed = msgspec.msgpack.encode((self.calls, self.levels, self.zones, self.health.devices))
+        return hashlib.blake2b(packed, digest_size=8).hexdigest()
+
+    def bars(self, zone: str) -> list[Bar]:
+        """Return the last CHART_HOURS of a zone, those without a stay too."""
+        this_hour = traffic.hour_of(self.at)
+        stays = {each.hour_at: each.stays for each in self.hours if each.zone == zone}
+        starts = range(this_hour - (CHART_HOURS - 1) * HOUR_US, this_hour + 1, HOUR_US)
+        return [Bar(hour_at=start, stays=stays.get(start, 0)) for start in starts]
+
+    @property
+    def stays_max(self) -> int:
+        """Return the highest bar of all zones, at least 1, so that the charts compare."""
+        return max((each.stays for each in self.hours), default=1) or 1
+
+
+def look(store: Store) -> Board:
+    """Read from the database everything that the staff page shows."""
+    connection = store.database.reader()
+    at = store.clock.now().at
+    day_began_at = store.day_began_at(at)
+    return Board(
+        at=at,
+        calls=tuple(calls.waiting(connection)),
+        levels=tuple(stock.levels(connection)),
+        zones=tuple(traffic.zones(connection, at, day_began_at)),
+        hours=tuple(traffic.hours(connection, at - (CHART_HOURS - 1) * HOUR_US)),
+        footfall=traffic.footfall(connection, day_began_at),
+        health=store.health(),
+    )
+
+
+def remedy(driver: str) -> str:
+    """Return the text key of what staff can do about a device."""
+    return next((key for part, key in REMEDIES if part in driver), REMEDY_OTHERWISE)

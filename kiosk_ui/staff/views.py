@@ -1,0 +1,186 @@
+"""The addresses of the staff page: entering by PIN, the board, answering calls, and its stream."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from edge_agent import calls
+from edge_agent.places import Place
+from kiosk_ui import forms
+from kiosk_ui.assets import asset
+from kiosk_ui.shopper.drawing import aged
+from kiosk_ui.staff.board import Board, look, remedy
+from kiosk_ui.staff.entry import ENTRY_S_MAX, PinGate, entry_holds, new_entry
+from kiosk_ui.store import Store
+from kiosk_ui.streams import Streams, frame
+from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, LANGUAGES, Words, choose_language
+
+BASE = "/staff"
+ENTRY_COOKIE = "sb_staff"
+NONCE_COOKIE = "sb_staff_form"
+LANGUAGE_COOKIE = "sb_staff_language"
+SEE_OTHER = 303
+STAFF_DEVICE = "staff"
+
+
+def blueprint(store: Store, streams: Streams) -> Blueprint:
+    """Build the staff addresses for one store."""
+    views = Blueprint("staff", __name__)
+    gate = PinGate(store.staff_pin_hash)
+
+    def now_s() -> int:
+        return store.clock.now().at // 1_000_000
+
+    def inside() -> bool:
+        entry = request.cookies.get(ENTRY_COOKIE, "")
+        return bool(entry) and entry_holds(store.secret, entry, now_s())
+
+    @views.get(BASE)
+    def board() -> AnyResponse:
+        if not inside():
+            return redirect(f"{BASE}/enter", SEE_OTHER)
+        return _document(store, _draw_board(store, look(store), _words(store), _nonce()))
+
+    @views.get(f"{BASE}/enter")
+    def enter_form() -> AnyResponse:
+        return redirect(BASE, SEE_OTHER) if inside() else _entrance(store)
+
+    @views.post(f"{BASE}/enter")
+    def enter() -> AnyResponse:
+        forms.check_form(store.secret, _nonce())
+        now_ms = store.clock.now().mono_ms
+        address = request.remote_addr or ""
+        wait_s = gate.wait_s(address, now_ms)
+        if wait_s > 0:
+            return _entrance(store, "staff.login.wait", 429, wait_s)
+        if not gate.enter(address, request.form.get("pin", ""), now_ms):
+            return _entrance(store, "staff.login.wrong", 401)
+        response = redirect(BASE, SEE_OTHER)
+        entry = new_entry(store.secret, now_s())
+        # A new nonce too, so that a form drawn before entering is worth nothing after it.
+        forms.set_cookie(response, request, ENTRY_COOKIE, entry, BASE, ENTRY_S_MAX)
+        forms.set_cookie(
+            response, request, NONCE_COOKIE, forms.new_nonce(), BASE, forms.COOKIE_AGE_S_MAX
+        )
+        return response
+
+    @views.post(f"{BASE}/leave")
+    def leave() -> AnyResponse:
+        forms.check_form(store.secret, _nonce())
+        response = redirect(f"{BASE}/enter", SEE_OTHER)
+        response.delete_cookie(ENTRY_COOKIE, path=BASE)
+        return response
+
+    @views.post(f"{BASE}/answer")
+    def answer() -> AnyResponse:
+        if not inside():
+            abort(403)
+        forms.check_form(store.secret, _nonce())
+        call = request.form.get("call", "")
+        place = Place(device=STAFF_DEVICE, zone=_zone_of(store, call))
+        calls.answer(store.recorder, store.clock, place, call)
+        return redirect(BASE, SEE_OTHER)
+
+    @views.post(f"{BASE}/language")
+    def language() -> AnyResponse:
+        forms.check_form(store.secret, _nonce())
+        chosen = request.form.get("language", "")
+        if chosen not in LANGUAGES:
+            abort(400)
+        response = redirect(BASE, SEE_OTHER)
+        forms.set_cookie(response, request, LANGUAGE_COOKIE, chosen, BASE, forms.COOKIE_AGE_S_MAX)
+        return response
+
+    @views.get(f"{BASE}/events")
+    def events() -> Response:
+        if not inside():
+            abort(403)
+        words, nonce = _words(store), _nonce()
+        shown = ""
+
+        def frames(beat: bool) -> Iterator[str]:
+            nonlocal shown
+            # A page left open must not outlive its entry.
+            if not inside():
+                yield frame("leave", "")
+                return
+            now = look(store)
+            if beat or now.mark != shown:
+                shown = now.mark
+                yield frame("show", _draw_board(store, now, words, nonce))
+
+        return streams.open(frames)
+
+    return views
+
+
+def _zone_of(store: Store, call: str) -> str:
+    waiting = calls.waiting(store.database.reader())
+    return next((each.zone for each in waiting if each.call == call), "")
+
+
+def _words(store: Store) -> Words:
+    return Words(choose_language(request.cookies.get(LANGUAGE_COOKIE), store.languages))
+
+
+def _nonce() -> str:
+    return request.cookies.get(NONCE_COOKIE, "")
+
+
+def _draw_board(store: Store, board: Board, words: Words, nonce: str) -> Markup:
+    return Markup(  # noqa: S704 (Jinja has escaped every value)
+        render_template(
+            "staff/board.html",
+            board=board,
+            t=words,
+            base=BASE,
+            token=forms.form_token(store.secret, nonce),
+            store_name=words.pick(store.name),
+            zone_title=lambda zone: store.zone_title(zone, words),
+            remedy=remedy,
+            other_languages=_other_languages(store, words),
+            language_names=LANGUAGE_NAMES,
+            language_tags=LANGUAGE_TAGS,
+            aged=lambda key, at: aged(words, key, at, board.at),
+        )
+    )
+
+
+def _entrance(store: Store, key: str = "", status: int = 200, wait_s: float = 0) -> Response:
+    nonce = _nonce() or forms.new_nonce()
+    words = _words(store)
+    fragment = render_template(
+        "staff/enter.html",
+        t=words,
+        base=BASE,
+        token=forms.form_token(store.secret, nonce),
+        store_name=words.pick(store.name),
+        wrong=words(key, span=words.span(wait_s + 1)) if key else "",
+        other_languages=_other_languages(store, words),
+        language_names=LANGUAGE_NAMES,
+        language_tags=LANGUAGE_TAGS,
+    )
+    response = _document(store, Markup(fragment), status)  # noqa: S704 (escaped by Jinja)
+    forms.set_cookie(response, request, NONCE_COOKIE, nonce, BASE, forms.COOKIE_AGE_S_MAX)
+    return response
+
+
+def _other_languages(store: Store, words: Words) -> list[str]:
+    return [each for each in store.languages if each != words.language]
+
+
+def _document(store: Store, fragment: Markup, status: int = 200) -> Response:
+    words = _words(store)
+    html = render_template(
+        "staff/document.html",
+        t=words,
+        fragment=fragment,
+        base=BASE,
+        language_tag=LANGUAGE_TAGS[words.language],
+        store_name=words.pick(store.name),
+        asset=asset,
+        ages=words.age_texts(),
+    )
+    return make_response(html, status)

@@ -1,0 +1,168 @@
+// Swaps the fragments that the store draws, keeps the stream open, and confirms what was painted.
+// Without this script every page still works, by plain links and forms.
+const base = document.body.dataset.base;
+const RETRY_MS = 3000;
+const ANSWER_MS_MAX = 8000;
+// How long a page without a visit may stand untouched before the kiosk invites the next one.
+const IDLE_MS = { ended: 12000, answered: 12000, error: 30000 };
+const IDLE_MS_OTHERWISE = 90000;
+
+const offersSeen = new Set();
+let screen = document.getElementById("screen");
+let touchedAt = performance.now();
+let busy = false;
+// How often the store took the screen over, and for which visit: newer than any answer under way.
+let pushes = 0;
+let pushedVisit = "";
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+function put(next, { stay = false } = {}) {
+  const scrolled = document.getElementById("reach").scrollTop;
+  const focused = document.activeElement?.closest("[data-tap]")?.dataset.tap;
+  screen.replaceWith(next);
+  screen = next;
+  const reach = document.getElementById("reach");
+  if (stay) {
+    next.classList.add("screen--still");
+    reach.scrollTop = scrolled;
+  }
+  const again = stay && focused && next.querySelector(`[data-tap="${CSS.escape(focused)}"]`);
+  (again || reach).focus({ preventScroll: true });
+  history.replaceState(null, "", next.dataset.path);
+  painted();
+}
+
+async function open(url, form) {
+  if (busy) return;
+  busy = true;
+  const before = pushes;
+  screen.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(url, {
+      method: form ? "POST" : "GET",
+      body: form ? new URLSearchParams(new FormData(form)) : undefined,
+      headers: { "X-Fragment": "1" },
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    });
+    // A form that is too old: the whole page anew brings a new one.
+    if (response.status === 403) location.assign(base);
+    const next = parse(await response.text());
+    if (next?.id !== "screen") return;
+    // Nobody's page may come back after their visit was seen to end.
+    if (pushes !== before && next.dataset.visit !== pushedVisit) await refresh();
+    else put(next);
+  } catch {
+    // The store itself did not answer; the page stays as it is, and a later tap tries again.
+  } finally {
+    busy = false;
+    screen.removeAttribute("aria-busy");
+  }
+}
+
+function confirm(kind, fields) {
+  const { token, visit, page } = screen.dataset;
+  const body = new URLSearchParams({ token, visit, page, kind, ...fields });
+  fetch(`${base}/seen`, { method: "POST", body, keepalive: true }).catch(() => {});
+}
+
+function painted() {
+  const shown = screen;
+  const { page, subject } = shown.dataset;
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (shown !== screen || document.hidden) return;
+    confirm("page", { product: page === "product" ? subject : "" });
+    for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
+  }));
+}
+
+const offersInView = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    const { coupon } = target.dataset;
+    const key = `${screen.dataset.visit} ${screen.dataset.page} ${coupon}`;
+    if (!isIntersecting || !screen.contains(target) || offersSeen.has(key)) continue;
+    offersInView.unobserve(target);
+    offersSeen.add(key);
+    confirm("offer", { coupon });
+  }
+}, { threshold: 0.6 });
+
+function listen() {
+  const mark = encodeURIComponent(screen.dataset.mark);
+  const source = new EventSource(`${base}/events?mark=${mark}`);
+  const on = (name, act) => source.addEventListener(name, ({ data, lastEventId }) => {
+    if (name !== "line" && lastEventId === screen.dataset.mark) return;
+    act(data);
+    screen.dataset.mark = lastEventId;
+  });
+  on("show", (html) => {
+    put(parse(html));
+    pushes += 1;
+    pushedVisit = screen.dataset.visit;
+  });
+  on("content", (html) => {
+    if (["attract", "welcome"].includes(screen.dataset.page)) put(parse(html), { stay: true });
+    else document.getElementById("badge").hidden = false;
+  });
+  on("answer", (html) => {
+    document.getElementById("answer").innerHTML = html;
+    document.getElementById("reach").scrollTop = 0;
+  });
+  on("line", (html) => document.getElementById("line").replaceWith(parse(html)));
+  source.onerror = () => {
+    // The browser comes back by itself after a cut; only a refusal (503) ends a source.
+    if (source.readyState !== EventSource.CLOSED) return;
+    setTimeout(async () => {
+      await refresh();
+      listen();
+    }, RETRY_MS * (0.5 + Math.random()));
+  };
+}
+
+async function refresh() {
+  const answer = await fetch(base, { headers: { "X-Fragment": "1" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const next = parse(await answer.text());
+  if (next.dataset.visit !== screen.dataset.visit) put(next);
+}
+
+document.addEventListener("click", (event) => {
+  touchedAt = performance.now();
+  if (event.target.closest("[data-close]")) {
+    document.getElementById("answer").replaceChildren();
+    document.getElementById("reach").focus();
+    return;
+  }
+  const link = event.target.closest("a[href]");
+  if (!link || !link.pathname.startsWith(base) || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  if (busy) return;
+  if (link.dataset.tap) confirm("tap", { target: link.dataset.tap });
+  open(link.href);
+});
+
+document.addEventListener("submit", (event) => {
+  touchedAt = performance.now();
+  const form = event.target;
+  if (form.dataset.tap && !busy) confirm("tap", { target: form.dataset.tap });
+  if ("whole" in form.dataset) return;
+  event.preventDefault();
+  open(form.action, form);
+});
+
+for (const name of ["pointerdown", "keydown", "wheel"]) {
+  document.addEventListener(name, () => { touchedAt = performance.now(); }, { passive: true });
+}
+
+setInterval(() => {
+  const { page, visit } = screen.dataset;
+  if (visit || page === "attract") return;
+  if (performance.now() - touchedAt > (IDLE_MS[page] ?? IDLE_MS_OTHERWISE)) open(base);
+}, 1000);
+
+painted();
+listen();

@@ -1,0 +1,65 @@
+"""What the screens are given by the agent: the store's parts, its kiosks, zones and languages."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from edge_agent.actions import Kiosk
+from edge_agent.clock import StoreTime
+from edge_agent.database import Database
+from edge_agent.doorbell import Doorbell
+from edge_agent.health import Health
+from edge_agent.places import Place
+from edge_agent.recorder import Recorder
+from kiosk_ui.line import Line, LineWatch
+from kiosk_ui.texts import LANGUAGES, Words
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One store as its screens see it.
+
+    `kiosks` maps each kiosk to where it stands, `zones` each zone to its title by language. An
+    empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
+    `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
+    `secret` signs forms and staff entries; a new one at each start signs everybody out.
+    """
+
+    recorder: Recorder
+    database: Database
+    clock: StoreTime
+    doorbell: Doorbell
+    health: Callable[[], Health]
+    tenant: str
+    store: str
+    name: Mapping[str, str]
+    kiosks: Mapping[str, Place]
+    zones: Mapping[str, Mapping[str, str]]
+    languages: tuple[str, ...] = LANGUAGES
+    staff_pin_hash: str = ""
+    time_zone: str = "UTC"
+    frame_ancestors: tuple[str, ...] = ()
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(SECRET_BYTES), repr=False)
+    line_watch: LineWatch = field(default_factory=LineWatch, repr=False)
+
+    def kiosk(self, kiosk: str) -> Kiosk:
+        """Return a kiosk of this store with what its acts are recorded into; KeyError for none."""
+        return Kiosk(recorder=self.recorder, clock=self.clock, place=self.kiosks[kiosk])
+
+    def line(self, at: int) -> Line:
+        """Return how the line to headquarters is."""
+        return self.line_watch.look(up=self.health().link_up, at=at)
+
+    def zone_title(self, zone: str, words: Words) -> str:
+        """Return the title of a zone, or its name where nobody gave it one."""
+        return words.pick(self.zones.get(zone, {})) or zone
+
+    def day_began_at(self, at: int) -> int:
+        """Return when the store's day of a time began, in µs UTC."""
+        local = datetime.fromtimestamp(at / 1_000_000, ZoneInfo(self.time_zone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return int(midnight.timestamp()) * 1_000_000
