@@ -25,7 +25,7 @@ from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
 from edge_agent.web import WebServer
-from hardware.drivers import DRIVERS
+from hardware.drivers import DRIVERS, Factory
 from wire.link import Link
 
 CLOSE_S_MAX = 5.0
@@ -53,9 +53,11 @@ class Agent:
         *,
         screens: "Callable[[Agent], WSGIApplication] | None" = None,
         version: str = "",
+        drivers: Mapping[str, Factory] = DRIVERS,
     ) -> None:
         self.config = config
         self.doorbell = Doorbell()
+        self._drivers = drivers
         self.web: WebServer | None = None
         self._closed = threading.Event()
         with ExitStack() as undone:
@@ -150,7 +152,7 @@ class Agent:
         return Device(
             Equipment(
                 driver_name=config.driver,
-                make=partial(DRIVERS[config.driver], config.options),
+                driver=self._drivers[config.driver](config.options),
                 spot=spot,
                 recorder=self.recorder,
                 clock=self.clock,

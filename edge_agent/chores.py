@@ -13,10 +13,9 @@ from edge_agent.clock import StoreTime
 from edge_agent.database import Database
 from edge_agent.limits import Limits
 from edge_agent.recorder import Recorder, RecordError
-from edge_agent.tidy import tidy
+from edge_agent.tidy import TIDY_S, tidy
 
 TICK_S = 1.0
-OUTBOX_EVERY_S = 5.0
 FORGET_EVERY_S = 600.0
 VISITS_FORGOTTEN_MAX = 1_000
 DAY_US = 86_400_000_000
@@ -70,7 +69,7 @@ def store_chores(
 
     return (
         Chore(name="end visits", every_s=TICK_S, do=end_visits),
-        Chore(name="tidy the outbox", every_s=OUTBOX_EVERY_S, do=tidy_outbox),
+        Chore(name="tidy the outbox", every_s=TIDY_S, do=tidy_outbox),
         Chore(name="forget old visits and traffic", every_s=FORGET_EVERY_S, do=forget),
     )
 

@@ -47,7 +47,7 @@ class Equipment:
     """What a device needs to run: its driver, where it stands, and into what it records."""
 
     driver_name: str
-    make: Callable[[], Driver]
+    driver: Driver
     spot: Spot
     recorder: Recorder
     clock: StoreTime
@@ -69,17 +69,17 @@ class Device:
         self.name = equipment.spot.place.device
         self.unrecorded = 0
         self._showings = Showings()
-        self._driver: Driver | None = None
+        self._open = False
         self._beat: float | None = None
         self._stalled = False
 
     def run(self, stop: threading.Event) -> None:
         """Open the device and record what it reads until told to stop; raises DeviceError."""
         self._beat = time.monotonic()
-        driver = self.equipment.make()
+        driver = self.equipment.driver
         try:
             driver.open()
-            self._driver = driver
+            self._open = True
             self._note("ok")
             while not stop.is_set():
                 self._beat = time.monotonic()
@@ -89,7 +89,7 @@ class Device:
                 for reading in driver.read(READ_TIMEOUT_S):
                     self._take(reading)
         finally:
-            self._driver = None
+            self._open = False
             self._beat = None
             driver.close()
 
@@ -106,11 +106,11 @@ class Device:
 
     def act(self, act: Act) -> ActResult:
         """Let the device do something, and record how it ended."""
-        driver = self._driver
-        if driver is None:
-            result = ActResult(succeeded=False, reason="the device is not open")
-        else:
-            result = driver.act(act)
+        result = (
+            self.equipment.driver.act(act)
+            if self._open
+            else ActResult(succeeded=False, reason="the device is not open")
+        )
         body = Acted(act=act.name, succeeded=result.succeeded, reason=result.reason)
         instant = self.equipment.clock.now()
         self._record(lambda w: w.append(event_at(self.equipment.spot.place, instant, body)))
