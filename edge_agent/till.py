@@ -45,7 +45,7 @@ class BasketLine:
 def basket(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
     """Return what lies in the basket of a till, in the order of the first scan."""
     rows = connection.execute(
-        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY added_at, product", (till,)
+        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
     ).fetchall()
     found = [(quantity, local_view.product(connection, product)) for product, quantity in rows]
     return [
@@ -105,15 +105,15 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
         return "basket_empty"
     order = f"{place.device}-{secrets.token_hex(6)}"
     currency = bought[0].currency
+    coupons = _coupons(writing.connection, place.device, visit, instant.at)
+    if visit is not None and (refused := _refused(writing, instant, visit, coupons)):
+        _drop_coupon(writing, place.device, refused)
+        return "coupon_refused"
     lines: Sequence[Line] = [each.line for each in bought]
-    for coupon in _coupons(writing.connection, place.device, visit, instant.at):
+    for coupon in coupons:
         lines, off_cents = discounted(lines, coupon)
-        try:
-            assert visit is not None  # noqa: S101 (coupons come from the visit)
-            wallet.redeem_in(writing, instant, visit, coupon.coupon, order, off_cents, currency)
-        except WalletError:
-            _drop_coupon(writing, place.device, coupon.coupon)
-            return "coupon_refused"
+        assert visit is not None  # noqa: S101 (coupons come from the visit)
+        wallet.redeem_in(writing, instant, visit, coupon.coupon, order, off_cents, currency)
     amount_cents = sum(line.amount_cents for line in lines)
     body = Purchased(order=order, lines=tuple(lines), amount_cents=amount_cents, currency=currency)
     _append(writing, instant, place, visit, body)
@@ -152,6 +152,18 @@ def _coupons(
     rows = connection.execute("SELECT coupon FROM basket_coupons WHERE till = ?", (till,))
     added = {coupon for (coupon,) in rows}
     return [each for each in wallet.coupons(connection, visit, at) if each.coupon in added]
+
+
+def _refused(
+    writing: Writing, instant: Instant, visit: Visit, coupons: Sequence[CouponView]
+) -> str:
+    """Return the first coupon that cannot be redeemed now, before any of them is."""
+    for each in coupons:
+        try:
+            wallet.redeemable(writing, instant, visit, each.coupon)
+        except WalletError:
+            return each.coupon
+    return ""
 
 
 def _drop_coupon(writing: Writing, till: str, coupon: str) -> None:

@@ -142,9 +142,7 @@ def redeem_in(
     currency: str = "",
 ) -> Redemption:
     """Use a coupon within the caller's transaction; see `redeem`."""
-    found = _usable(writing, instant, visit, coupon)
-    if not found.lease or found.lease_until <= _now(writing, instant, visit):
-        raise NoLease(f"no lease in force for a coupon of offer {found.offer}")
+    found = redeemable(writing, instant, visit, coupon)
     redemption = Redemption(
         coupon=coupon,
         offer=found.offer,
@@ -166,6 +164,14 @@ def redeem_in(
     writing.append(visit.event(instant, body, brand=found.brand))
     visits.touch(writing, instant, visit)
     return redemption
+
+
+def redeemable(writing: Writing, instant: Instant, visit: Visit, coupon: str) -> CouponView:
+    """Return the coupon if it may be redeemed here now; raises what `redeem` raises."""
+    found = _usable(writing, instant, visit, coupon)
+    if not found.lease or found.lease_until <= _now(writing, instant, visit):
+        raise NoLease(f"no lease in force for a coupon of offer {found.offer}")
+    return found
 
 
 def insert_redemption(writing: Writing, visit: Visit, redemption: Redemption) -> None:

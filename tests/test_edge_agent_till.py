@@ -1,0 +1,112 @@
+"""The till adds up, refuses what cannot be sold together, and never pays half."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent import till, wallet
+from tests.edge_store import (
+    ANNA,
+    SHOE,
+    SOCK,
+    TILL,
+    Shop,
+    a_coupon,
+    a_product,
+    a_shop,
+    a_shopper,
+)
+from wire.events import Line, Purchased
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with a_shop(tmp_path) as shop:
+        yield shop
+
+
+def add(shop: Shop, product: str) -> bool:
+    visit = shop.current(TILL)
+    return shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, visit, product))
+
+
+def pay(shop: Shop) -> str:
+    visit = shop.current(TILL)
+    return shop.recorder.write(lambda w: till.pay(w, shop.clock.now(), TILL, visit))
+
+
+def test_a_nameless_purchase_has_no_identifiers(shop: Shop):
+    shop.sells(SHOE, price_cents=700)
+    add(shop, SHOE)
+    assert pay(shop) == "paid"
+    (event,) = shop.events("purchased")
+    assert (event.identifiers, event.visit) == ((), b"")
+    assert isinstance(event.body, Purchased)
+    assert event.body.lines == (Line(SHOE, 1, 700, "acme"),)
+
+
+def test_two_currencies_do_not_meet_in_one_basket(shop: Shop):
+    shop.sells(SHOE)
+    shop.tell("product", SOCK, a_product(SOCK, currency="EUR"))
+    assert add(shop, SHOE)
+    assert not add(shop, SOCK)
+
+
+def test_a_stuck_reader_cannot_fill_the_disk(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(till, "LINE_QUANTITY_MAX", 3)
+    shop.sells(SHOE)
+    assert [add(shop, SHOE) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(shop: Shop):
+    shop.sells(SHOE)
+    shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
+    shop.clock.advance(2 * 3600)
+    assert pay(shop) == "coupon_refused"
+    assert len(till.basket(shop.connection, TILL.device)) == 1
+    assert shop.events("purchased", "coupon_redeemed") == []
+    assert pay(shop) == "paid"
+
+
+def test_of_two_coupons_neither_is_used_when_one_is_refused(shop: Shop):
+    shop.sells(SHOE)
+    coupons = (a_coupon("good"), a_coupon("bad", lease=""))
+    shop.knows(ANNA, a_shopper(coupons=coupons))
+    visit = shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    for coupon in coupons:
+        shop.recorder.write(
+            lambda w, coupon=coupon: till.add_coupon(w, shop.clock.now(), TILL, coupon.coupon)
+        )
+    assert pay(shop) == "coupon_refused"
+    states = [each.state for each in wallet.coupons(shop.connection, visit)]
+    assert states == ["offered", "offered"]
+    assert shop.events("coupon_redeemed") == []
+
+
+@given(
+    st.lists(st.integers(0, 100_000), min_size=1, max_size=5),
+    st.integers(0, 150),
+    st.integers(0, 200_000),
+)
+def test_a_discount_adds_up_and_never_pays_the_shopper(
+    amounts: list[int], percent: int, amount_cents: int
+):
+    lines = [Line(SHOE, 1, cents) for cents in amounts]
+    coupon = a_coupon(percent=percent, amount_cents=amount_cents)
+    after, off_cents = till.discounted(lines, coupon)
+    assert sum(each.amount_cents for each in after) == sum(amounts) - off_cents
+    assert all(each.amount_cents >= 0 for each in after)
+    assert 0 <= off_cents <= sum(amounts)
+
+
+def test_a_coupon_takes_off_its_own_goods_only():
+    lines = [Line(SHOE, 1, 1000, "acme"), Line(SOCK, 1, 1000, "other")]
+    after, off_cents = till.discounted(lines, a_coupon(percent=0, amount_cents=300, product=SOCK))
+    assert ([each.amount_cents for each in after], off_cents) == ([1000, 700], 300)
