@@ -89,7 +89,15 @@ def _barcode_camera(options: Mapping[str, object]) -> Driver:
     return BarcodeCamera(read_options(options, BarcodeCameraOptions))
 
 
+def _people_camera(options: Mapping[str, object]) -> Driver:
+    from hardware.options import read_options
+    from hardware.people import PeopleCamera, PeopleCameraOptions
+
+    return PeopleCamera(read_options(options, PeopleCameraOptions))
+
+
 DRIVERS: dict[str, Factory] = {
     "barcode-camera": _barcode_camera,
+    "people-camera": _people_camera,
     "simulated": _simulated,
 }

@@ -43,10 +43,16 @@ def shelf(size: Size, seed: int = 0) -> Pixels:
     return blurred
 
 
-def expose(picture: Pixels, rng: np.random.Generator, *, strength: float = 1.0) -> Pixels:
-    """Return the picture as a cheap camera takes it: shaken, soft, unevenly lit, noisy.
+def expose(
+    picture: Pixels,
+    rng: np.random.Generator,
+    *,
+    strength: float = 1.0,
+    light: tuple[float, float] = (0.75, 1.1),
+) -> Pixels:
+    """Return the picture as a cheap camera takes it: shaken, soft, darker or lighter, noisy.
 
-    `strength` 1 is an ordinary shop; more is worse.
+    `strength` 1 is an ordinary shop; more is worse. The brightness lies between both of `light`.
     """
     blurred = cv2.GaussianBlur(picture, (0, 0), 0.3 + rng.uniform(0, 0.9) * strength)
     length = 1 + int(rng.integers(0, 4) * strength)
@@ -54,11 +60,10 @@ def expose(picture: Pixels, rng: np.random.Generator, *, strength: float = 1.0) 
         shake = np.zeros((length, length), np.float32)
         np.fill_diagonal(shake if rng.random() < 0.5 else shake[:, ::-1], 1 / length)
         blurred = cv2.filter2D(blurred, -1, shake)
-    light = rng.uniform(0.75, 1.1)
     noise = np.empty(picture.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(0, 2**31)))
-    cv2.randn(noise, np.array(0.0), np.array(rng.uniform(2, 8) * strength))
-    lit = cv2.convertScaleAbs(blurred, alpha=light)
+    cv2.randn(noise, np.zeros(3), np.full(3, rng.uniform(2, 8) * strength))
+    lit = cv2.convertScaleAbs(blurred, alpha=float(rng.uniform(*light)))
     return np.asarray(np.clip(lit.astype(np.int16) + noise, 0, 255), np.uint8)
 
 
