@@ -191,12 +191,12 @@ def carried(state: DeliveryState) -> tuple[Absent, ...]:
 def on_forked(
     state: DeliveryState, stream: bytes, head: int, absent: tuple[Absent, ...]
 ) -> DeliveryState:
-    """Go on with a new stream, whose first `absent` seqs are carried losses, up to `head`."""
+    """Go on with a new stream: `head` rows so far, of which the absent ones will not be sent."""
     return replace(
         state,
         stream=stream,
         head=head,
-        first_kept=absent[-1].last + 1 if absent else 1,
+        first_kept=1,
         absent=absent,
         watermark=0,
         ranges=(),

@@ -1,0 +1,1 @@
+"""Delivery under faults, played by seed with the decisions of the product itself."""

@@ -1,0 +1,204 @@
+"""A store's disk in memory: what a method changed stays, whatever crashes afterwards."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from edge_agent.delivery import DeliveryState
+from storebridge.simulation.numbered import number_of, with_origin
+from storebridge.simulation.seams import Dropped, Found
+from wire.codec import chain, encode_event
+from wire.events import Event, Origin
+from wire.messages import Absent, AbsentReason, Update
+from wire.ranges import Ranges
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """One row on the disk; `before` is the chain checksum of the row before it."""
+
+    seq: int
+    before: int
+    checksum: int
+    row: bytes
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether the row is what was written."""
+        return chain(self.before, self.row) == self.checksum
+
+
+class MemoryDisk:
+    """The outbox, stream, local view and wallet of one store; see `seams.Disk`."""
+
+    def __init__(self, stream: bytes) -> None:
+        self.stream = stream
+        self.head = 0
+        self.checksum = 0
+        self.first_kept = 1
+        self.rows: dict[int, Kept] = {}
+        self.absents: tuple[Absent, ...] = ()
+        self.watermark = 0
+        self.ranges: Ranges = ()
+        self.owner = b""
+        self.applied = 0
+        self.applied_owner = b""
+        self.session = 0
+        self.receipts: list[tuple[int, int]] = []
+        self.keys: dict[str, bytes] = {}
+        self.used: set[str] = set()
+
+    def copied(self) -> "MemoryDisk":
+        """Return a copy, as a backup makes it."""
+        copy = type(self)(self.stream)
+        copy.__dict__.update(self.__dict__)
+        copy.rows = dict(self.rows)
+        copy.receipts = list(self.receipts)
+        copy.keys = dict(self.keys)
+        copy.used = set(self.used)
+        return copy
+
+    def load(self) -> DeliveryState:
+        """Read the state at a start."""
+        return DeliveryState(
+            stream=self.stream,
+            head=self.head,
+            first_kept=self.first_kept,
+            absent=self.absents,
+            watermark=self.watermark,
+            ranges=self.ranges,
+            owner=self.owner,
+            applied=self.applied,
+            applied_owner=self.applied_owner,
+            session=self.session,
+        )
+
+    def record(self, event: Event) -> int:
+        """Append an event and return its seq."""
+        return self._append(encode_event(event))
+
+    def read(self, first: int, last: int) -> Found:
+        """Read rows, each checked."""
+        kept = [self.rows[seq] for seq in range(first, last + 1)]
+        damaged = tuple(row.seq for row in kept if not row.sound)
+        if first == self.head + 1:
+            before = self.checksum
+        else:
+            before = self.rows[first].before if first in self.rows else 0
+        return Found(tuple(row.row for row in kept), damaged, before)
+
+    def chain_at(self, seq: int) -> int | None:
+        """Return a kept row's chain checksum."""
+        row = self.rows.get(seq)
+        return row.checksum if row else None
+
+    def save(self, state: DeliveryState, heard_ms: int) -> None:
+        """Keep what a receipt taught, and when it was heard."""
+        self.watermark = state.watermark
+        self.ranges = state.ranges
+        self.owner = state.owner
+        self.session = state.session
+        while self.receipts and self.receipts[-1][0] > self.watermark:
+            self.receipts.pop()
+        if not self.receipts or self.receipts[-1][0] < self.watermark:
+            self.receipts.append((self.watermark, heard_ms))
+
+    def declare(self, first: int, last: int, reason: AbsentReason) -> None:
+        """Note rows that will never be sent."""
+        for seq in range(first, last + 1):
+            self.rows.pop(seq, None)
+        listed = sorted((*self.absents, Absent(first, last, reason)), key=_first)
+        joined = listed[:1]
+        for gone in listed[1:]:
+            before = joined[-1]
+            if before.reason == gone.reason and before.last + 1 == gone.first:
+                joined[-1] = Absent(before.first, gone.last, gone.reason)
+            else:
+                joined.append(gone)
+        self.absents = tuple(joined)
+
+    def prune(self, heard_ms: int, kept_ms: int) -> int:
+        """Delete rows whose receipt is old enough, and return the lowest seq kept."""
+        due = [mark for mark, received_ms in self.receipts if heard_ms - received_ms >= kept_ms]
+        if due:
+            for seq in range(self.first_kept, due[-1] + 1):
+                self.rows.pop(seq, None)
+            self.first_kept = max(self.first_kept, due[-1] + 1)
+        return self.first_kept
+
+    def make_room(self, rows_max: int) -> Dropped:
+        """Delete rows above a limit, received ones first, and declare the others absent."""
+        excess = len(self.rows) - rows_max
+        oldest = sorted(self.rows)[:excess] if excess > 0 else []
+        numbers = {seq: number_of(self.rows[seq].row) for seq in oldest if self.rows[seq].sound}
+        for seq in oldest:
+            del self.rows[seq]
+            if seq > self.watermark:
+                self.declare(seq, seq, "evicted")
+        if oldest:
+            self.first_kept = max(self.first_kept, oldest[-1] + 1)
+        return Dropped(numbers, self.first_kept)
+
+    def begin_stream(self, stream: bytes, carried: tuple[Absent, ...]) -> Mapping[int, int]:
+        """Begin a new stream with the carried absent seqs, and record all kept rows again."""
+        former, rows = self.stream, self.rows
+        lost = [
+            seq
+            for gone in self.absents
+            for seq in range(max(gone.first, self.watermark + 1), gone.last + 1)
+        ]
+        seqs = {seq: at for at, seq in enumerate(lost, 1)}
+        self.stream, self.rows, self.absents = stream, {}, carried
+        self.head = carried[-1].last if carried else 0
+        self.checksum, self.first_kept = 0, 1
+        self.watermark, self.ranges, self.receipts = 0, (), []
+        for seq, kept in sorted(rows.items()):
+            if kept.sound:
+                seqs[seq] = self._append(with_origin(kept.row, Origin(former, seq, kept.checksum)))
+            else:
+                self.head += 1
+                seqs[seq] = self.head
+                self.declare(self.head, self.head, "damaged")
+        return seqs
+
+    def apply(self, update: Update, state: DeliveryState) -> None:
+        """Change the local view, together with the revision applied."""
+        if update.snapshot:
+            self.keys.clear()
+        for change in update.changes:
+            if change.value is None:
+                self.keys.pop(change.key, None)
+            else:
+                self.keys[change.key] = change.value
+        self.applied, self.applied_owner = state.applied, state.applied_owner
+
+    def view(self) -> Mapping[str, bytes]:
+        """Return the local view."""
+        return self.keys
+
+    def redeemed(self, coupon: str) -> bool:
+        """Tell whether a coupon was used here."""
+        return coupon in self.used
+
+    def redeem(self, coupon: str, event: Event) -> int | None:
+        """Use a coupon and record it at once: its seq, or None when it was used before."""
+        if coupon in self.used:
+            return None
+        self.used.add(coupon)
+        return self.record(event)
+
+    def damage(self, seq: int) -> None:
+        """Flip a bit of a row at rest."""
+        kept = self.rows[seq]
+        flipped = bytes((kept.row[0] ^ 1,)) + kept.row[1:]
+        self.rows[seq] = Kept(kept.seq, kept.before, kept.checksum, flipped)
+
+    def _append(self, row: bytes) -> int:
+        self.head += 1
+        checksum = chain(self.checksum, row)
+        self.rows[self.head] = Kept(self.head, self.checksum, checksum, row)
+        self.checksum = checksum
+        return self.head
+
+
+def _first(gone: Absent) -> int:
+    return gone.first

@@ -1,0 +1,108 @@
+"""The faults that strike a schedule, in one table."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storebridge.simulation.world import World
+
+Fault = Callable[["World"], None]
+
+FAULTS_MIN = 5
+FAULTS_MAX = 10
+# No fault strikes before there is something to break, nor so late that it changes nothing.
+FIRST_MS, LAST_MS = 4_500, 78_000
+
+
+def _crash_store(world: "World") -> None:
+    world.crash_store(world.any_store(), world.rng.randint(50, 5_000))
+
+
+def _crash_cloud(world: "World") -> None:
+    world.crash_cloud(world.rng.randint(50, 5_000))
+
+
+def _replace_worker(world: "World") -> None:
+    world.crash_cloud(world.rng.randint(50, 2_000))
+    world.ledger.take_over(world.rng.randbytes(8))
+
+
+def _crash_broker(world: "World") -> None:
+    world.crash_broker(world.rng.randint(50, 3_000))
+
+
+def _cut(world: "World") -> None:
+    world.cut(world.rng.randint(1_000, 20_000))
+
+
+def _restore_cloud(world: "World") -> None:
+    world.restore_cloud()
+
+
+def _restore_store(world: "World") -> None:
+    world.restore_store(world.any_store())
+
+
+def _clone_store(world: "World") -> None:
+    if len(world.stores) == 1:
+        world.clone_store(world.stores[0])
+
+
+def _evict(world: "World") -> None:
+    store = world.any_store()
+    store.rows_max = world.rng.randint(5, 40)
+    world.after(world.rng.randint(1_000, 15_000), lambda: store.grow())
+
+
+def _damage(world: "World") -> None:
+    world.any_store().damage(world.rng)
+
+
+def _jump_clock(world: "World") -> None:
+    world.any_store().wall_offset_ms += world.rng.choice((-1, 1)) * world.rng.randint(1, 10**8)
+
+
+def _storm(world: "World") -> None:
+    shares = world.drop_share, world.repeat_share, world.slow_share
+    world.drop_share, world.repeat_share, world.slow_share = 0.3, 0.2, 0.4
+
+    def abate() -> None:
+        world.drop_share, world.repeat_share, world.slow_share = shares
+
+    world.after(world.rng.randint(1_000, 15_000), abate)
+
+
+RESTARTS: dict[str, Fault] = {
+    "crash_store": _crash_store,
+    "crash_cloud": _crash_cloud,
+    "replace_worker": _replace_worker,
+    "crash_broker": _crash_broker,
+    "restore_cloud": _restore_cloud,
+    "restore_store": _restore_store,
+}
+FAULTS: dict[str, Fault] = {
+    **RESTARTS,
+    "cut": _cut,
+    "clone_store": _clone_store,
+    "evict": _evict,
+    "damage": _damage,
+    "jump_clock": _jump_clock,
+    "storm": _storm,
+}
+
+
+def plan_faults(world: "World") -> None:
+    """Choose what strikes when: a restart at least, and enough of anything."""
+    rng = world.rng
+    names = [rng.choice(tuple(RESTARTS))]
+    names += rng.choices(tuple(FAULTS), k=rng.randint(FAULTS_MIN, FAULTS_MAX) - 1)
+    for name in names:
+        _plan(world, rng.randint(FIRST_MS, LAST_MS), name)
+
+
+def _plan(world: "World", at_ms: int, name: str) -> None:
+    def strike() -> None:
+        world.faults[name] += 1
+        FAULTS[name](world)
+
+    world.after(at_ms, strike)

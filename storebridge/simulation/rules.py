@@ -1,0 +1,50 @@
+"""What the simulated ends decide by: the product's functions, unless a fault is planted."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from cloud_sync.intake.accept import Accepted, StreamState, accept
+from edge_agent.delivery import (
+    DeliveryLimits,
+    DeliveryState,
+    Plan,
+    ReceiptOutcome,
+    UpdateOutcome,
+    next_batch,
+    on_receipt,
+    on_update,
+)
+from storebridge.simulation.disk import MemoryDisk
+from wire.events import Origin
+from wire.messages import Batch, Receipt, Update
+
+OnNext = Callable[[DeliveryState, int, DeliveryLimits], tuple[DeliveryState, Plan | None]]
+OnReceipt = Callable[
+    [DeliveryState, Receipt, Callable[[int], int | None]], tuple[DeliveryState, ReceiptOutcome]
+]
+OnUpdate = Callable[[DeliveryState, Update], tuple[DeliveryState, UpdateOutcome]]
+Accept = Callable[[StreamState, Batch, Mapping[int, Origin], AbstractSet[Origin]], Accepted]
+
+# Rows stay so long after their receipt; the oldest backup that is ever restored is younger.
+KEPT_MS = 25_000
+BACKUP_AGE_MS_MAX = 12_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The decisions of both ends. The defaults are the product; a planted fault changes one.
+
+    `puback_is_receipt` lets the broker's word count as the cloud's; `receipt_before_commit` sends
+    receipts for what is not committed yet; `wall_clock` measures by the clock that jumps.
+    """
+
+    disk: type[MemoryDisk] = MemoryDisk
+    next_batch: OnNext = next_batch
+    on_receipt: OnReceipt = on_receipt
+    on_update: OnUpdate = on_update
+    accept: Accept = accept
+    freezes: bool = True
+    puback_is_receipt: bool = False
+    receipt_before_commit: bool = False
+    wall_clock: bool = False

@@ -1,0 +1,241 @@
+"""A simulated store: the shell of the edge's decisions, over a disk and a line that are handed in."""
+
+from collections.abc import Callable
+from random import Random
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from edge_agent.delivery import (
+    DeliveryLimits,
+    DeliveryState,
+    Plan,
+    applied_of,
+    birth_due,
+    birth_of,
+    carried,
+    on_absent,
+    on_birth,
+    on_connected,
+    on_disconnected,
+    on_forked,
+    on_pruned,
+    on_recorded,
+    on_unsent,
+)
+from storebridge.simulation.disk import MemoryDisk
+from storebridge.simulation.numbered import number_of, numbered
+from storebridge.simulation.rules import KEPT_MS, Rules
+from storebridge.simulation.truth import Lineage, Truth
+from wire.messages import Batch, Message, Receipt, Update
+from wire.ranges import above, add, watermark
+
+LIMITS = DeliveryLimits(
+    rows_per_batch_max=8,
+    live_batches_max=3,
+    back_batches_max=4,
+    ranges_max=6,
+    receipt_timeout_ms=2_000,
+    receipt_timeout_ms_max=8_000,
+    birth_timeout_ms=2_000,
+    birth_timeout_ms_max=8_000,
+)
+ROWS_MAX = 10_000
+
+
+class SimulatedStore:
+    """One machine that runs a store: started, crashed, connected and cut by the schedule."""
+
+    def __init__(
+        self,
+        disk: MemoryDisk,
+        lineage: Lineage,
+        *,
+        rules: Rules,
+        truth: Truth,
+        random_bytes: Callable[[int], bytes],
+        send: Callable[["SimulatedStore", Message, Plan | None], bool],
+    ) -> None:
+        self.disk = disk
+        self.lineage = lineage
+        self.running = False
+        self.rows_max = ROWS_MAX
+        self.wall_offset_ms = 0
+        self.state: DeliveryState = disk.load()
+        self._rules = rules
+        self._truth = truth
+        self._random_bytes = random_bytes
+        self._send = send
+        self._heard_ms = 0
+
+    def start(self) -> None:
+        """Start from the disk alone."""
+        self.state = self.disk.load()
+        self.running = True
+        self._heard_ms = 0
+
+    def crash(self) -> None:
+        """Stop at once: what is not on the disk is gone."""
+        self.running = False
+
+    def restore(self, disk: MemoryDisk, lineage: Lineage) -> None:
+        """Put another disk into the stopped machine."""
+        self._truth.lost_with_disk(self.lineage, lineage)
+        self.disk, self.lineage = disk, lineage
+
+    def connect(self, now_ms: int, young_rows: int) -> None:
+        """Begin a session; the youngest rows may still take the live lane."""
+        live_from = max(1, self.state.head + 1 - young_rows)
+        self.state = on_connected(self.state, now_ms, self._random_bytes(8), live_from)
+        self.disk.save(self.state, self._heard_ms)
+        self._send(self, birth_of(self.state), None)
+        self.pump(now_ms)
+
+    def disconnect(self) -> None:
+        """Lose the line."""
+        self.state = on_disconnected(self.state)
+
+    def record(self, number: int, now_ms: int) -> None:
+        """Record an event and return to the caller; what happens then must not lose it."""
+        seq = self.disk.record(numbered(number, now_ms + self.wall_offset_ms))
+        self._truth.recorded(self.lineage, number, self.state.stream, seq)
+        self.state = on_recorded(self.state, seq)
+        self._make_room()
+
+    def redeem(self, number: int, coupon: str, now_ms: int) -> None:
+        """Redeem a coupon, as a tab asks that saw it unused a moment ago."""
+        event = numbered(number, now_ms + self.wall_offset_ms, coupon)
+        seq = self.disk.redeem(coupon, event)
+        if seq is not None:
+            self._truth.redeemed(self.lineage, coupon)
+            self._truth.recorded(self.lineage, number, self.state.stream, seq)
+            self.state = on_recorded(self.state, seq)
+
+    def grow(self) -> None:
+        """Give the outbox room again."""
+        self.rows_max = ROWS_MAX
+
+    def damage(self, rng: Random) -> None:
+        """Flip a bit of some row at rest."""
+        if self.disk.rows:
+            seq = rng.choice(list(self.disk.rows))
+            if self.disk.rows[seq].sound:
+                self._truth.dropped([number_of(self.disk.rows[seq].row)])
+                self.disk.damage(seq)
+
+    def tick(self, now_ms: int) -> None:
+        """Do what is due."""
+        first_kept = self.disk.prune(self._clock(self._heard_ms, now_ms), KEPT_MS)
+        if first_kept != self.state.first_kept:
+            self.state = on_pruned(self.state, first_kept)
+        if birth_due(self.state, now_ms, LIMITS):
+            self._say_birth(now_ms)
+        self.pump(now_ms)
+
+    def pump(self, now_ms: int) -> None:
+        """Send all that may be under way."""
+        while True:
+            self.state, plan = self._rules.next_batch(self.state, now_ms, LIMITS)
+            if plan is None:
+                return
+            if not self._send_rows(plan):
+                return
+
+    def receive(self, message: Message, now_ms: int) -> None:
+        """Take a message of the cloud."""
+        if isinstance(message, Receipt):
+            self._receive_receipt(message, now_ms)
+        elif isinstance(message, Update):
+            self._receive_update(message, now_ms)
+
+    def on_puback(self, plan: Plan, now_ms: int) -> None:
+        """Take the broker's word for the cloud's: a planted fault."""
+        self.state = believing(self.state, plan)
+        self.disk.save(self.state, now_ms)
+
+    def _send_rows(self, plan: Plan) -> bool:
+        found = self.disk.read(plan.first, plan.last)
+        if found.damaged:
+            for seq in found.damaged:
+                self.disk.declare(seq, seq, "damaged")
+            loaded = self.disk.load()
+            self.state = on_absent(on_unsent(self.state, plan), loaded.absent, loaded.first_kept)
+            return True
+        batch = Batch(
+            stream=self.state.stream,
+            first=plan.first,
+            lane=plan.lane,
+            before=found.before,
+            rows=found.rows,
+            absent=plan.absent,
+        )
+        if not self._send(self, batch, plan):
+            self.state = on_unsent(self.state, plan)
+            return False
+        return True
+
+    def _receive_receipt(self, receipt: Receipt, now_ms: int) -> None:
+        self.state, outcome = self._rules.on_receipt(self.state, receipt, self.disk.chain_at)
+        if receipt.owner == self.state.owner and not self.state.forked:
+            self._heard_ms = now_ms
+        match outcome:
+            case "moved":
+                self.disk.save(self.state, self._clock(now_ms, now_ms))
+            case "birth":
+                self._say_birth(now_ms)
+            case "forked":
+                self._begin_stream(now_ms)
+            case "same":
+                pass
+            case _:
+                assert_never(outcome)
+        self.pump(now_ms)
+
+    def _receive_update(self, update: Update, now_ms: int) -> None:
+        state, outcome = self._rules.on_update(self.state, update)
+        match outcome:
+            case "apply":
+                self.disk.apply(update, state)
+                self.state = state
+                self._send(self, applied_of(self.state), None)
+            case "answer":
+                self._send(self, applied_of(self.state), None)
+            case "birth":
+                self._say_birth(now_ms)
+            case "same":
+                pass
+            case _:
+                assert_never(outcome)
+
+    def _say_birth(self, now_ms: int) -> None:
+        # The same nonce while no answer came, so that a slow line's answer is still known.
+        self.state = on_birth(self.state, now_ms, self.state.nonce or self._random_bytes(8))
+        self._send(self, birth_of(self.state), None)
+
+    def _begin_stream(self, now_ms: int) -> None:
+        former, stream = self.state.stream, self._random_bytes(16)
+        seqs = self.disk.begin_stream(stream, carried(self.state))
+        self._truth.renumbered(self.lineage, former, stream, seqs)
+        loaded = self.disk.load()
+        self.state = on_forked(self.state, stream, loaded.head, loaded.absent)
+        self._say_birth(now_ms)
+
+    def _make_room(self) -> None:
+        dropped = self.disk.make_room(self.rows_max)
+        if not dropped.numbers and dropped.first_kept == self.state.first_kept:
+            return
+        received = [n for seq, n in dropped.numbers.items() if seq <= self.state.watermark]
+        self._truth.pruned_for_room(received)
+        self._truth.dropped(list(dropped.numbers.values()))
+        self.state = on_absent(self.state, self.disk.load().absent, dropped.first_kept)
+
+    def _clock(self, running_ms: int, now_ms: int) -> int:
+        """Return the running time, which never jumps; a planted fault takes the wall clock."""
+        return now_ms + self.wall_offset_ms if self._rules.wall_clock else running_ms
+
+
+def believing(state: DeliveryState, plan: Plan) -> DeliveryState:
+    """Return the state of a store that takes a Plan for received."""
+    held = add(add(state.ranges, 1, state.watermark), plan.start, plan.last)
+    mark = watermark(held)
+    return replace(state, watermark=mark, ranges=above(held, mark))

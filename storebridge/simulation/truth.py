@@ -1,0 +1,112 @@
+"""What really happened in a schedule, and whether both ends agree with it in the end."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Position = tuple[bytes, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What is wrong after a schedule: nothing, if the product keeps its promises."""
+
+    lost: tuple[int, ...] = ()
+    doubled: tuple[int, ...] = ()
+    broken: tuple[str, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether every promise was kept."""
+        return not (self.lost or self.doubled or self.broken)
+
+
+@dataclass(slots=True)
+class Lineage:
+    """The history of one disk: all events ever recorded in it, and the coupons it redeemed.
+
+    A backup is a lineage that stands still; a restored or cloned disk begins with a copy of it.
+    """
+
+    recorded: set[int] = field(default_factory=set)
+    seqs: set[Position] = field(default_factory=set)
+    redeemed: set[str] = field(default_factory=set)
+
+    def copied(self) -> "Lineage":
+        """Return a copy."""
+        return Lineage(set(self.recorded), set(self.seqs), set(self.redeemed))
+
+
+@dataclass(slots=True)
+class Truth:
+    """The notes of an observer who sees everything and changes nothing."""
+
+    places: dict[int, set[Position]] = field(default_factory=dict)
+    let_go: set[int] = field(default_factory=set)
+    destroyed: set[int] = field(default_factory=set)
+    excused: set[int] = field(default_factory=set)
+    at: dict[Position, set[int]] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def recorded(self, lineage: Lineage, number: int, stream: bytes, seq: int) -> None:
+        """Note that `record()` returned: from now on the event may not be lost."""
+        if (stream, seq) in lineage.seqs:
+            self.broken.append(f"seq {seq} was given twice in one stream")
+        lineage.seqs.add((stream, seq))
+        lineage.recorded.add(number)
+        self._place(number, stream, seq)
+
+    def redeemed(self, lineage: Lineage, coupon: str) -> None:
+        """Note that a shopper was told that the coupon is redeemed."""
+        if coupon in lineage.redeemed:
+            self.broken.append(f"coupon {coupon} was redeemed twice on one disk")
+        lineage.redeemed.add(coupon)
+
+    def dropped(self, numbers: Sequence[int]) -> None:
+        """Note events that a store may lose, if it says so: no room, or damage at rest."""
+        self.let_go.update(numbers)
+
+    def renumbered(
+        self, lineage: Lineage, former: bytes, stream: bytes, seqs: Mapping[int, int]
+    ) -> None:
+        """Note that a stream was forked: the rows of the former one have new seqs."""
+        for old, new in seqs.items():
+            lineage.seqs.add((stream, new))
+            for number in self.at.get((former, old), ()):
+                if number in lineage.recorded:
+                    self._place(number, stream, new)
+
+    def lost_with_disk(self, old: Lineage, restored: Lineage) -> None:
+        """Note that a disk was destroyed: what the backup has not, no store can send any more."""
+        self.destroyed |= old.recorded - restored.recorded
+
+    def pruned_for_room(self, numbers: Sequence[int]) -> None:
+        """Note received rows that went early: a cloud restored later may ask for them in vain."""
+        self.excused.update(numbers)
+
+    def findings(
+        self,
+        events: Sequence[int],
+        absent: Mapping[bytes, frozenset[int]],
+        living: Sequence[Lineage],
+        broken: Sequence[str],
+    ) -> Findings:
+        """Compare with what the ledger holds and reports in the end."""
+        counted = Counter(events)
+        doubled = tuple(number for number, times in counted.items() if times > 1)
+        kept = set().union(*(lineage.recorded for lineage in living))
+        lost = []
+        for number, places in self.places.items():
+            if number in counted or (number in self.destroyed and number not in kept):
+                continue
+            reported = any(seq in absent.get(stream, ()) for stream, seq in places)
+            if not (number in self.let_go and reported) and number not in self.excused:
+                lost.append(number)
+        strange = [number for number in counted if number not in self.places]
+        if strange:
+            self.broken.append(f"the ledger holds {len(strange)} events that nobody recorded")
+        return Findings(lost=tuple(lost), doubled=doubled, broken=(*self.broken, *broken))
+
+    def _place(self, number: int, stream: bytes, seq: int) -> None:
+        self.places.setdefault(number, set()).add((stream, seq))
+        self.at.setdefault((stream, seq), set()).add(number)
