@@ -191,9 +191,10 @@ def _worries(database: Database, stored: Stored, limits: Limits, now: Instant) -
     if stored.tail.kept_bytes > QUEUE_NEARLY_FULL * limits.bytes_max:
         yield f"the outbox is nearly full: {stored.tail.kept_bytes} of {limits.bytes_max} B"
     if database.salvaged is not None:
+        lost = database.salvaged.lost_rows
         yield (
             f"the database was damaged and set aside as {database.salvaged.set_aside.name}; "
-            f"{database.salvaged.lost_rows} events could not be read"
+            f"{'an unknown number of' if lost is None else lost} events could not be read"
         )
     if now.quality is Clock.UNKNOWN:
         yield "the clock cannot be trusted: nothing expires until it is synchronised"

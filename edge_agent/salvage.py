@@ -22,11 +22,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salvaged:
-    """What was saved of a damaged file, and where the file lies now."""
+    """What was saved of a damaged file, and where the file lies now.
+
+    `lost_rows` are those declared absent, None when not even their number could be read.
+    """
 
     set_aside: Path
     rows: int
-    lost_rows: int
+    lost_rows: int | None
 
 
 def is_damage(error: BaseException) -> bool:
@@ -67,12 +70,14 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> Salvaged:
             _copy(source, connection, table)
     finally:
         source.close()
+        aside.with_name(aside.name + "-shm").unlink(missing_ok=True)
     rows, lost = _begin_anew(connection)
     return Salvaged(set_aside=aside, rows=rows, lost_rows=lost)
 
 
-def _begin_anew(connection: sqlite3.Connection) -> tuple[int, int]:
+def _begin_anew(connection: sqlite3.Connection) -> tuple[int, int | None]:
     """Begin a stream above all saved rows; return how many were saved and how many are lost."""
+    known = connection.execute("SELECT 1 FROM stream").fetchone() is not None
     highest, rows, size = connection.execute(
         "SELECT ifnull(max(id), 0), count(*), ifnull(sum(length(row)), 0) FROM outbox"
     ).fetchone()
@@ -83,7 +88,7 @@ def _begin_anew(connection: sqlite3.Connection) -> tuple[int, int]:
     lost = streams.missing_rows(connection, tail)
     tail = outbox.skip(connection, streams.begin_next(connection), lost, "damaged")
     outbox.save_tail(connection, tail)
-    return rows, lost
+    return rows, lost if known else None
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""Builders for tests of the store's durable half: events, a store in a folder, a cloud on a link."""
+"""Builders for tests of the store's durable half: events, and a running store in a folder."""
 
 import threading
 import time

@@ -19,9 +19,7 @@ class Machine:
         self.mono_s += seconds
 
     def clock(self) -> StoreClock:
-        return StoreClock(
-            7, wall=lambda: self.at, mono=lambda: self.mono_s, quality=lambda: self.probe()
-        )
+        return StoreClock(7, wall=lambda: self.at, mono=lambda: self.mono_s, quality=self.probe)
 
 
 def test_an_instant_names_wall_time_monotonic_time_boot_and_quality():

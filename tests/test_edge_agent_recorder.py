@@ -32,7 +32,7 @@ class Producers:
     def _write(self, number: int, change) -> None:
         try:
             self.results[number] = self._recorder.write(change)
-        except Exception as error:
+        except (sqlite3.Error, RecordError, ArithmeticError) as error:
             self.errors[number] = error
 
     def join(self) -> None:

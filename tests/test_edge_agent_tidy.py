@@ -1,0 +1,77 @@
+from pathlib import Path
+
+from edge_agent import outbox, retention
+from edge_agent.limits import Limits
+from edge_agent.tidy import tidy
+from tests.edge_builders import StoreParts, store_in
+from wire.messages import Absent
+
+DAY_S = 86_400
+LIMITS = Limits(kept_after_receipt_s=DAY_S, age_s_max=10 * DAY_S)
+
+
+def tidied(store: StoreParts) -> int:
+    return tidy(store.recorder, LIMITS, store.clock.now())
+
+
+def test_a_receipted_row_stays_for_the_time_agreed_and_then_goes(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(10)
+        store.receipt(6)
+        assert tidied(store) == 0
+        store.clock.advance(DAY_S - 1)
+        assert tidied(store) == 0
+        store.clock.advance(1)
+        assert tidied(store) == 6
+        assert store.numbers(first=7) == [6, 7, 8, 9]
+        assert outbox.absent_ranges(store.database.reader()) == ()
+        assert outbox.first_kept(store.database.reader(), store.tail) == 7
+
+
+def test_a_row_without_a_receipt_is_never_pruned(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(10)
+        store.clock.advance(5 * DAY_S)
+        assert tidied(store) == 0
+        assert len(store.numbers()) == 10
+
+
+def test_after_a_restore_of_the_cloud_nothing_above_its_watermark_is_pruned(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(10)
+        store.receipt(8)
+        assert tidied(store) == 0
+        store.clock.advance(DAY_S)
+        store.receipt(3)
+        tidied(store)
+        assert store.numbers() == list(range(10))
+
+
+def test_many_rows_go_in_slices(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(2 * retention.SLICE_ROWS_MAX + 5)
+        store.receipt(2 * retention.SLICE_ROWS_MAX + 4)
+        tidied(store)
+        store.clock.advance(DAY_S)
+        before = store.recorder.commits
+        assert tidied(store) == 2 * retention.SLICE_ROWS_MAX + 4
+        assert store.recorder.commits > before + 2
+        assert store.tail.kept_rows == 1
+
+
+def test_expired_rows_are_declared_absent(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(4)
+        store.clock.advance(10 * DAY_S + 1)
+        assert tidied(store) == 4
+        assert outbox.absent_ranges(store.database.reader()) == (Absent(1, 4, "expired"),)
+
+
+def test_a_clock_that_jumps_ahead_throws_nothing_away(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(4)
+        store.receipt(2)
+        tidied(store)
+        store.clock.set_wall(store.clock.now().at + 3_650 * DAY_S * 1_000_000)
+        assert tidied(store) == 0
+        assert store.numbers() == [0, 1, 2, 3]
