@@ -1,0 +1,19 @@
+"""The command line: one sub-command a file in `storebridge/commands`."""
+
+import typer
+
+from storebridge.commands import agent, bench
+
+app = typer.Typer(
+    name="storebridge",
+    help="Joins a brand's physical stores to its online world.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(agent.app, name="agent")
+app.command("bench")(bench.bench)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,82 @@
+"""`storebridge agent`: the program of one store."""
+
+import getpass
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The program of one store.", no_args_is_help=True)
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@app.command()
+def run(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) -> None:
+    """Run the agent of a store until Ctrl-C."""
+    from edge_agent.config import ConfigError, load
+    from storebridge.assembly import build_agent
+    from storebridge.parent import when_asked_to_end
+
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    try:
+        checked = load(config, os.environ)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    agent = build_agent(checked)
+    when_asked_to_end(agent.close)
+    agent.start()
+    agent.wait()
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) -> None:
+    """Check a store's configuration and name every wrong key."""
+    from edge_agent.config import ConfigError, load
+
+    try:
+        checked = load(config, os.environ)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{config}: store {checked.store} of {checked.tenant} is well configured.")
+
+
+@app.command()
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """List everything that can be set in a store's TOML file."""
+    from edge_agent.settings import SETTINGS
+
+    rows = [
+        {
+            "name": each.name,
+            "default": None if each.required else each.default,
+            "required": each.required,
+            "environ": each.environ or None,
+            "about": each.about,
+        }
+        for each in SETTINGS
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, default=str))
+        return
+    for row in rows:
+        default = "required" if row["required"] else f"default {row['default']!r}"
+        typer.echo(f"{row['name']} ({default}): {row['about']}")
+
+
+@app.command("pin")
+def hash_pin() -> None:
+    """Ask for a PIN and print its hash, for `web.staff_pin_hash`."""
+    from werkzeug.security import generate_password_hash
+
+    pin = getpass.getpass("PIN: ") if os.isatty(0) else input()
+    if not (pin.isdigit() and 4 <= len(pin) <= 12):
+        typer.echo("A PIN has 4 to 12 digits.", err=True)
+        raise typer.Exit(2)
+    typer.echo(generate_password_hash(pin))
