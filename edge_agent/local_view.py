@@ -6,9 +6,9 @@ Filled only by the downlink, read by every screen; it answers whether or not the
 from collections.abc import Iterable
 from typing import TypeVar
 
-import msgspec
 from sqlite_utils.utils import sqlite3
 
+from wire.errors import DecodeError
 from wire.identifiers import Identifier
 from wire.messages import Change
 from wire.views import (
@@ -126,6 +126,6 @@ def _decoded_all(rows: Iterable[tuple[bytes]], kind: type[_V]) -> list[_V]:
 def _decoded(value: bytes, kind: type[_V]) -> _V | None:
     try:
         view = decode_view(value)
-    except msgspec.DecodeError:
+    except DecodeError:
         return None
     return view if isinstance(view, kind) else None

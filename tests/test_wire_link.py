@@ -121,9 +121,7 @@ class Ground:
 @pytest.fixture(params=["loopback", "mqtt"])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     broker: LoopbackBroker | BrokerForTests
-    broker = (
-        LoopbackBroker() if request.param == "loopback" else request.getfixturevalue("broker")
-    )
+    broker = LoopbackBroker() if request.param == "loopback" else request.getfixturevalue("broker")
     ground = Ground(broker)
     yield ground
     for link in ground.opened:

@@ -20,7 +20,7 @@ import zlib
 import msgspec
 
 from wire.compression import compress, decompress, deflate, inflate
-from wire.errors import DecodeError, EncodeError
+from wire.errors import MALFORMED, DecodeError, EncodeError
 from wire.messages import STREAM_BYTES, Absent, AbsentReason, Batch, Lane
 
 ROWS_PER_BATCH_MAX = 100
@@ -140,7 +140,7 @@ def _split(body: bytes, count: int) -> tuple[bytes, ...]:
     """Cut the joined rows apart again: they are the elements of one msgpack array."""
     try:
         rows = _rows_decoder.decode(b"\xdc" + count.to_bytes(2, "big") + body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise DecodeError(f"the Batch's rows are not {count} msgpack values: {error}") from error
     split = tuple(bytes(row) for row in rows)
     if any(len(row) > ROW_BYTES_MAX for row in split):

@@ -21,7 +21,7 @@ from wire.batch import (
     encode_batch,
 )
 from wire.compression import compress, decompress
-from wire.errors import DecodeError, EncodeError, UnknownKindError
+from wire.errors import MALFORMED, DecodeError, EncodeError, UnknownKindError
 from wire.events import EVENT_KINDS, Arrival, Event
 from wire.messages import Applied, Batch, Birth, Death, Heartbeat, Message, Receipt, Update
 
@@ -92,7 +92,7 @@ def decode_event(row: bytes) -> Event:
     """
     try:
         return _event_decoder.decode(row)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except MALFORMED as error:
         tag = kind_tag(row)
         if tag is not None and tag not in KNOWN_TAGS and _is_sound_but_for_its_kind(row):
             raise UnknownKindError(tag) from error
@@ -103,7 +103,7 @@ def kind_tag(row: bytes) -> int | None:
     """Return the tag of an event's kind, known or not; None when the row is no event at all."""
     try:
         return _tag_decoder.decode(_parts_decoder.decode(_parts_decoder.decode(row)[BODY_AT])[0])
-    except (msgspec.DecodeError, RecursionError, IndexError):
+    except (*MALFORMED, IndexError):
         return None
 
 
@@ -164,7 +164,7 @@ def decode(payload: bytes) -> Message:
         if payload[0] == UPDATE_FRAME:
             return _update_decoder.decode(decompress(body, plain_bytes_max=UPDATE_PLAIN_BYTES_MAX))
         return _message_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise DecodeError(f"the message is not of its form: {error}") from error
 
 
@@ -186,6 +186,6 @@ def _is_sound_but_for_its_kind(row: bytes) -> bool:
     parts[BODY_AT] = msgspec.Raw(_encoder.encode(Arrival()))
     try:
         _event_decoder.decode(_encoder.encode(parts))
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return False
     return True

@@ -5,6 +5,12 @@ DecodeError            the bytes are no message or event of ours
 EncodeError            a message or event is larger than its limit, or not well formed
 """
 
+import msgspec
+
+# All that msgspec raises on bytes that are not of the wanted form: also for text that is no UTF-8,
+# and for nesting beyond Python's limit.
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 
 class DecodeError(ValueError):
     """The bytes are no message or event of ours; they stay as they are, to be set aside."""

@@ -7,6 +7,8 @@ default. Prices are integer cents with a currency; times are µs UTC; texts are 
 
 import msgspec
 
+from wire.errors import MALFORMED, DecodeError
+
 
 class Because(msgspec.Struct, frozen=True, array_like=True):
     """Why something was decided: a reason that the screens put into words (`because.<reason>`)."""
@@ -117,6 +119,9 @@ def encode_view(view: View) -> bytes:
 def decode_view(value: bytes) -> View:
     """Decode the value of a Change.
 
-    Raises msgspec.DecodeError when the bytes are no view of a known table.
+    Raises DecodeError when the bytes are no view of a known table.
     """
-    return _decoder.decode(value)
+    try:
+        return _decoder.decode(value)
+    except MALFORMED as error:
+        raise DecodeError(f"the value of a Change is no view: {error}") from error
