@@ -1,0 +1,27 @@
+"""What the cloud's web pages and API are given."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cloud_sync.database import Database
+
+
+def wall_time() -> int:
+    """Return the time in µs UTC."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """One installation as its web pages and API see it.
+
+    `identifier_keys` holds each tenant's key, under which identifiers are recorded. `secure` is
+    False only where the pages are served without TLS, on one machine, to try things out.
+    """
+
+    database: Database
+    identifier_keys: Mapping[str, bytes] = field(repr=False)
+    time_zone: str = "Asia/Shanghai"
+    secure: bool = True
+    now: Callable[[], int] = wall_time
