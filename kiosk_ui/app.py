@@ -3,6 +3,7 @@
 from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
+from edge_agent import health
 from edge_agent.recorder import RecordError
 from kiosk_ui import assets, pictures
 from kiosk_ui.errors import refuse
@@ -15,6 +16,7 @@ __all__ = ["Store", "create_app"]
 
 REQUEST_BYTES_MAX = 16 * 1024
 FORM_FIELDS_MAX = 20
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # Nothing is loaded from elsewhere, and no script or style stands in a page.
 CONTENT_POLICY = (
@@ -39,6 +41,8 @@ def create_app(store: Store) -> Flask:
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))
     app.register_error_handler(RecordError, lambda error: refuse(store, error))
+    app.add_url_rule("/healthz", view_func=lambda: health_answer(store), endpoint="healthz")
+    app.add_url_rule("/metrics", view_func=lambda: metrics_answer(store), endpoint="metrics")
     policy = " ".join((CONTENT_POLICY, *store.frame_ancestors))
 
     @app.after_request
@@ -62,3 +66,14 @@ def picture(drawing: str, colouring: int) -> Response:
     response = Response(pictures.draw(drawing, colouring), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = f"public, max-age={assets.ASSET_AGE_S}"
     return response
+
+
+def health_answer(store: Store) -> Response:
+    """Answer whether the agent works: 503 only when it has failed, being offline is normal."""
+    status, body = health.healthz(store.health())
+    return Response(body, status, mimetype="application/json")
+
+
+def metrics_answer(store: Store) -> Response:
+    """Answer with the figures of the agent for Prometheus."""
+    return Response(health.prometheus(store.health()), content_type=METRICS_TYPE)

@@ -7,7 +7,7 @@ from edge_agent.recorder import RecordError
 from kiosk_ui import forms
 from kiosk_ui.shopper.drawing import nonce_cookie, respond_page, screen_of
 from kiosk_ui.shopper.moment import look
-from kiosk_ui.shopper.pages import Page
+from kiosk_ui.shopper.pages import Page, Scene
 from kiosk_ui.store import Store
 from kiosk_ui.texts import Words, choose_language
 
@@ -41,4 +41,4 @@ def _kiosk_page(store: Store, kiosk: str, key: str, status: int) -> Response:
     nonce = request.cookies.get(nonce_cookie(kiosk)) or forms.new_nonce()
     screen = screen_of(store, kiosk, nonce)
     page = Page(name="error", status=status, values={"text": screen.words(key)})
-    return respond_page(screen, look(store, kiosk), page, nonce)
+    return respond_page(Scene(screen, look(store, kiosk)), page, nonce)

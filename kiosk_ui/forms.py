@@ -4,8 +4,9 @@ import hashlib
 import hmac
 import secrets
 
-from flask import Request, Response, request
+from flask import Request, request
 from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
 
 FORM_FIELD = "token"
 NONCE_BYTES = 16
@@ -40,7 +41,7 @@ def check_form(secret: bytes, nonce: str) -> None:
 
 
 def set_cookie(
-    response: Response, request: Request, name: str, value: str, path: str, age_s: int
+    response: AnyResponse, request: Request, name: str, value: str, path: str, age_s: int
 ) -> None:
     """Set a cookie that scripts cannot read and other sites cannot send."""
     response.set_cookie(

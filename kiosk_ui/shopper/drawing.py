@@ -7,7 +7,7 @@ from kiosk_ui import forms
 from kiosk_ui.assets import asset
 from kiosk_ui.pictures import choose_colouring, choose_drawing
 from kiosk_ui.shopper.moment import Moment, look
-from kiosk_ui.shopper.pages import PAGES, Page, Screen
+from kiosk_ui.shopper.pages import PAGES, Page, Scene, Screen
 from kiosk_ui.store import Store
 from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language
 from wire.views import ProductView
@@ -43,13 +43,13 @@ def respond(store: Store, kiosk: str, name: str, subject: str = "") -> Response:
     """Answer a request with one of PAGES."""
     nonce = request.cookies.get(nonce_cookie(kiosk)) or forms.new_nonce()
     screen = screen_of(store, kiosk, nonce)
-    moment = look(store, kiosk)
-    return respond_page(screen, moment, PAGES[name](screen, moment, subject), nonce)
+    scene = Scene(screen, look(store, kiosk), subject)
+    return respond_page(scene, PAGES[name](scene), nonce)
 
 
-def respond_page(screen: Screen, moment: Moment, page: Page, nonce: str) -> Response:
+def respond_page(scene: Scene, page: Page, nonce: str) -> Response:
     """Answer a request with a page that is already built."""
-    fragment = draw(screen, moment, page)
+    fragment, screen = draw(scene, page), scene.screen
     whole = FRAGMENT_HEADER not in request.headers
     response = make_response(_document(screen, fragment) if whole else fragment, page.status)
     response.headers["Vary"] = f"{FRAGMENT_HEADER}, Cookie"
@@ -57,8 +57,9 @@ def respond_page(screen: Screen, moment: Moment, page: Page, nonce: str) -> Resp
     return response
 
 
-def draw(screen: Screen, moment: Moment, page: Page) -> Markup:
+def draw(scene: Scene, page: Page) -> Markup:
     """Draw the part of the document that changes from page to page."""
+    screen, moment = scene.screen, scene.moment
     store, words = screen.store, screen.words
     line = store.line(moment.at)
     languages = [each for each in store.languages if each != words.language]
@@ -85,9 +86,10 @@ def draw(screen: Screen, moment: Moment, page: Page) -> Markup:
     )
 
 
-def draw_answer(screen: Screen, moment: Moment) -> str:
+def draw_answer(scene: Scene) -> str:
     """Draw the card that answers the last code."""
-    return render_template("shopper/answer.html", t=screen.words, answer=_card_answer(moment))
+    answer = _card_answer(scene.moment)
+    return render_template("shopper/answer.html", t=scene.words, answer=answer)
 
 
 def draw_line(screen: Screen, at: int) -> str:

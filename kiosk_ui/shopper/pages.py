@@ -1,8 +1,9 @@
 """The shopper's pages, each a function from what is true now to what its template needs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
 from edge_agent import local_view, stock
@@ -32,6 +33,25 @@ class Screen:
     def zone(self) -> str:
         """Return the zone in which the kiosk stands."""
         return self.store.kiosks[self.kiosk].zone
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A screen at a moment, and what the page asked for is about: a product, a coupon, a group."""
+
+    screen: Screen
+    moment: Moment
+    subject: str = ""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection to the store's database."""
+        return self.screen.store.database.reader()
+
+    @property
+    def words(self) -> Words:
+        """Return the texts of the screen's language."""
+        return self.screen.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,92 +89,86 @@ class Card:
     why: str = ""
 
 
-def home(screen: Screen, moment: Moment, subject: str) -> Page:
+def home(scene: Scene) -> Page:
     """Build the page of whoever is here, or the one that invites."""
-    if moment.visit is None:
-        return Page(name="attract", values={"near": near(screen, moment)})
-    view = moment.view
+    if scene.moment.visit is None:
+        return Page(name="attract", values={"near": near(scene)})
+    view = scene.moment.view
     values: dict[str, object] = {
-        "tickets": tickets(screen, moment),
-        "recommended": recommended(screen, moment),
-        "saved": saved(screen, moment),
-        "near": near(screen, moment),
-        "why": _why(screen, moment, view.because) if view and view.because.reason else "",
+        "tickets": tickets(scene),
+        "recommended": recommended(scene),
+        "saved": saved(scene),
+        "near": near(scene),
+        "why": _why(scene, view.because) if view and view.because.reason else "",
     }
     return Page(name="welcome", because=view.because.reason if view else "", values=values)
 
 
-def goods(screen: Screen, moment: Moment, subject: str) -> Page:
+def goods(scene: Scene) -> Page:
     """Build the grid of the store's goods, of all or of one category or this zone (`here`)."""
-    connection = screen.store.database.reader()
-    everything = local_view.products(connection)
+    everything = local_view.products(scene.connection)
     categories = sorted({each.category for each in everything if each.category})
-    here = local_view.products(connection, screen.zone, moment.at)
-    chosen = [each for each in everything if not subject or each.category == subject]
+    here = local_view.products(scene.connection, scene.screen.zone, scene.moment.at)
+    chosen = [each for each in everything if not scene.subject or each.category == scene.subject]
     values: dict[str, object] = {
-        "cards": [card(screen, each) for each in (here if subject == "here" else chosen)],
-        "categories": [(each, say_category(each, screen.words)) for each in categories],
+        "cards": [card(scene, each) for each in (here if scene.subject == "here" else chosen)],
+        "categories": [(each, say_category(each, scene.words)) for each in categories],
         "here": bool(here),
-        "chosen": subject,
+        "chosen": scene.subject,
     }
-    return Page(name="goods", subject=subject, values=values)
+    return Page(name="goods", subject=scene.subject, values=values)
 
 
-def ordinary(screen: Screen, moment: Moment, subject: str) -> Page:
+def ordinary(scene: Scene) -> Page:
     """Build the store's goods with nothing about anybody."""
-    return Page(name="ordinary", values=goods(screen, moment, "").values)
+    return Page(name="ordinary", values=goods(replace(scene, subject="")).values)
 
 
-def product(screen: Screen, moment: Moment, subject: str) -> Page:
+def product(scene: Scene) -> Page:
     """Build the detail of one product; 404 for one that the store does not sell."""
-    connection = screen.store.database.reader()
-    found = local_view.product(connection, subject)
+    found = local_view.product(scene.connection, scene.subject)
     if found is None:
-        raise NotFound(screen.words("product.unknown"))
-    fitting = [
-        ticket
-        for ticket in tickets(screen, moment)
-        if _fits(ticket.coupon, found) and ticket.usable
-    ]
-    reasons = [] if moment.view is None else moment.view.recommended
-    because = next((each.because for each in reasons if each.product == subject), None)
+        raise NotFound(scene.words("product.unknown"))
+    fitting = [ticket for ticket in tickets(scene) if _fits(ticket.coupon, found) and ticket.usable]
+    reasons = [] if scene.moment.view is None else scene.moment.view.recommended
+    because = next((each.because for each in reasons if each.product == scene.subject), None)
     values: dict[str, object] = {
-        "card": card(screen, found, _why(screen, moment, because)),
-        "about": screen.words.pick(found.about),
-        "stock": stock.level(connection, subject),
-        "is_saved": subject in moment.saved,
+        "card": card(scene, found, _why(scene, because)),
+        "about": scene.words.pick(found.about),
+        "stock": stock.level(scene.connection, scene.subject),
+        "is_saved": scene.subject in scene.moment.saved,
         "fitting": fitting,
     }
     reason = "" if because is None else because.reason
-    return Page(name="product", subject=subject, because=reason, values=values)
+    return Page(name="product", subject=scene.subject, because=reason, values=values)
 
 
-def redeem(screen: Screen, moment: Moment, subject: str) -> Page:
+def redeem(scene: Scene) -> Page:
     """Build the question whether a coupon shall be used now."""
-    ticket = _ticket_of(screen, moment, subject)
+    ticket = _ticket_of(scene)
     name = "redeemed" if ticket.coupon.state == "redeemed" else "redeem"
-    return Page(name=name, subject=subject, values={"ticket": ticket})
+    return Page(name=name, subject=scene.subject, values={"ticket": ticket})
 
 
-def call(screen: Screen, moment: Moment, subject: str) -> Page:
+def call(scene: Scene) -> Page:
     """Build the page to call for help, or that which says that somebody comes."""
-    if subject == "answered" and moment.call is None:
+    if scene.subject == "answered" and scene.moment.call is None:
         return Page(name="answered")
     return Page(name="help", values={"topics": HELP_TOPICS})
 
 
-def privacy(screen: Screen, moment: Moment, subject: str) -> Page:
+def privacy(_scene: Scene) -> Page:
     """Build the notice of what the screen knows."""
     return Page(name="privacy", values={"points": PRIVACY_POINTS})
 
 
-def ended(screen: Screen, moment: Moment, subject: str) -> Page:
+def ended(scene: Scene) -> Page:
     """Build the goodbye after a visit."""
-    return Page(name="ended") if moment.visit is None else home(screen, moment, "")
+    return Page(name="ended") if scene.moment.visit is None else home(scene)
 
 
 # The pages by the name in their address, `/kiosk/<kiosk>/<name>[/<subject>]`.
-PAGES: dict[str, Callable[[Screen, Moment, str], Page]] = {
+PAGES: dict[str, Callable[[Scene], Page]] = {
     "home": home,
     "goods": goods,
     "ordinary": ordinary,
@@ -166,79 +180,80 @@ PAGES: dict[str, Callable[[Screen, Moment, str], Page]] = {
 }
 
 
-def near(screen: Screen, moment: Moment) -> list[Card]:
+def near(scene: Scene) -> list[Card]:
     """Return some goods of the kiosk's zone, or of the store where the zone has no plan."""
-    connection = screen.store.database.reader()
-    here = local_view.products(connection, screen.zone, moment.at)
-    shown = here or local_view.products(connection)
-    return [card(screen, each) for each in shown[:NEAR_SHOWN_MAX]]
+    here = local_view.products(scene.connection, scene.screen.zone, scene.moment.at)
+    shown = here or local_view.products(scene.connection)
+    return [card(scene, each) for each in shown[:NEAR_SHOWN_MAX]]
 
 
-def recommended(screen: Screen, moment: Moment) -> list[Card]:
+def recommended(scene: Scene) -> list[Card]:
     """Return the goods proposed to the shopper that this store sells, each with its reason."""
-    if moment.view is None:
+    if scene.moment.view is None:
         return []
-    connection = screen.store.database.reader()
     return [
-        card(screen, found, _why(screen, moment, each.because))
-        for each in moment.view.recommended[:RECOMMENDED_SHOWN_MAX]
-        if (found := local_view.product(connection, each.product)) is not None
+        card(scene, found, _why(scene, each.because))
+        for each in scene.moment.view.recommended[:RECOMMENDED_SHOWN_MAX]
+        if (found := local_view.product(scene.connection, each.product)) is not None
     ]
 
 
-def saved(screen: Screen, moment: Moment) -> list[Card]:
+def saved(scene: Scene) -> list[Card]:
     """Return the goods on the shopper's list that this store sells."""
-    connection = screen.store.database.reader()
-    found = (local_view.product(connection, each) for each in moment.saved[:SAVED_SHOWN_MAX])
-    return [card(screen, each) for each in found if each is not None]
+    found = (
+        local_view.product(scene.connection, each) for each in scene.moment.saved[:SAVED_SHOWN_MAX]
+    )
+    return [card(scene, each) for each in found if each is not None]
 
 
-def tickets(screen: Screen, moment: Moment) -> list[Ticket]:
+def tickets(scene: Scene) -> list[Ticket]:
     """Return the shopper's coupons in words, those that can be used first."""
-    drawn = [_ticket(screen, moment, each) for each in moment.coupons]
+    drawn = [_ticket(scene, each) for each in scene.moment.coupons]
     return sorted(drawn, key=lambda each: (each.coupon.state == "redeemed", not each.usable))
 
 
-def card(screen: Screen, found: ProductView, why: str = "") -> Card:
+def card(scene: Scene, found: ProductView, why: str = "") -> Card:
     """Return a product in words."""
     return Card(
         product=found,
-        name=screen.words.pick(found.name) or found.product,
-        price=screen.words.money(found.price_cents, found.currency),
-        category=say_category(found.category, screen.words),
+        name=scene.words.pick(found.name) or found.product,
+        price=scene.words.money(found.price_cents, found.currency),
+        category=say_category(found.category, scene.words),
         why=why,
     )
 
 
-def _ticket(screen: Screen, moment: Moment, coupon: CouponView) -> Ticket:
-    words = screen.words
-    left_s = (coupon.expires_at - moment.at) / 1_000_000 if coupon.expires_at else 0
+def _ticket(scene: Scene, coupon: CouponView) -> Ticket:
+    words = scene.words
+    left_s = (coupon.expires_at - scene.moment.at) / 1_000_000 if coupon.expires_at else 0
     return Ticket(
         coupon=coupon,
         title=words.pick(coupon.title),
         discount=words.discount(coupon.percent, coupon.amount_cents, coupon.currency),
-        scope=_scope(screen, coupon),
-        why=_why(screen, moment, coupon.because),
+        scope=_scope(scene, coupon),
+        why=_why(scene, coupon.because),
         left=words("coupon.until", span=words.span(left_s)) if left_s > 0 else "",
-        usable=coupon.state != "redeemed" and bool(coupon.lease) and coupon.lease_until > moment.at,
+        usable=coupon.state != "redeemed"
+        and bool(coupon.lease)
+        and coupon.lease_until > scene.moment.at,
     )
 
 
-def _ticket_of(screen: Screen, moment: Moment, coupon: str) -> Ticket:
-    found = moment.coupon(coupon)
+def _ticket_of(scene: Scene) -> Ticket:
+    found = scene.moment.coupon(scene.subject)
     if found is None:
-        raise NotFound(screen.words("wallet.unknown"))
-    return _ticket(screen, moment, found)
+        raise NotFound(scene.words("wallet.unknown"))
+    return _ticket(scene, found)
 
 
-def _scope(screen: Screen, coupon: CouponView) -> str:
+def _scope(scene: Scene, coupon: CouponView) -> str:
     if coupon.product:
-        found = local_view.product(screen.store.database.reader(), coupon.product)
-        name = screen.words.pick(found.name) if found else coupon.product
-        return screen.words("coupon.for", product=name)
+        found = local_view.product(scene.connection, coupon.product)
+        name = scene.words.pick(found.name) if found else coupon.product
+        return scene.words("coupon.for", product=name)
     if coupon.brand:
-        return screen.words("coupon.for_brand", brand=coupon.brand)
-    return screen.words("coupon.for_all")
+        return scene.words("coupon.for_brand", brand=coupon.brand)
+    return scene.words("coupon.for_all")
 
 
 def _fits(coupon: CouponView, found: ProductView) -> bool:
@@ -247,7 +262,7 @@ def _fits(coupon: CouponView, found: ProductView) -> bool:
     )
 
 
-def _why(screen: Screen, moment: Moment, because: Because | None) -> str:
+def _why(scene: Scene, because: Because | None) -> str:
     if because is None:
         return ""
-    return say_because(because, screen.words, screen.store.database.reader(), moment.at)
+    return say_because(because, scene.words, scene.connection, scene.moment.at)

@@ -1,13 +1,14 @@
 """What is pushed to an open kiosk page: the drawn fragment itself, as soon as its moment comes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flask import Response, request
 
 from edge_agent import local_view
 from kiosk_ui.shopper.drawing import draw, draw_answer, draw_line
-from kiosk_ui.shopper.moment import Moment, difference, look
-from kiosk_ui.shopper.pages import PAGES, Page, Screen
+from kiosk_ui.shopper.moment import Difference, difference, look
+from kiosk_ui.shopper.pages import PAGES, Page, Scene, Screen
 from kiosk_ui.streams import Streams, frame
 
 # The pages that a page code (sb:p:…) may open.
@@ -30,43 +31,39 @@ class _Push:
 
     def look(self, beat: bool) -> Iterator[str]:
         """Yield the frames that bring the page up to date."""
-        screen = self._screen
-        moment = look(screen.store, screen.kiosk)
+        moment = look(self._screen.store, self._screen.kiosk)
         changed = difference(self._shown, moment.mark)
         if changed != "nothing":
-            yield self._frame(changed, moment)
+            yield frame_of(Scene(self._screen, moment), changed)
         self._shown = moment.mark
         if beat:
-            yield frame("line", draw_line(screen, moment.at), moment.mark)
-
-    def _frame(self, changed: str, moment: Moment) -> str:
-        screen = self._screen
-        if changed == "answer":
-            page = answer_page(screen, moment)
-            if page is None:
-                return frame("answer", draw_answer(screen, moment), moment.mark)
-            return self._page_frame("show", moment, page)
-        if changed == "call" and moment.call is None:
-            return self._page_frame("show", moment, PAGES["help"](screen, moment, "answered"))
-        event = "show" if changed == "visit" else "content"
-        return self._page_frame(event, moment, PAGES["home"](screen, moment, ""))
-
-    def _page_frame(self, event: str, moment: Moment, page: Page) -> str:
-        return frame(event, draw(self._screen, moment, page), moment.mark)
+            yield frame("line", draw_line(self._screen, moment.at), moment.mark)
 
 
-def answer_page(screen: Screen, moment: Moment) -> Page | None:
+def frame_of(scene: Scene, changed: Difference) -> str:
+    """Return what tells a page of a change: `show` takes it over, `content` renews the home page.
+
+    An answer that needs no page of its own is a card on whatever page is open.
+    """
+    mark = scene.moment.mark
+    page = answer_page(scene) if changed == "answer" else None
+    if changed == "answer" and page is None:
+        return frame("answer", draw_answer(scene), mark)
+    if changed == "call" and scene.moment.call is None:
+        page = PAGES["help"](replace(scene, subject="answered"))
+    event = "show" if page is not None or changed == "visit" else "content"
+    return frame(event, draw(scene, page or PAGES["home"](scene)), mark)
+
+
+def answer_page(scene: Scene) -> Page | None:
     """Return the page that a scanned product, coupon or page code opens; None for a card."""
-    answer = moment.answer
+    answer = scene.moment.answer
     if answer is None:
         return None
-    connection = screen.store.database.reader()
-    if answer.kind == "product" and local_view.product(connection, answer.product):
-        return PAGES["product"](screen, moment, answer.product)
-    if answer.kind == "coupon" and moment.coupon(answer.coupon) is not None:
-        return PAGES["coupon"](screen, moment, answer.coupon)
+    if answer.kind == "product" and local_view.product(scene.connection, answer.product):
+        return PAGES["product"](replace(scene, subject=answer.product))
+    if answer.kind == "coupon" and scene.moment.coupon(answer.coupon) is not None:
+        return PAGES["coupon"](replace(scene, subject=answer.coupon))
     if answer.kind == "page" and answer.page in PAGES_BY_CODE:
-        return PAGES[answer.page](screen, moment, "")
-    if answer.kind == "welcome":
-        return PAGES["home"](screen, moment, "")
-    return None
+        return PAGES[answer.page](scene)
+    return PAGES["home"](scene) if answer.kind == "welcome" else None

@@ -1,6 +1,7 @@
 """The addresses of the kiosk: pages to read, acts to send, and the stream that pushes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,7 +18,7 @@ from kiosk_ui.shopper.drawing import (
     screen_of,
 )
 from kiosk_ui.shopper.moment import Moment, look
-from kiosk_ui.shopper.pages import HELP_TOPICS, PAGES, Page
+from kiosk_ui.shopper.pages import HELP_TOPICS, PAGES, Page, Scene
 from kiosk_ui.shopper.push import push
 from kiosk_ui.shopper.seen import record_seen
 from kiosk_ui.store import Store
@@ -46,9 +47,8 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
         if act not in ACTS:
             abort(404)
         forms.check_form(store.secret, request.cookies.get(nonce_cookie(kiosk), ""))
-        moment = look(store, kiosk)
         try:
-            return ACTS[act](store, kiosk, moment)
+            return ACTS[act](Sent(store, kiosk, look(store, kiosk)))
         except VisitOver:
             return _refused(store, kiosk, "error.visit_over")
         except wallet.WalletError as error:
@@ -67,72 +67,86 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     return views
 
 
-def claim(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form that was sent to a kiosk, at a moment."""
+
+    store: Store
+    kiosk: str
+    moment: Moment
+
+    @property
+    def base(self) -> str:
+        """Return the address of the kiosk's pages."""
+        return base_of(self.kiosk)
+
+
+def claim(sent: Sent) -> AnyResponse:
     """Keep a coupon for later."""
-    wallet.claim(store.recorder, store.clock, _visit(moment), _field("coupon"))
-    return redirect(base_of(kiosk), SEE_OTHER)
+    wallet.claim(sent.store.recorder, sent.store.clock, _visit(sent.moment), _field("coupon"))
+    return redirect(sent.base, SEE_OTHER)
 
 
-def redeem(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def redeem(sent: Sent) -> AnyResponse:
     """Use a coupon; it is used at most once, however often this is sent."""
     coupon = _field("coupon")
-    wallet.redeem(store.recorder, store.clock, _visit(moment), coupon)
-    return redirect(f"{base_of(kiosk)}/coupon/{coupon}", SEE_OTHER)
+    wallet.redeem(sent.store.recorder, sent.store.clock, _visit(sent.moment), coupon)
+    return redirect(f"{sent.base}/coupon/{coupon}", SEE_OTHER)
 
 
-def save(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def save(sent: Sent) -> AnyResponse:
     """Put a product on the list, or take it off."""
     product, wanted = _field("product"), _field("saved") == "1"
-    saves.save(store.recorder, store.clock, _visit(moment), product, wanted)
-    return redirect(f"{base_of(kiosk)}/product/{product}", SEE_OTHER)
+    saves.save(sent.store.recorder, sent.store.clock, _visit(sent.moment), product, wanted)
+    return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
 
 
-def ask(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def ask(sent: Sent) -> AnyResponse:
     """Call for help."""
     topic = _field("topic")
     if topic not in HELP_TOPICS:
         abort(400)
-    place = store.kiosks[kiosk]
-    calls.ask(store.recorder, store.clock, place, moment.visit, topic)
-    return redirect(f"{base_of(kiosk)}/help", SEE_OTHER)
+    place = sent.store.kiosks[sent.kiosk]
+    calls.ask(sent.store.recorder, sent.store.clock, place, sent.moment.visit, topic)
+    return redirect(f"{sent.base}/help", SEE_OTHER)
 
 
-def end(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def end(sent: Sent) -> AnyResponse:
     """End the visit; a second tap ends nothing."""
-    if moment.visit is not None:
-        _visit(moment)
-        actions.end_visit(store.kiosk(kiosk))
-    return _with_language_forgotten(redirect(f"{base_of(kiosk)}/ended", SEE_OTHER), kiosk)
+    if sent.moment.visit is not None:
+        _visit(sent.moment)
+        actions.end_visit(sent.store.kiosk(sent.kiosk))
+    return _with_language_forgotten(redirect(f"{sent.base}/ended", SEE_OTHER), sent.kiosk)
 
 
-def ordinary(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def ordinary(sent: Sent) -> AnyResponse:
     """End the visit and with it everything personal, and show the store's ordinary page."""
-    if moment.visit is not None:
-        actions.end_visit(store.kiosk(kiosk))
-    return redirect(f"{base_of(kiosk)}/ordinary", SEE_OTHER)
+    if sent.moment.visit is not None:
+        actions.end_visit(sent.store.kiosk(sent.kiosk))
+    return redirect(f"{sent.base}/ordinary", SEE_OTHER)
 
 
-def choose_language(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def choose_language(sent: Sent) -> AnyResponse:
     """Change the language of this kiosk, and come back to the page it was asked on."""
     language, back = _field("language"), _field("back")
     if language not in LANGUAGES:
         abort(400)
-    inside = back == base_of(kiosk) or back.startswith(f"{base_of(kiosk)}/")
-    response = redirect(back if inside else base_of(kiosk), SEE_OTHER)
+    inside = back == sent.base or back.startswith(f"{sent.base}/")
+    response = redirect(back if inside else sent.base, SEE_OTHER)
     forms.set_cookie(
-        response, request, language_cookie(kiosk), language, base_of(kiosk), forms.COOKIE_AGE_S_MAX
+        response, request, language_cookie(sent.kiosk), language, sent.base, forms.COOKIE_AGE_S_MAX
     )
     return response
 
 
-def seen(store: Store, kiosk: str, moment: Moment) -> AnyResponse:
+def seen(sent: Sent) -> AnyResponse:
     """Record what the screen says it has painted, or which control was tapped."""
-    record_seen(store, kiosk, moment)
+    record_seen(sent.store, sent.kiosk, sent.moment)
     return make_response("", 204)
 
 
 # What may be sent to a kiosk, `POST /kiosk/<kiosk>/<act>`.
-ACTS: dict[str, Callable[[Store, str, Moment], AnyResponse]] = {
+ACTS: dict[str, Callable[[Sent], AnyResponse]] = {
     "claim": claim,
     "redeem": redeem,
     "save": save,
@@ -167,7 +181,7 @@ def _refused(store: Store, kiosk: str, text_key: str) -> Response:
     nonce = request.cookies.get(nonce_cookie(kiosk), "")
     screen = screen_of(store, kiosk, nonce)
     page = Page(name="error", status=409, values={"text": screen.words(text_key)})
-    return respond_page(screen, look(store, kiosk), page, nonce)
+    return respond_page(Scene(screen, look(store, kiosk)), page, nonce)
 
 
 def _with_language_forgotten(response: AnyResponse, kiosk: str) -> AnyResponse:

@@ -28,92 +28,108 @@ STAFF_DEVICE = "staff"
 def blueprint(store: Store, streams: Streams) -> Blueprint:
     """Build the staff addresses for one store."""
     views = Blueprint("staff", __name__)
-    gate = PinGate(store.staff_pin_hash)
+    pages = _StaffPages(store, streams)
+    views.add_url_rule(BASE, view_func=pages.board)
+    views.add_url_rule(f"{BASE}/events", view_func=pages.events)
+    views.add_url_rule(f"{BASE}/enter", view_func=pages.enter_form)
+    views.add_url_rule(f"{BASE}/enter", view_func=pages.enter, methods=["POST"])
+    views.add_url_rule(f"{BASE}/leave", view_func=pages.leave, methods=["POST"])
+    views.add_url_rule(f"{BASE}/answer", view_func=pages.answer, methods=["POST"])
+    views.add_url_rule(f"{BASE}/language", view_func=pages.language, methods=["POST"])
+    return views
 
-    def now_s() -> int:
-        return store.clock.now().at // 1_000_000
 
-    def inside() -> bool:
-        entry = request.cookies.get(ENTRY_COOKIE, "")
-        return bool(entry) and entry_holds(store.secret, entry, now_s())
+class _StaffPages:
+    """The staff pages of one store: all but the entrance ask for an entry, and forms for a token."""
 
-    @views.get(BASE)
-    def board() -> AnyResponse:
-        if not inside():
+    def __init__(self, store: Store, streams: Streams) -> None:
+        self._store = store
+        self._streams = streams
+        self._gate = PinGate(store.staff_pin_hash)
+
+    def board(self) -> AnyResponse:
+        """Show the board."""
+        if not self._inside():
             return redirect(f"{BASE}/enter", SEE_OTHER)
+        store = self._store
         return _document(store, _draw_board(store, look(store), _words(store), _nonce()))
 
-    @views.get(f"{BASE}/enter")
-    def enter_form() -> AnyResponse:
-        return redirect(BASE, SEE_OTHER) if inside() else _entrance(store)
-
-    @views.post(f"{BASE}/enter")
-    def enter() -> AnyResponse:
-        forms.check_form(store.secret, _nonce())
-        now_ms = store.clock.now().mono_ms
-        address = request.remote_addr or ""
-        wait_s = gate.wait_s(address, now_ms)
-        if wait_s > 0:
-            return _entrance(store, "staff.login.wait", 429, wait_s)
-        if not gate.enter(address, request.form.get("pin", ""), now_ms):
-            return _entrance(store, "staff.login.wrong", 401)
-        response = redirect(BASE, SEE_OTHER)
-        entry = new_entry(store.secret, now_s())
-        # A new nonce too, so that a form drawn before entering is worth nothing after it.
-        forms.set_cookie(response, request, ENTRY_COOKIE, entry, BASE, ENTRY_S_MAX)
-        forms.set_cookie(
-            response, request, NONCE_COOKIE, forms.new_nonce(), BASE, forms.COOKIE_AGE_S_MAX
-        )
-        return response
-
-    @views.post(f"{BASE}/leave")
-    def leave() -> AnyResponse:
-        forms.check_form(store.secret, _nonce())
-        response = redirect(f"{BASE}/enter", SEE_OTHER)
-        response.delete_cookie(ENTRY_COOKIE, path=BASE)
-        return response
-
-    @views.post(f"{BASE}/answer")
-    def answer() -> AnyResponse:
-        if not inside():
+    def events(self) -> Response:
+        """Push the board when something on it changes, and at each heartbeat for the figures."""
+        if not self._inside():
             abort(403)
-        forms.check_form(store.secret, _nonce())
-        call = request.form.get("call", "")
-        place = Place(device=STAFF_DEVICE, zone=_zone_of(store, call))
-        calls.answer(store.recorder, store.clock, place, call)
-        return redirect(BASE, SEE_OTHER)
-
-    @views.post(f"{BASE}/language")
-    def language() -> AnyResponse:
-        forms.check_form(store.secret, _nonce())
-        chosen = request.form.get("language", "")
-        if chosen not in LANGUAGES:
-            abort(400)
-        response = redirect(BASE, SEE_OTHER)
-        forms.set_cookie(response, request, LANGUAGE_COOKIE, chosen, BASE, forms.COOKIE_AGE_S_MAX)
-        return response
-
-    @views.get(f"{BASE}/events")
-    def events() -> Response:
-        if not inside():
-            abort(403)
-        words, nonce = _words(store), _nonce()
+        store, words, nonce = self._store, _words(self._store), _nonce()
         shown = ""
 
         def frames(beat: bool) -> Iterator[str]:
             nonlocal shown
             # A page left open must not outlive its entry.
-            if not inside():
+            if not self._inside():
                 yield frame("leave", "")
                 return
-            now = look(store)
-            if beat or now.mark != shown:
-                shown = now.mark
-                yield frame("show", _draw_board(store, now, words, nonce))
+            board = look(store)
+            if beat or board.mark != shown:
+                shown = board.mark
+                yield frame("show", _draw_board(store, board, words, nonce))
 
-        return streams.open(frames)
+        return self._streams.open(frames)
 
-    return views
+    def enter_form(self) -> AnyResponse:
+        """Show the entrance."""
+        return redirect(BASE, SEE_OTHER) if self._inside() else _entrance(self._store)
+
+    def enter(self) -> AnyResponse:
+        """Let in whoever sends the right PIN."""
+        forms.check_form(self._store.secret, _nonce())
+        now_ms = self._store.clock.now().mono_ms
+        address = request.remote_addr or ""
+        wait_s = self._gate.wait_s(address, now_ms)
+        if wait_s > 0:
+            return _entrance(self._store, "staff.login.wait", 429, wait_s)
+        if not self._gate.enter(address, request.form.get("pin", ""), now_ms):
+            return _entrance(self._store, "staff.login.wrong", 401)
+        response = redirect(BASE, SEE_OTHER)
+        entry = new_entry(self._store.secret, self._now_s())
+        forms.set_cookie(response, request, ENTRY_COOKIE, entry, BASE, ENTRY_S_MAX)
+        # A new nonce too, so that a form drawn before entering is worth nothing after it.
+        nonce = forms.new_nonce()
+        forms.set_cookie(response, request, NONCE_COOKIE, nonce, BASE, forms.COOKIE_AGE_S_MAX)
+        return response
+
+    def leave(self) -> AnyResponse:
+        """Sign this browser out."""
+        forms.check_form(self._store.secret, _nonce())
+        response = redirect(f"{BASE}/enter", SEE_OTHER)
+        response.delete_cookie(ENTRY_COOKIE, path=BASE)
+        return response
+
+    def answer(self) -> AnyResponse:
+        """Note that somebody goes to a kiosk that called."""
+        if not self._inside():
+            abort(403)
+        store, call = self._store, request.form.get("call", "")
+        forms.check_form(store.secret, _nonce())
+        place = Place(device=STAFF_DEVICE, zone=_zone_of(store, call))
+        calls.answer(store.recorder, store.clock, place, call)
+        return redirect(BASE, SEE_OTHER)
+
+    def language(self) -> AnyResponse:
+        """Change the language of this browser."""
+        forms.check_form(self._store.secret, _nonce())
+        chosen = request.form.get("language", "")
+        if chosen not in LANGUAGES:
+            abort(400)
+        response = redirect(BASE, SEE_OTHER)
+        age_s = forms.COOKIE_AGE_S_MAX
+        forms.set_cookie(response, request, LANGUAGE_COOKIE, chosen, BASE, age_s)
+        return response
+
+    def _inside(self) -> bool:
+        entry = request.cookies.get(ENTRY_COOKIE, "")
+        return bool(entry) and entry_holds(self._store.secret, entry, self._now_s())
+
+    def _now_s(self) -> int:
+        return self._store.clock.now().at // 1_000_000
 
 
 def _zone_of(store: Store, call: str) -> str:
