@@ -142,21 +142,29 @@ def on_receipt(
 ) -> tuple[DeliveryState, ReceiptOutcome]:
     """Learn what the cloud holds, committed.
 
-    `chain_at` gives the chain checksum of a kept row, None when the row is gone. A Receipt from an
-    owner that this store does not know raises nothing (it may be older than a restore of the
-    cloud) and lowers nothing: only the answer to our Birth, known by its nonce, does.
+    `chain_at` gives the chain checksum at a seq, as far as the disk knows it: that of the row, or
+    the one that the row after it names as the one before, or, at the head, that of the last row
+    ever recorded. A watermark is believed only if the checksum there is ours; one at a row that is
+    gone is passed over, since a later one will be at a row that is known.
+
+    A Receipt from an owner that this store does not know raises nothing (it may be older than a
+    restore of the cloud) and lowers nothing: only the answer to our Birth, by its nonce, does.
     """
     if receipt.stream != state.stream or state.forked:
         return state, "same"
-    if receipt.verdict == "forked" or _speaks_of_other_rows(state, receipt, chain_at):
+    own = chain_at(receipt.watermark) if receipt.watermark > state.watermark else None
+    if receipt.verdict == "forked" or _speaks_of_other_rows(state, receipt, own):
         return replace(state, forked=True, flights=()), "forked"
     answers = bool(state.nonce) and receipt.nonce == state.nonce
     if not answers and receipt.owner != state.owner:
         return state, "same" if state.nonce else "birth"
+    watermark = receipt.watermark
+    if watermark > state.watermark and own is None and receipt.checksum:
+        watermark = state.watermark
     if answers:
-        watermark, ranges = receipt.watermark, receipt.ranges
+        ranges = above(add(receipt.ranges, 1, receipt.watermark), watermark)
     else:
-        watermark = max(state.watermark, receipt.watermark)
+        watermark = max(state.watermark, watermark)
         ranges = above(union(state.ranges, receipt.ranges), watermark)
     held = add(ranges, 1, watermark)
     flights = tuple(f for f in state.flights if missing(held, f.first, f.last))
@@ -229,14 +237,12 @@ def applied_of(state: DeliveryState) -> Applied:
     return Applied(owner=state.applied_owner, revision=state.applied)
 
 
-def _speaks_of_other_rows(
-    state: DeliveryState, receipt: Receipt, chain_at: Callable[[int], int | None]
-) -> bool:
-    """Tell whether the cloud holds rows of this stream that another outbox wrote."""
+def _speaks_of_other_rows(state: DeliveryState, receipt: Receipt, own: int | None) -> bool:
+    """Tell whether the cloud holds rows of this stream that another outbox wrote.
+
+    `own` is our checksum at the watermark, where it is new and known.
+    """
     held = receipt.ranges[-1][1] if receipt.ranges else receipt.watermark
     if held > state.head:
         return True
-    if receipt.watermark <= state.watermark or not receipt.checksum:
-        return False
-    own = chain_at(receipt.watermark)
-    return own is not None and own != receipt.checksum
+    return own is not None and bool(receipt.checksum) and own != receipt.checksum

@@ -100,11 +100,11 @@ class SimulatedCloud:
             state = states.get(stream) or self.ledger.state(stream)
             accepted = self._rules.accept(state, batch, origins, held)
             states[stream] = accepted.state
-            for row in accepted.rows:
-                rows.append((stream, row))
-                fresh.add(Origin(stream, row.seq, row.checksum))
-                if row.origin:
-                    fresh.add(row.origin)
+            for new in accepted.rows:
+                rows.append((stream, new))
+                fresh.add(Origin(stream, new.seq, new.checksum))
+                if new.origin:
+                    fresh.add(new.origin)
             absent.extend((stream, gone) for gone in accepted.absent)
             if self._rules.freezes:
                 for other in accepted.freeze:

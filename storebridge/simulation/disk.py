@@ -80,16 +80,16 @@ class MemoryDisk:
         """Read rows, each checked."""
         kept = [self.rows[seq] for seq in range(first, last + 1)]
         damaged = tuple(row.seq for row in kept if not row.sound)
-        if first == self.head + 1:
-            before = self.checksum
-        else:
-            before = self.rows[first].before if first in self.rows else 0
-        return Found(tuple(row.row for row in kept), damaged, before)
+        return Found(tuple(row.row for row in kept), damaged, self.chain_at(first - 1) or 0)
 
     def chain_at(self, seq: int) -> int | None:
-        """Return a kept row's chain checksum."""
-        row = self.rows.get(seq)
-        return row.checksum if row else None
+        """Return the chain checksum at a seq, as far as rows that are kept tell it."""
+        if seq == self.head:
+            return self.checksum
+        row, following = self.rows.get(seq), self.rows.get(seq + 1)
+        if row is not None:
+            return row.checksum
+        return following.before if following is not None else None
 
     def save(self, state: DeliveryState, heard_ms: int) -> None:
         """Keep what a receipt taught, and when it was heard."""

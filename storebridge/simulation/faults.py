@@ -51,7 +51,7 @@ def _clone_store(world: "World") -> None:
 def _evict(world: "World") -> None:
     store = world.any_store()
     store.rows_max = world.rng.randint(5, 40)
-    world.after(world.rng.randint(1_000, 15_000), lambda: store.grow())
+    world.after(world.rng.randint(1_000, 15_000), store.grow)
 
 
 def _damage(world: "World") -> None:

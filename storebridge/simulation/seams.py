@@ -49,7 +49,7 @@ class Disk(Protocol):
         """Read rows, each checked."""
 
     def chain_at(self, seq: int) -> int | None:
-        """Return a kept row's chain checksum."""
+        """Return the chain checksum at a seq, as far as rows that are kept tell it."""
 
     def save(self, state: DeliveryState, heard_ms: int) -> None:
         """Keep what a receipt taught, and when it was heard (running time of the store)."""

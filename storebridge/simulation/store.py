@@ -1,4 +1,4 @@
-"""A simulated store: the shell of the edge's decisions, over a disk and a line that are handed in."""
+"""A simulated store: the shell of the edge's decisions, over a disk and line handed in."""
 
 from collections.abc import Callable
 from random import Random
