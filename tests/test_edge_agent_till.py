@@ -55,10 +55,11 @@ def test_two_currencies_do_not_meet_in_one_basket(shop: Shop):
     assert not add(shop, SOCK)
 
 
-def test_a_stuck_reader_cannot_fill_the_disk(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(till, "LINE_QUANTITY_MAX", 3)
+def test_a_stuck_reader_cannot_fill_the_disk(shop: Shop):
     shop.sells(SHOE)
-    assert [add(shop, SHOE) for _ in range(4)] == [True, True, True, False]
+    now, often = shop.clock.now(), range(till.LINE_QUANTITY_MAX + 1)
+    added = shop.recorder.write(lambda w: [till.add(w, now, TILL, None, SHOE) for _ in often])
+    assert added == [True] * till.LINE_QUANTITY_MAX + [False]
 
 
 def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(shop: Shop):

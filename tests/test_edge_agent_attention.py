@@ -1,0 +1,141 @@
+"""A stay is joined to a visit only where it is sure whose it was, and counts in any case."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent import attention, traffic, visits
+from edge_agent.places import Place
+from hardware.readings import Passage, PeopleReading, Stay
+from tests.edge_store import (
+    ANNA,
+    BO,
+    MINUTE_US,
+    NOON,
+    Shop,
+    a_plan,
+    a_shop,
+    a_shopper,
+)
+from wire.events import Door, Dwell, Event
+from wire.identifiers import Identifier
+
+CAMERA = Place(device="camera-1", zone="shoes")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with a_shop(tmp_path) as shop:
+        yield shop
+
+
+def stay_and_scan(
+    shop: Shop,
+    *scans_at_s: tuple[Identifier, float],
+    stay_s: float = 20,
+    people_max: int = 1,
+    consented: bool = True,
+) -> Event:
+    """Let somebody stand in the zone, and members scan at seconds of the stay; return the dwell."""
+    for identifier in (ANNA, BO):
+        shop.knows(identifier, a_shopper(identifier.key, consented=consented))
+    began_ms, now_s = shop.clock.now().mono_ms, 0.0
+    for identifier, at_s in scans_at_s:
+        shop.clock.advance(at_s - now_s)
+        now_s = at_s
+        shop.begin(identifier)
+    shop.clock.advance(stay_s + 2 - now_s)
+    stay = Stay(
+        zone="shoes",
+        entered_mono_ms=began_ms,
+        left_mono_ms=began_ms + int(stay_s * 1_000),
+        people_max=people_max,
+    )
+    see(shop, PeopleReading(at_mono_ms=shop.clock.now().mono_ms, stays=(stay,)))
+    return shop.events("dwell")[-1]
+
+
+def see(shop: Shop, reading: PeopleReading) -> None:
+    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading, {}))
+
+
+def confidence(event: Event) -> int:
+    assert isinstance(event.body, Dwell)
+    return event.body.confidence_pct
+
+
+def test_a_stay_is_joined_to_the_consenting_member_who_scanned_alone(shop: Shop):
+    event = stay_and_scan(shop, (ANNA, 2))
+    assert event.identifiers == (ANNA,)
+    assert confidence(event) == 90
+    assert event.visit == visits.current(shop.connection, "kiosk-1").visit  # type: ignore[union-attr]
+
+
+def test_a_stay_without_a_scan_is_anonymous(shop: Shop):
+    event = stay_and_scan(shop)
+    assert (event.identifiers, event.visit, confidence(event)) == ((), b"", 0)
+    assert isinstance(event.body, Dwell)
+    assert (event.body.entered_at, event.body.dwell_ms) == (NOON, 20_000)
+
+
+@pytest.mark.parametrize("fault", ["two people", "no consent", "two members", "late", "before"])
+def test_a_stay_is_anonymous_where_it_could_be_anothers(shop: Shop, fault: str):
+    match fault:
+        case "two people":
+            event = stay_and_scan(shop, (ANNA, 2), people_max=2)
+        case "no consent":
+            event = stay_and_scan(shop, (ANNA, 2), consented=False)
+        case "two members":
+            event = stay_and_scan(shop, (ANNA, 2), (BO, 5))
+        case "late":
+            event = stay_and_scan(shop, (ANNA, 15))
+        case _:
+            shop.begin(ANNA)
+            shop.clock.advance(1)
+            event = stay_and_scan(shop)
+    assert (event.identifiers, event.visit, confidence(event)) == ((), b"", 0)
+
+
+def test_a_scan_after_the_stay_does_not_claim_it(shop: Shop):
+    event = stay_and_scan(shop, (ANNA, 21))
+    assert (event.identifiers, confidence(event)) == ((), 0)
+
+
+def test_nothing_is_surer_than_the_counter(shop: Shop):
+    assert confidence(stay_and_scan(shop, (ANNA, 0))) == attention.CONFIDENCE_PCT_MAX
+
+
+def test_dwell_means_the_goods_of_the_plan_in_force_when_it_began(shop: Shop):
+    shop.tell("plan", "shoes/1", a_plan("shoes", 1, NOON - MINUTE_US, "p1"))
+    shop.tell("plan", "shoes/2", a_plan("shoes", 2, NOON + 1_000_000, "p2"))
+    event = stay_and_scan(shop)
+    assert isinstance(event.body, Dwell)
+    assert event.body.plan == 1
+
+
+def test_counts_stays_and_passages_become_the_stores_traffic(shop: Shop):
+    at_mono_ms = shop.clock.now().mono_ms
+    see(
+        shop,
+        PeopleReading(
+            at_mono_ms=at_mono_ms,
+            counts={"shoes": 3},
+            passages=(Passage(line="door", people_in=2, people_out=1),),
+        ),
+    )
+    stay_and_scan(shop)
+    at = shop.clock.now().at
+    (zone,) = traffic.zones(shop.connection, at, NOON - MINUTE_US)
+    assert (zone.people, zone.hour_stays, zone.today_stays, zone.mean_dwell_s) == (3, 1, 1, 20)
+    assert traffic.footfall(shop.connection, NOON) == traffic.Footfall(people_in=2, people_out=1)
+    assert shop.events("door")[0].body == Door("door", 2, 1)
+
+
+def test_a_zone_of_another_operator_is_named_so(shop: Shop):
+    stay = Stay(zone="cafe", entered_mono_ms=0, left_mono_ms=1_000, people_max=1)
+    reading = PeopleReading(at_mono_ms=1_000, stays=(stay,))
+    operators = {"cafe": "bean-co"}
+    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading, operators))
+    (event,) = shop.events("dwell")
+    assert (event.zone, event.operator) == ("cafe", "bean-co")
