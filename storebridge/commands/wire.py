@@ -1,0 +1,43 @@
+"""`storebridge wire`: look at what crosses between a store and the cloud."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wire.codec import MESSAGE_BYTES_MAX, DecodeError, decode
+from wire.plain import plain_message
+
+app = typer.Typer(help="What crosses between a store and the cloud.", no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """What crosses between a store and the cloud."""
+
+
+@app.command("decode")
+def decode_file(
+    file: Annotated[Path, typer.Argument(help="The payload of one MQTT message, as captured.")],
+) -> None:
+    """Print a captured message as JSON, its events and views included."""
+    try:
+        with file.open("rb") as captured:
+            payload = captured.read(MESSAGE_BYTES_MAX + 1)
+        message = decode(payload)
+    except OSError as error:
+        typer.echo(f"{file}: cannot be read: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    except DecodeError as error:
+        typer.echo(f"{file}: is no message of the wire: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(printable(json.dumps(plain_message(message), ensure_ascii=False, indent=2)))
+
+
+def printable(text: str) -> str:
+    """Escape what could move the cursor or change the terminal that shows the text."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
+        for letter in text
+    )
