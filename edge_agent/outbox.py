@@ -218,9 +218,17 @@ def save_received(
 
 
 def chain_at(connection: sqlite3.Connection, tail: Tail, seq: int) -> int | None:
-    """Return the chain checksum of a row of the present stream, None when it is not kept."""
+    """Return the chain checksum at a seq of the present stream, as far as kept rows tell it.
+
+    That of the row, or the one that the row after it names as the one before, or, at the head,
+    that of the last row ever recorded; None when all are gone.
+    """
+    if seq == tail.head:
+        return tail.checksum
     found: tuple[int] | None = connection.execute(
-        "SELECT checksum FROM outbox WHERE id = ?", (tail.base + seq,)
+        "SELECT checksum FROM outbox WHERE id = ?1 "
+        "UNION ALL SELECT before FROM outbox WHERE id = ?1 + 1 LIMIT 1",
+        (tail.base + seq,),
     ).fetchone()
     return found[0] if found else None
 

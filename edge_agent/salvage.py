@@ -63,6 +63,7 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> Salvaged:
     The old stream becomes a former one of the new file: its unreceived events are recorded again
     in the new stream (see `streams.py`), and those that could not be read are declared absent.
     """
+    fresh = outbox.tail_of(connection).stream
     source = sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
         tables = _tables(connection)
@@ -71,13 +72,13 @@ def salvage(aside: Path, connection: sqlite3.Connection) -> Salvaged:
     finally:
         source.close()
         aside.with_name(aside.name + "-shm").unlink(missing_ok=True)
-    rows, lost = _begin_anew(connection)
+    rows, lost = _begin_anew(connection, fresh)
     return Salvaged(set_aside=aside, rows=rows, lost_rows=lost)
 
 
-def _begin_anew(connection: sqlite3.Connection) -> tuple[int, int | None]:
+def _begin_anew(connection: sqlite3.Connection, fresh: bytes) -> tuple[int, int | None]:
     """Begin a stream above all saved rows; return how many were saved and how many are lost."""
-    known = connection.execute("SELECT 1 FROM stream").fetchone() is not None
+    known = connection.execute("SELECT 1 FROM stream WHERE stream <> ?", (fresh,)).fetchone()
     highest, rows, size = connection.execute(
         "SELECT ifnull(max(id), 0), count(*), ifnull(sum(length(row)), 0) FROM outbox"
     ).fetchone()

@@ -93,7 +93,7 @@ def test_what_a_coupon_was_used_for_is_saved_too(tmp_path: Path):
 
 
 def test_every_event_saved_names_its_origin_in_the_old_stream(tmp_path: Path):
-    path, old = filled(tmp_path, rows=100)
+    old = filled(tmp_path, rows=100)[1]
     with store_in(tmp_path) as store:
         store.database.mark_damaged()
     with store_in(tmp_path) as store:
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_database_is_set_aside_and_the_store_starts(tmp_path: 
 
 
 def test_a_torn_first_page_is_set_aside_and_nothing_is_deleted(tmp_path: Path):
-    path, _ = filled(tmp_path)
+    path = filled(tmp_path)[0]
     torn = overwrite(path, 0)
     with store_in(tmp_path) as store:
         assert store.database.salvaged is not None

@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.clock import EARLIEST_AT
+from edge_agent.health import Health, healthz, prometheus, snapshot
+from edge_agent.limits import Limits
+from edge_agent.recorder import RecordError
+from tests.edge_builders import StoreParts, event, store_in
+from wire.messages import DeviceState
+
+
+def look(store: StoreParts, limits: Limits | None = None, *, link_up: bool = True) -> Health:
+    return snapshot(
+        store.database,
+        store.recorder,
+        limits or Limits(disk_free_bytes_min=0),
+        store.clock.now(),
+        link_up=link_up,
+    )
+
+
+def test_a_store_that_is_offline_is_well(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(100)
+        health = look(store, link_up=False)
+        assert (health.state, health.reasons) == ("ok", ())
+        status, body = healthz(health)
+        assert (status, json.loads(body)) == (
+            200,
+            {"state": "ok", "reasons": [], "online": False},
+        )
+
+
+def test_the_queue_and_its_age_are_told(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(4)
+        store.clock.advance(90)
+        store.record(6, first=4)
+        store.receipt(3)
+        health = look(store)
+        assert (health.head, health.watermark, health.queue_rows) == (10, 3, 7)
+        assert health.oldest_age_ms == 90_000
+        assert health.queue_bytes * 10 == health.queue_rows * store.tail.kept_bytes
+
+
+def test_a_recorder_that_cannot_write_is_a_failure(tmp_path: Path):
+    def flood(writing):
+        for number in range(100_000):
+            writing.append(event(number))
+
+    with store_in(tmp_path) as store:
+        store.database.writer.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(RecordError):
+            store.recorder.write(flood)
+        health = look(store)
+        assert health.state == "failed"
+        assert "disk is full" in health.reasons[0]
+        assert healthz(health)[0] == 503
+        store.recorder.record(event(1))
+        assert look(store).state == "ok"
+
+
+def test_a_closed_recorder_is_a_failure(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.recorder.close()
+        assert look(store).reasons == ("the recorder does not run",)
+
+
+def test_a_disk_that_is_nearly_full_is_a_failure(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        health = look(store, Limits(disk_free_bytes_min=2**62))
+        assert health.state == "failed"
+        assert "the disk is nearly full" in health.reasons[0]
+
+
+def test_a_damaged_file_is_a_failure_until_the_restart_that_salvages_it(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(3)
+        store.database.mark_damaged()
+        assert look(store).state == "failed"
+    with store_in(tmp_path) as store:
+        health = look(store)
+        assert health.state == "degraded"
+        assert "store.sqlite3.damaged-1; 0 events could not be read" in health.reasons[0]
+
+
+def test_an_outbox_nearly_at_its_limit_is_told_before_it_is_full(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(9)
+        health = look(store, Limits(rows_max=10, disk_free_bytes_min=0))
+        assert health.state == "degraded"
+        assert "nearly full: 9 of 10 rows" in health.reasons[0]
+
+
+def test_a_clock_without_trust_and_a_failed_device_are_named(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.tear("INSERT INTO device_states VALUES ('cam', 'camera', 'failed', 'unplugged', 5)")
+        store.clock.set_wall(EARLIEST_AT)
+        health = look(store)
+        assert health.state == "degraded"
+        assert len(health.reasons) == 2
+        assert health.reasons[1] == "device cam is failed: unplugged"
+        assert health.devices == (DeviceState("cam", "camera", "failed", "unplugged", 5),)
+
+
+def test_the_metrics_say_the_same_as_the_picture(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(12)
+        store.tear("INSERT INTO device_states VALUES ('a\"b', 'camera', 'ok', '', 5)")
+        text = prometheus(look(store, link_up=False)).decode()
+        assert "storebridge_edge_up 1.0\n" in text
+        assert "storebridge_edge_link_up 0.0\n" in text
+        assert "storebridge_edge_queue_rows 12.0\n" in text
+        assert "storebridge_edge_writes_total 2.0\n" in text
+        assert 'storebridge_edge_device_ok{device="a\\"b",driver="camera"} 1.0\n' in text
