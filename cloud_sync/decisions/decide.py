@@ -96,12 +96,15 @@ def decide_one(known: Known, now: int) -> Decided:
     holding = [lease(each, profile.last_store, now) for each in shown]
     new = {each.coupon for each in issued}
     staged = stage_of(profile, now)
+    # To the day, without a count: otherwise each further look would be news to every store.
+    first = staged.because[0]
+    stage_because = Because(reason=first.reason, at=first.at // DAY_US * DAY_US)
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
     views = {
         store: ShopperView(
             shopper=known.shopper,
             stage=staged.stage,
-            because=staged.because[0],
+            because=stage_because,
             coupons=tuple(_coupon_view(each, store, known.sold) for each in holding),
             recommended=recommend(
                 profile, known.neighbours, known.bestsellers.get(store, ()), known.sold, now

@@ -1,0 +1,165 @@
+"""The catalogue: files are checked whole, stores are told what differs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+from psycopg import Connection
+
+from cloud_sync.catalogue import (
+    SAMPLE,
+    CatalogueError,
+    ShelfPlan,
+    categories_of,
+    check,
+    check_digit,
+    import_catalogue,
+    publish_catalogue,
+    read_catalogue,
+)
+from cloud_sync.decisions.changes import StoreChange
+from tests.shopper_builders import DAY, NOW, TENANT, rolled_back, sell_sample
+from wire.views import PlanView, ProductView, decode_view
+
+
+@pytest.fixture
+def connection(postgres_server: str) -> Iterator[Connection]:
+    with rolled_back(postgres_server) as one:
+        yield one
+
+
+def keys_of(changes: list[StoreChange]) -> set[tuple[str, str, str]]:
+    return {(each.store, each.change.table, each.change.key) for each in changes}
+
+
+def test_the_sample_is_a_catalogue_of_two_brands_in_two_languages():
+    sample = read_catalogue(SAMPLE)
+    assert len(sample.products) == 24
+    assert len({each.brand for each in sample.products}) == 2
+    assert all(set(each.name) == set(each.about) == {"zh", "en"} for each in sample.products)
+    assert {each.zone for each in sample.plans} == {"window", "shelf-a", "shelf-b", "till"}
+    planned = {product for plan in sample.plans for product in plan.products}
+    assert planned == {each.product for each in sample.products}
+
+
+@pytest.mark.parametrize("gtin", ["4006381333931", "9780201379624", "036000291452", "96385074"])
+def test_the_check_digit_is_that_of_well_known_numbers(gtin: str):
+    assert check_digit(gtin[:-1]) == int(gtin[-1])
+
+
+def test_every_wrong_place_is_named_at_once():
+    sample = read_catalogue(SAMPLE)
+    first, second, third, *rest = sample.products
+    wrong = structs.replace(
+        sample,
+        products=(
+            structs.replace(first, product="6901234000017"),
+            structs.replace(second, name={"en": "only English"}, price_cents=-1),
+            third,
+            third,
+            *rest,
+        ),
+        plans=(ShelfPlan(zone="window", plan=0, products=("unknown",)),),
+    )
+    with pytest.raises(CatalogueError) as caught:
+        check(wrong)
+    message = str(caught.value)
+    for part in ("check digit: 6", "name in zh and en", "price in cents", "twice", "unknown"):
+        assert part in message, part
+    assert message.startswith("6 wrong")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"products": 1}', '{"products": [], "plan": []}', '{"products": [{}]}']
+)
+def test_a_file_that_is_no_catalogue_is_refused_with_its_name(tmp_path: Path, text: str):
+    path = tmp_path / "goods.json"
+    path.write_text(text)
+    with pytest.raises(CatalogueError, match=r"goods\.json"):
+        read_catalogue(path)
+
+
+def test_a_csv_file_gives_the_same_products(tmp_path: Path):
+    path = tmp_path / "goods.csv"
+    path.write_text(
+        "product,name_zh,name_en,brand,category,price_cents,currency,about_en\n"
+        "4006381333931,荧光笔,Highlighter,stabilo,pens,990,CNY,Bright.\n",
+        encoding="utf-8-sig",
+    )
+    (product,) = read_catalogue(path).products
+    assert (product.name["zh"], product.price_cents, product.low_stock) == ("荧光笔", 990, 3)
+    assert product.about == {"en": "Bright."}
+    path.write_text(path.read_text("utf-8-sig").replace("990", "9.90"))
+    with pytest.raises(CatalogueError, match=r"goods\.csv"):
+        read_catalogue(path)
+
+
+def test_stores_are_told_everything_once_and_then_what_differs(connection: Connection):
+    sample = sell_sample(connection)
+    changes = publish_catalogue(connection, TENANT, ["s0001", "s0002"])
+    assert len(changes) == 2 * (len(sample.products) + len(sample.plans))
+    assert publish_catalogue(connection, TENANT, ["s0001", "s0002"]) == []
+    assert len(publish_catalogue(connection, TENANT, ["s0003"])) == len(changes) // 2
+    cheaper = structs.replace(sample.products[0], price_cents=100)
+    imported = import_catalogue(
+        connection,
+        TENANT,
+        structs.replace(
+            sample,
+            products=(cheaper, *sample.products[1:-1]),
+            plans=(ShelfPlan(zone="till", plan=4, products=(cheaper.product,)),),
+        ),
+    )
+    assert imported.withdrawn == 1
+    changes = publish_catalogue(connection, TENANT, ["s0001"])
+    gone = sample.products[-1].product
+    assert keys_of(changes) == {
+        ("s0001", "product", cheaper.product),
+        ("s0001", "product", gone),
+        ("s0001", "plan", "till@0"),
+    }
+    values = {each.change.key: each.change.value for each in changes}
+    view = decode_view(values[cheaper.product] or b"")
+    assert isinstance(view, ProductView)
+    assert (view.price_cents, view.currency, view.name["zh"]) == (100, "CNY", "明前龙井 100克")
+    assert values[gone] is None
+
+
+def test_a_stores_own_plan_replaces_the_plan_for_all_in_that_zone(connection: Connection):
+    sample = sell_sample(connection)
+    own = ShelfPlan(
+        store="s0002",
+        zone="window",
+        plan=9,
+        valid_from=NOW - DAY,
+        products=(sample.products[5].product,),
+    )
+    import_catalogue(connection, TENANT, structs.replace(sample, plans=(own,)))
+    told = {
+        (each.store, each.change.key): decode_view(each.change.value or b"")
+        for each in publish_catalogue(connection, TENANT, ["s0001", "s0002"])
+        if each.change.table == "plan" and each.change.key.startswith("window")
+    }
+    assert set(told) == {("s0001", "window@0"), ("s0002", f"window@{NOW - DAY}")}
+    view = told["s0002", f"window@{NOW - DAY}"]
+    assert isinstance(view, PlanView)
+    assert view.products == own.products
+
+
+def test_only_what_is_sold_has_a_category(connection: Connection):
+    sample = sell_sample(connection)
+    known = sample.products[0].product
+    assert categories_of(connection, TENANT, [known, "unknown"]) == {known: "green tea"}
+    assert categories_of(connection, "other", [known]) == {}
+    import_catalogue(
+        connection, TENANT, structs.replace(sample, products=sample.products[:1], plans=())
+    )
+    assert set(categories_of(connection, TENANT, [p.product for p in sample.products])) == {known}
+
+
+def test_the_sample_file_is_json_that_people_can_read():
+    text = SAMPLE.read_text(encoding="utf-8")
+    assert "龙井" in text
+    assert json.loads(text)["members_consent"] is True

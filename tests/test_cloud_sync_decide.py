@@ -1,0 +1,282 @@
+"""Deciding: which store is told what under which identifier, and when it is taken back."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from psycopg import Connection
+
+from cloud_sync.catalogue import SAMPLE, read_catalogue
+from cloud_sync.database.database import Database, retried
+from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.decisions.changes import StoreChange
+from cloud_sync.decisions.coupons import LEASE_S, conflicts, coupons_of, release
+from cloud_sync.decisions.decide import SEEN_DAYS, decide
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.shoppers.fold import fold
+from cloud_sync.shoppers.identity import Key
+from tests.shopper_builders import (
+    DAY,
+    NOW,
+    TENANT,
+    app,
+    fold_all,
+    happened,
+    member,
+    order,
+    rolled_back,
+    sell_sample,
+    shopper_of,
+    web,
+)
+from wire.events import Arrival, CouponClaimed, CouponRedeemed, Saved, Viewed
+from wire.views import ShopperView, decode_view
+
+TEA, CAKE, BAG = (read_catalogue(SAMPLE).products[place].product for place in (0, 3, 18))
+MINUTE = 60_000_000
+
+
+@pytest.fixture
+def connection(postgres_server: str) -> Iterator[Connection]:
+    with rolled_back(postgres_server) as one:
+        sell_sample(one)
+        yield one
+
+
+def told(connection: Connection, *events: LedgerEvent, now: int = NOW) -> list[StoreChange]:
+    """Fold events, decide about whom they touched, return what stores are told."""
+    folded = fold_all(connection, events)
+    return decide(connection, TENANT, {shopper for _, shopper in folded.touched}, now)
+
+
+def views_of(changes: list[StoreChange]) -> dict[tuple[str, str], ShopperView | None]:
+    """Return the views told, by store and key; None for what is taken back."""
+    found: dict[tuple[str, str], ShopperView | None] = {}
+    for each in changes:
+        view = None if each.change.value is None else decode_view(each.change.value)
+        assert each.change.table == "shopper"
+        assert view is None or isinstance(view, ShopperView)
+        found[each.store, each.change.key] = view
+    return found
+
+
+def view_in(changes: list[StoreChange], store: str = "s0001") -> ShopperView:
+    view = views_of(changes)[store, member("M1").key]
+    assert view is not None
+    return view
+
+
+def browsed(at: int = NOW - MINUTE, product: str = TEA) -> LedgerEvent:
+    return happened(Viewed(product=product), web("c"), member("M1"), store=None, at=at)
+
+
+def arrived(store: str = "s0001", at: int = NOW) -> LedgerEvent:
+    return happened(Arrival(), member("M1"), store=store, at=at)
+
+
+def test_who_browsed_online_and_arrives_is_offered_it_with_the_reason(connection: Connection):
+    assert told(connection, browsed()) == []
+    view = view_in(told(connection, arrived()))
+    (coupon,) = view.coupons
+    assert (coupon.product, coupon.because.reason, coupon.because.channel) == (
+        TEA,
+        "viewed_online",
+        "web",
+    )
+    assert coupon.because.at == NOW - MINUTE
+    assert coupon.because.category == "green tea"
+    assert coupon.lease
+    assert coupon.lease_until == NOW + LEASE_S * 1_000_000
+    assert view.consented
+    assert view.decided_at == NOW
+
+
+def test_a_view_is_told_under_each_identifier_but_the_web_cookie(connection: Connection):
+    changes = told(connection, browsed(), arrived(), happened(Arrival(), app("a"), member("M1")))
+    assert set(views_of(changes)) == {("s0001", member("M1").key), ("s0001", app("a").key)}
+    assert len({each.change.value for each in changes}) == 1
+
+
+def test_what_has_not_changed_is_not_told_again(connection: Connection):
+    told(connection, browsed(), arrived())
+    assert told(connection, arrived(at=NOW + MINUTE), now=NOW + MINUTE) == []
+    saved = happened(Saved(product=CAKE), member("M1"), at=NOW + MINUTE)
+    assert view_in(told(connection, saved, now=NOW + MINUTE)).saved == (CAKE,)
+
+
+def test_who_has_not_consented_is_told_about_without_anything_personal(connection: Connection):
+    events = [
+        happened(Viewed(product=TEA), app("a"), store=None),
+        happened(Saved(product=TEA), app("a")),
+    ]
+    (view,) = views_of(told(connection, *events)).values()
+    assert view is not None
+    assert (view.stage, view.because.reason, view.consented) == ("awareness", "no_consent", False)
+    assert (view.coupons, view.recommended, view.saved) == ((), (), ())
+    assert connection.execute("SELECT count(*) FROM coupon").fetchone() == (0,)
+
+
+def test_a_join_tells_all_identifiers_the_joined_shopper(connection: Connection):
+    told(connection, happened(Saved(product=TEA), app("a"), store="s0002"), arrived())
+    changes = views_of(told(connection, happened(Arrival(), app("a"), member("M1"))))
+    _, shopper = shopper_of(connection, member("M1"))
+    keys = {member("M1").key, app("a").key}
+    assert set(changes) == {(store, key) for store in ("s0001", "s0002") for key in keys}
+    assert all(view is not None and view.shopper == shopper for view in changes.values())
+    assert all(view is not None and view.saved == (TEA,) for view in changes.values())
+
+
+def test_an_older_shopper_id_is_decided_about_as_the_one_it_became(connection: Connection):
+    fold_all(connection, [happened(Arrival(), app("a"))])
+    _, old = shopper_of(connection, app("a"))
+    fold_all(connection, [happened(Arrival(), app("a"), member("M1"))])
+    changes = views_of(decide(connection, TENANT, [old, "05" * 16], NOW))
+    assert set(changes) == {("s0001", member("M1").key), ("s0001", app("a").key)}
+
+
+def test_a_store_that_has_not_seen_a_shopper_for_long_forgets_them(connection: Connection):
+    told(connection, arrived("s0001"))
+    later = NOW + SEEN_DAYS * DAY
+    changes = views_of(told(connection, arrived("s0002", at=later), now=later))
+    assert changes["s0001", member("M1").key] is None
+    assert changes["s0002", member("M1").key] is not None
+    assert told(connection, arrived("s0002", at=later), now=later) == []
+
+
+def test_redeeming_online_takes_the_coupon_from_every_kiosk(connection: Connection):
+    changes = told(connection, browsed(), arrived("s0001"), arrived("s0002"))
+    (coupon,) = view_in(changes).coupons
+    redeemed = CouponRedeemed(coupon=coupon.coupon, order="web-1")
+    after = told(connection, happened(redeemed, web("c"), store=None), now=NOW + MINUTE)
+    for store in ("s0001", "s0002"):
+        assert view_in(after, store).coupons == ()
+    assert conflicts(connection, TENANT) == []
+
+
+def test_a_claimed_coupon_is_shown_as_claimed_also_when_the_claim_comes_late(
+    connection: Connection,
+):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    claim = happened(CouponClaimed(coupon=coupon.coupon), member("M1"), at=NOW - 5)
+    assert view_in(told(connection, claim)).coupons[0].state == "claimed"
+
+
+def test_a_second_redemption_elsewhere_is_kept_as_a_conflict_and_never_dropped(
+    connection: Connection,
+):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    in_store = happened(
+        CouponRedeemed(coupon=coupon.coupon, order="t9"), member("M1"), at=NOW - 5, store="s0002"
+    )
+    online = happened(CouponRedeemed(coupon=coupon.coupon, order="w1"), store=None, at=NOW)
+    again = happened(CouponRedeemed(coupon=coupon.coupon, order="w1"), store=None, at=NOW)
+    told(connection, online, again)
+    assert conflicts(connection, TENANT) == []
+    told(connection, in_store)
+    (conflict,) = conflicts(connection, TENANT)
+    assert conflict.coupon == coupon.coupon
+    assert [(each.source, each.order) for each in conflict.redemptions] == [
+        ("s0002", "t9"),
+        ("shop", "w1"),
+    ]
+
+
+def test_two_redemptions_without_an_order_are_a_conflict_too(connection: Connection):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    used = CouponRedeemed(coupon=coupon.coupon)
+    told(connection, happened(used, member("M1")), happened(used, member("M1")))
+    assert len(conflicts(connection, TENANT)[0].redemptions) == 2
+
+
+def test_the_store_where_the_shopper_was_last_seen_holds_the_lease(connection: Connection):
+    told(connection, browsed())
+    told(connection, arrived("s0001"))
+    soon = NOW + MINUTE
+    changes = told(connection, arrived("s0002", at=soon), now=soon)
+    assert view_in(changes, "s0002").coupons[0].lease == ""
+    after = NOW + LEASE_S * 1_000_000
+    moved = told(connection, arrived("s0002", at=after), now=after)
+    assert view_in(moved, "s0002").coupons[0].lease
+    assert view_in(moved, "s0001").coupons[0].lease == ""
+
+
+def test_a_lease_given_back_goes_to_the_next_store_at_once(connection: Connection):
+    told(connection, browsed())
+    (coupon,) = view_in(told(connection, arrived("s0001"))).coupons
+    assert not release(connection, TENANT, coupon.coupon, "another lease")
+    assert release(connection, TENANT, coupon.coupon, coupon.lease)
+    assert not release(connection, TENANT, coupon.coupon, coupon.lease)
+    soon = NOW + MINUTE
+    changes = told(connection, arrived("s0002", at=soon), now=soon)
+    assert view_in(changes, "s0002").coupons[0].lease
+
+
+def test_two_coupons_that_a_join_brings_together_show_as_one(connection: Connection):
+    told(connection, browsed(product=TEA), arrived())
+    other = [
+        happened(Viewed(product=BAG), member("M2"), store=None, at=NOW - 9),
+        happened(Arrival(), member("M2")),
+    ]
+    told(connection, *other)
+    view = view_in(told(connection, happened(Arrival(), member("M1"), member("M2"))))
+    assert len(view.coupons) == 1
+    key = shopper_of(connection, member("M1"))
+    assert len(coupons_of(connection, [key])[key]) == 2
+    used = happened(CouponRedeemed(coupon=view.coupons[0].coupon), member("M1"))
+    assert view_in(told(connection, used)).coupons == ()
+
+
+def test_a_purchase_lifts_the_stage_and_closes_the_offer_of_what_was_bought(
+    connection: Connection,
+):
+    assert view_in(told(connection, browsed(), arrived())).stage == "awareness"
+    later = NOW + MINUTE
+    bought = happened(order(TEA), member("M1"), at=later)
+    view = view_in(told(connection, bought, now=later))
+    assert (view.stage, view.because.reason, view.coupons) == ("purchase", "bought", ())
+    assert TEA not in {each.product for each in view.recommended}
+
+
+def test_recommendations_come_with_their_reason(connection: Connection):
+    crowd = [happened(order(TEA, CAKE), member(f"X{number}")) for number in range(3)]
+    fold_all(connection, [*crowd, *(happened(order(BAG), store="s0001") for _ in range(5))])
+    view = view_in(told(connection, browsed(), arrived()))
+    reasons = {each.product: each.because.reason for each in view.recommended}
+    assert reasons == {CAKE: "bought_together", BAG: "popular", TEA: "popular"}
+    assert view.recommended[0].because.product == TEA
+
+
+def test_two_workers_that_decide_at_once_issue_one_coupon_and_the_last_sees_all(
+    postgres_dsn: str,
+):
+    database = Database(postgres_dsn)
+    database.migrate(MIGRATIONS)
+    with database.shopper(TENANT) as connection:
+        sell_sample(connection)
+    latest: list[dict[tuple[str, str], ShopperView | None]] = []
+
+    def work(event: LedgerEvent) -> None:
+        def step(connection: Connection) -> list[StoreChange]:
+            touched: set[Key] = fold(connection, event.shard, 1, [event]).touched
+            return decide(connection, TENANT, {shopper for _, shopper in touched}, NOW)
+
+        latest.append(views_of(retried(lambda: database.ledger(event.shard), step)))
+
+    products = [each.product for each in read_catalogue(SAMPLE).products]
+    work(arrived())
+    events = [
+        *(browsed(at=NOW - number, product=product) for number, product in enumerate(products)),
+        *(happened(Saved(product=product), member("M1")) for product in products),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, events))
+    with database.shopper(TENANT) as connection:
+        offers = connection.execute("SELECT offer, count(*) FROM coupon GROUP BY 1").fetchall()
+        _, shopper = shopper_of(connection, member("M1"))
+        connection.execute("DELETE FROM shopper_view")
+        last = view_in(decide(connection, TENANT, [shopper], NOW))
+    database.close()
+    assert dict(offers) == {"looked-online": 1, "saved-before": 1}
+    assert last.saved == tuple(sorted(products))
+    told_views = [one["s0001", member("M1").key] for one in latest if one]
+    assert any(view is not None and view.saved == last.saved for view in told_views)
