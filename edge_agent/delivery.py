@@ -159,7 +159,7 @@ def on_receipt(
     if not answers and receipt.owner != state.owner:
         return state, "same" if state.nonce else "birth"
     watermark = receipt.watermark
-    if watermark > state.watermark and own is None and receipt.checksum:
+    if watermark > state.watermark and own is None:
         watermark = state.watermark
     if answers:
         ranges = above(add(receipt.ranges, 1, receipt.watermark), watermark)
