@@ -185,7 +185,8 @@ class Uplink:
                 return None
             found = outbox.read(connection, tail.base, plan.first, plan.last)
             if not found.damaged:
-                return plan, _batch_of(self._state.stream, plan, found)
+                before = outbox.chain_at(connection, tail, plan.first - 1) or 0
+                return plan, _batch_of(self._state.stream, plan, before, found)
             self._state = delivery.on_unsent(self._state, plan)
             log.warning("%d rows of the outbox are damaged and set aside", len(found.damaged))
             delivery_store.set_aside(self._recorder, found.damaged, now)
@@ -315,12 +316,12 @@ def heartbeat(stored: health.Stored, session: int, now: Instant) -> Heartbeat:
     )
 
 
-def _batch_of(stream: bytes, plan: Plan, found: outbox.Read) -> Batch:
+def _batch_of(stream: bytes, plan: Plan, before: int, found: outbox.Read) -> Batch:
     return Batch(
         stream=stream,
         first=plan.first,
         lane=plan.lane,
-        before=found.rows[0].before if found.rows else 0,
+        before=found.rows[0].before if found.rows else before,
         rows=tuple(row.row for row in found.rows),
         absent=plan.absent,
     )
