@@ -123,6 +123,15 @@ class Publisher:
         for key in [k for k, line in self._lines.items() if line.state.owner not in owners]:
             del self._lines[key]
 
+    def wake(self, tenant: str, store: str, lease: Lease) -> None:
+        """Make a store that lives say what it has applied, if it did not under this owner.
+
+        An empty Update of an owner that it does not know makes it answer with a Birth.
+        """
+        if (tenant, store) not in self._lines:
+            update = Update(owner=lease.owner, start=0, end=0, changes=())
+            self._publish(down_topic(tenant, store), encode(update))
+
     def send(self, now_ms: int) -> int:
         """Send what is due and return the number of Updates."""
         if not self._lines:

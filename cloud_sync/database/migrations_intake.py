@@ -47,6 +47,14 @@ CREATE TABLE shard_fold (
 );
 INSERT INTO shard_fold (shard) SELECT generate_series(0, 63);
 
+-- Shoppers whom old events touched, to be decided when the backlog is folded.
+CREATE TABLE shopper_due (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    shopper text NOT NULL,
+    PRIMARY KEY (shard, tenant, shopper)
+);
+
 -- Ids of events that came over HTTP, kept for a stated time, so that a repeat is known.
 CREATE TABLE seen (
     shard smallint NOT NULL,

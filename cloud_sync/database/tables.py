@@ -17,6 +17,7 @@ DISTRIBUTION: dict[str, str] = {
     "stream": "shard",
     "stream_absent": "shard",
     "seen": "shard",
+    "shopper_due": "shard",
     "quarantine": "shard",
     "downlink": "shard",
     "downlink_key": "shard",

@@ -137,6 +137,8 @@ def replay(connection: Connection, entry: Poison, now: int) -> Replayed:
     )
     if not locked or entry.part == "message":
         return Replayed(appended=0, refused=len(locked))
+    if entry.part == "fold":
+        return _fold_again(connection, entry, now)
     rows = _rows_of(locked[0])
     events = [(row, read_event(row.row)) for row in rows]
     sound = [(row, event) for row, event in events if isinstance(event, Event)]
@@ -147,12 +149,30 @@ def replay(connection: Connection, entry: Poison, now: int) -> Replayed:
     if rows and (not refused or entry.count > 1):
         # A body of which some events stay poison is replaced by these, one by one.
         keep(connection, [_event_entry(entry, row, reason, now) for row, reason in refused])
-        connection.execute(
-            "UPDATE quarantine SET replayed_at = %s WHERE shard = %s AND tenant = %s"
-            " AND stream = %s AND first = %s AND count = %s AND part = %s",
-            (now, entry.shard, entry.tenant, entry.stream, entry.first, entry.count, entry.part),
-        )
+        _mark_replayed(connection, entry, now)
     return Replayed(appended=len(fresh), refused=len(refused) or int(not rows))
+
+
+def _fold_again(connection: Connection, entry: Poison, now: int) -> Replayed:
+    """Move an event that is in the ledger to its head, where it is folded like a new one."""
+    moved = connection.execute(
+        sql.SQL("DELETE FROM ledger WHERE shard = %s AND position = %s RETURNING {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, LedgerRow._fields))
+        ),
+        (entry.shard, entry.first),
+    ).fetchall()
+    if moved:
+        append(connection, {entry.shard: [LedgerRow(*row) for row in moved]})
+    _mark_replayed(connection, entry, now)
+    return Replayed(appended=len(moved), refused=0)
+
+
+def _mark_replayed(connection: Connection, entry: Poison, now: int) -> None:
+    connection.execute(
+        "UPDATE quarantine SET replayed_at = %s WHERE shard = %s AND tenant = %s"
+        " AND stream = %s AND first = %s AND count = %s",
+        (now, entry.shard, entry.tenant, entry.stream, entry.first, entry.count),
+    )
 
 
 def _rows_of(entry: Poison) -> list[AcceptedRow]:

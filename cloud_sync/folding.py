@@ -1,0 +1,176 @@
+"""From the ledger into shoppers, and from shoppers to decisions and downlink, a shard at a time."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+import psycopg
+from psycopg import Connection
+
+from cloud_sync.database import Database, retried
+from cloud_sync.decisions.changes import StoreChange
+from cloud_sync.intake import ledger, quarantine
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.intake.quarantine import Poison
+from cloud_sync.publisher import put
+from cloud_sync.shards import Lease, LeaseLostError, fence
+from cloud_sync.shoppers.fold import Folded
+from wire.codec import encode_event
+from wire.messages import Change
+
+_log = logging.getLogger(__name__)
+
+# Shoppers whom only old events touched are decided, so many a step, when a step folded less than
+# BUSY_EVENTS.
+DUE_SHOPPERS_MAX = 50
+BUSY_EVENTS = 200
+
+Fold = Callable[[Connection, int, int, Sequence[LedgerEvent]], Folded]
+Decide = Callable[[Connection, str, Collection[str], int], Sequence[StoreChange]]
+Shopper = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step did: events folded, and whether more is waiting."""
+
+    folded: int = 0
+    more: bool = False
+
+
+class Folding:
+    """Folds the shards that this worker owns, each from its own position.
+
+    Guarantees:
+    - events, position, decisions and downlink of a step commit together, under the lease's epoch;
+    - a live event's shoppers are decided in its own step, those of the backlog when it is folded;
+    - an event that the database refuses is quarantined alone, and the shard goes on.
+    """
+
+    def __init__(self, database: Database, fold: Fold, decide: Decide, *, events_max: int) -> None:
+        self._database = database
+        self._fold = fold
+        self._decide = decide
+        self._events_max = events_max
+
+    def step(self, leases: Mapping[int, Lease], now: int) -> Step:
+        """Fold some events of each shard that has new ones, and decide some of who is due."""
+        if not leases:
+            return Step()
+        behind = self._shards(
+            leases,
+            "SELECT shard FROM shard_head JOIN shard_fold USING (shard) WHERE shard = ANY(%s)"
+            " AND shard_head.position > shard_fold.position ORDER BY shard",
+        )
+        folded = sum(self._step_shard(leases[shard], self._events_max, now) for shard in behind)
+        if folded >= BUSY_EVENTS:
+            return Step(folded=folded, more=True)
+        due = self._shards(
+            leases, "SELECT DISTINCT shard FROM shopper_due WHERE shard = ANY(%s) ORDER BY shard"
+        )
+        for shard in due[:1]:
+            self._unless_lost(leases[shard], partial(self._decide_due, leases[shard], now))
+        return Step(folded=folded, more=bool(behind or due))
+
+    def _shards(self, leases: Mapping[int, Lease], question: str) -> list[int]:
+        with self._database.ledger(min(leases)) as connection:
+            return [row[0] for row in connection.execute(question.encode(), (list(leases),))]
+
+    def _step_shard(self, lease: Lease, events_max: int, now: int) -> int:
+        try:
+            return self._unless_lost(lease, partial(self._fold_some, lease, events_max, now))
+        except psycopg.DataError as error:
+            if events_max > 1:
+                return self._step_shard(lease, events_max // 2, now)
+            reason = f"the database refuses what it says: {error}"
+            return self._unless_lost(lease, partial(_set_aside, lease, reason, now))
+
+    def _unless_lost(self, lease: Lease, work: Callable[[Connection], int]) -> int:
+        try:
+            return retried(lambda: self._database.ledger(lease.shard), work)
+        except LeaseLostError:
+            _log.info("a shard was taken over while it was folded; its new owner goes on")
+            return 0
+
+    def _fold_some(self, lease: Lease, events_max: int, now: int, connection: Connection) -> int:
+        events = _next(connection, lease, events_max)
+        if not events:
+            return 0
+        folded = self._fold(connection, lease.shard, lease.epoch, events)
+        self._answer(connection, folded.live, now)
+        _let_wait(connection, lease.shard, folded.touched - folded.live)
+        _move(connection, lease, events[-1])
+        return len(events)
+
+    def _decide_due(self, lease: Lease, now: int, connection: Connection) -> int:
+        rows = connection.execute(
+            "DELETE FROM shopper_due WHERE (shard, tenant, shopper) IN"
+            " (SELECT shard, tenant, shopper FROM shopper_due WHERE shard = %s"
+            "  ORDER BY tenant, shopper LIMIT %s FOR UPDATE) RETURNING tenant, shopper",
+            (lease.shard, DUE_SHOPPERS_MAX),
+        ).fetchall()
+        self._answer(connection, {(tenant, shopper) for tenant, shopper in rows}, now)
+        fence(connection, [lease])
+        return len(rows)
+
+    def _answer(self, connection: Connection, shoppers: Iterable[Shopper], now: int) -> None:
+        by_tenant: dict[str, set[str]] = defaultdict(set)
+        for tenant, shopper in shoppers:
+            by_tenant[tenant].add(shopper)
+        by_store: dict[tuple[str, str], list[Change]] = defaultdict(list)
+        for tenant in sorted(by_tenant):
+            for each in self._decide(connection, tenant, by_tenant[tenant], now):
+                by_store[each.tenant, each.store].append(each.change)
+        for tenant, store in sorted(by_store):
+            put(connection, tenant, store, by_store[tenant, store])
+
+
+def _next(connection: Connection, lease: Lease, events_max: int) -> list[LedgerEvent]:
+    row = connection.execute(
+        "SELECT position, day FROM shard_fold WHERE shard = %s FOR UPDATE", (lease.shard,)
+    ).fetchone()
+    position, day = row or (0, date.min)
+    return ledger.read(connection, lease.shard, position, events_max, since=day)
+
+
+def _move(connection: Connection, lease: Lease, last: LedgerEvent) -> None:
+    connection.execute(
+        "UPDATE shard_fold SET position = %s, day = %s, epoch = %s WHERE shard = %s",
+        (last.position, last.day, lease.epoch, lease.shard),
+    )
+    fence(connection, [lease])
+
+
+def _let_wait(connection: Connection, shard: int, shoppers: Collection[Shopper]) -> None:
+    if shoppers:
+        ordered = sorted(shoppers)
+        connection.execute(
+            "INSERT INTO shopper_due (shard, tenant, shopper)"
+            " SELECT %s, tenant, shopper FROM unnest(%s::text[], %s::text[])"
+            " AS due (tenant, shopper) ON CONFLICT DO NOTHING",
+            (shard, [tenant for tenant, _ in ordered], [shopper for _, shopper in ordered]),
+        )
+
+
+def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> int:
+    events = _next(connection, lease, 1)
+    for each in events:
+        poison = Poison(
+            shard=each.shard,
+            tenant=each.tenant,
+            store=each.store or "",
+            stream=b"",
+            first=each.position,
+            count=1,
+            part="fold",
+            reason=reason,
+            payload=encode_event(each.event),
+            quarantined_at=now,
+        )
+        quarantine.keep(connection, [poison])
+        _move(connection, lease, each)
+        _log.warning("an event that cannot be folded was set aside")
+    return len(events)

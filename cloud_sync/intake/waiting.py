@@ -1,0 +1,82 @@
+"""Messages between the link's thread and the worker's loop: two lanes, both bounded."""
+
+import threading
+import time
+from collections import deque
+
+CREDIT_MAX = 8
+# No message of the live lane for so long, and the back lane gets the whole turn.
+QUIET_S = 1.0
+
+Message = tuple[str, bytes]
+
+
+class Waiting:
+    """Messages that have come and are not stored yet; losing them costs a repeat, no event.
+
+    A full lane makes the link's thread wait, and the broker and the stores with it; after
+    `full_wait_s_max` the message is dropped, since its store will send it again.
+    """
+
+    def __init__(self, *, live_max: int, back_max: int, full_wait_s_max: float) -> None:
+        self._room = {False: live_max, True: back_max}
+        self._lanes: dict[bool, deque[Message]] = {False: deque(), True: deque()}
+        self._changed = threading.Condition()
+        self._full_wait_s_max = full_wait_s_max
+        self._live_at = -QUIET_S
+        self._closed = False
+        self.dropped = 0
+
+    def put(self, topic: str, payload: bytes) -> None:
+        """Let a message wait; called by the link."""
+        is_back = topic.endswith("/back")
+        lane = self._lanes[is_back]
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(lane) < self._room[is_back] or self._closed, self._full_wait_s_max
+            )
+            if len(lane) >= self._room[is_back]:
+                self.dropped += 1
+                return
+            lane.append((topic, payload))
+            self._changed.notify_all()
+
+    def take(
+        self, *, live_max: int, back_busy: int, back_quiet: int, timeout_s: float
+    ) -> list[Message]:
+        """Take messages, the live lane first; wait up to `timeout_s` for the first.
+
+        Of the back lane come at most `back_busy`, or `back_quiet` when the live lane is quiet.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: any(self._lanes.values()) or self._closed, max(timeout_s, 0)
+            )
+            live = self._from(False, live_max)
+            now = time.monotonic()
+            if live:
+                self._live_at = now
+            back = self._from(True, back_quiet if now - self._live_at > QUIET_S else back_busy)
+            self._changed.notify_all()
+        return live + back
+
+    def credit(self) -> int:
+        """Return how many back-lane Batches a store may have under way, as much as there is room.
+
+        Never 0: a store without credit could only learn by its next live Batch that there is some.
+        """
+        with self._changed:
+            waiting = self._lanes[True]
+            stores = len({topic for topic, _ in waiting})
+            room = self._room[True] - len(waiting)
+        return max(1, min(CREDIT_MAX, room // (stores + 1)))
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _from(self, is_back: bool, count: int) -> list[Message]:
+        lane = self._lanes[is_back]
+        return [lane.popleft() for _ in range(min(count, len(lane)))]
