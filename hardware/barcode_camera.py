@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-import cv2
 import msgspec
-import numpy as np
 
 from hardware.camera import FolderSource, make_source
 from hardware.decoders import DECODERS, SYMBOLOGIES_DEFAULT, Decoded, Decoder
 from hardware.drivers import Act, ActResult, cannot_act
 from hardware.evidence import SIGHTINGS_DEFAULT, Evidence
-from hardware.frames import Frame, Pixels
+from hardware.frames import Frame
+from hardware.images import to_grey
 from hardware.readings import SYMBOLOGIES, CodeReading, Reading
 from hardware.watch import STALL_MS_DEFAULT, Watch
 
@@ -75,7 +74,7 @@ class BarcodeCamera:
         frame, readings = self._watch.look(timeout_s)
         if frame is None or self._decoder is None:
             return readings
-        codes = self._evidence.weigh(self._decoder.decode(grey(frame)), frame.at_mono_ms)
+        codes = self._evidence.weigh(self._decoder.decode(to_grey(frame.pixels)), frame.at_mono_ms)
         return [*readings, *(_reading(code, frame) for code in codes)]
 
     def act(self, act: Act) -> ActResult:
@@ -85,13 +84,6 @@ class BarcodeCamera:
     def close(self) -> None:
         """Give the camera back."""
         self._watch.close()
-
-
-def grey(frame: Frame) -> Pixels:
-    """Return the frame's brightness, as decoders want it."""
-    if frame.pixels.ndim == 2:
-        return frame.pixels
-    return np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _reading(code: Decoded, frame: Frame) -> CodeReading:

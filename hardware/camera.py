@@ -145,8 +145,7 @@ class CaptureSource:
         per_s = capture.get(cv2.CAP_PROP_FPS)
         if not 0 < per_s <= FRAMES_PER_S_MAX:
             per_s = FRAMES_PER_S_FALLBACK
-        began_ms = mono_ms()
-        played_ms = 0.0
+        clock = _FileClock(mono_ms(), 1000 / per_s)
         broken = 0
         while not stop.is_set():
             read, pixels = capture.read()
@@ -156,15 +155,37 @@ class CaptureSource:
                     return
                 broken += 1  # a file without one readable frame must not be wound back for ever
                 capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                clock.wind_back()
                 continue
             broken = 0
-            at_ms = began_ms + round(played_ms)
-            played_ms += 1000 / per_s
+            at_ms = clock.frame_at(capture.get(cv2.CAP_PROP_POS_MSEC))
             if self._real_time and stop.wait(max(0, at_ms - mono_ms()) / 1000):
                 return
             if not _show(pixels, at_ms, slot, stop, keep=not self._real_time):
                 slot.fail(DeviceError(f"{self._title()} has frames above {PIXELS_MAX} pixels"))
                 return
+
+
+class _FileClock:
+    """Turns the places of frames in a file into a time that only grows, also when it is looped."""
+
+    def __init__(self, began_ms: int, usual_ms: float) -> None:
+        self._began_ms = float(began_ms)
+        self._usual_ms = usual_ms
+        self._place_ms: float | None = None
+
+    def frame_at(self, place_ms: float) -> int:
+        """Return when the frame at this place is shown; files without places go by their rate."""
+        if self._place_ms is not None and not place_ms > self._place_ms:
+            place_ms = self._place_ms + self._usual_ms
+        self._place_ms = place_ms
+        return round(self._began_ms + place_ms)
+
+    def wind_back(self) -> None:
+        """Begin at the file's first frame again."""
+        if self._place_ms is not None:
+            self._began_ms += self._place_ms + self._usual_ms
+        self._place_ms = None
 
 
 class FolderSource:

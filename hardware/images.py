@@ -51,6 +51,13 @@ def decode_image(content: bytes) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
+def to_grey(pixels: Pixels) -> Pixels:
+    """Return the brightness of a picture, as decoders want it."""
+    if pixels.ndim == 2:
+        return pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
 def image_size(content: bytes) -> tuple[int, int] | None:
     """Return width and height as the file's head states them, None for an unknown format."""
     try:
