@@ -85,8 +85,9 @@ class AcceptedRow(msgspec.Struct, frozen=True):
 class Accepted(msgspec.Struct, frozen=True):
     """What a Batch comes to: rows to append, the new state, and what to tell the store.
 
-    `absent` are ranges newly known as absent; `skipped` counts rows recorded again whose origin
-    was held; `freeze` names the streams that these rows come from. `full` says that nothing was
+    `absent` are ranges newly declared absent, to be reported; where rows are held under these
+    numbers they came from another outbox, or their receipt was lost. `skipped` counts rows
+    recorded again whose origin was held; `freeze` names the streams that these rows come from. `full` says that nothing was
     accepted because the stream is in too many pieces.
     """
 
@@ -144,11 +145,10 @@ def accept(
                     continue
                 known.add(origin)
             rows.append(AcceptedRow(seq, chained[at], batch.rows[at], origin))
-    absent = _new_absent(received, batch.absent)
     return Accepted(
-        StreamState(joined, _remember(state.absent, absent, fillable)),
+        StreamState(joined, _remember(state.absent, _without(received, batch.absent), fillable)),
         tuple(rows),
-        absent,
+        _without(state.absent, batch.absent),
         skipped,
         tuple(stream for stream in origins_of(origins.values()) if stream != batch.stream),
     )
@@ -167,8 +167,8 @@ def accept_poison(
     joined = _join(state.held, piece)
     if len(joined) > max(HELD_RANGES_MAX, len(state.held)):
         return Accepted(state, full=True)
-    new_absent = _new_absent(state.ranges, absent)
-    return Accepted(StreamState(joined, _remember(state.absent, new_absent, ())), absent=new_absent)
+    remembered = _remember(state.absent, _without(state.ranges, absent), ())
+    return Accepted(StreamState(joined, remembered), absent=_without(state.absent, absent))
 
 
 def frozen(state: StreamState) -> StreamState:
@@ -251,11 +251,12 @@ def _first(held: Held) -> int:
     return held.first
 
 
-def _new_absent(received: Ranges, absent: tuple[Absent, ...]) -> tuple[Absent, ...]:
+def _without(known: Ranges, absent: tuple[Absent, ...]) -> tuple[Absent, ...]:
+    """Return what of the absent ranges is not known yet."""
     return tuple(
         Absent(first, last, gone.reason)
         for gone in absent
-        for first, last in missing(received, gone.first, gone.last)
+        for first, last in missing(known, gone.first, gone.last)
     )
 
 
