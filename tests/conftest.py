@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,14 +48,17 @@ def broker(tmp_path: Path) -> Iterator[BrokerForTests]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The DSN of one real PostgreSQL for the whole run."""
     from storebridge.postgres import EmbeddedPostgres
 
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    dsn = server.start()
-    yield dsn
-    server.stop()
+    # Not below pytest's own folder: each run that starts closes it to other accounts again, and
+    # a server started by root runs under one.
+    with tempfile.TemporaryDirectory(prefix="storebridge-postgres-") as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres")
+        dsn = server.start()
+        yield dsn
+        server.stop()
 
 
 @pytest.fixture

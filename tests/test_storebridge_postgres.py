@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,11 @@ from storebridge.postgres import EmbeddedPostgres, PostgresError, create_databas
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    embedded = EmbeddedPostgres(
-        tmp_path_factory.mktemp("pg") / "data", settings={"shared_buffers": "32MB"}
-    )
-    yield embedded
-    embedded.stop()
+def embedded() -> Iterator[EmbeddedPostgres]:
+    with tempfile.TemporaryDirectory(prefix="storebridge-postgres-") as folder:
+        embedded = EmbeddedPostgres(Path(folder) / "data", settings={"shared_buffers": "32MB"})
+        yield embedded
+        embedded.stop()
 
 
 def ask(dsn: str, question: str) -> object:
