@@ -87,8 +87,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
     `absent` are ranges newly declared absent, to be reported; where rows are held under these
     numbers they came from another outbox, or their receipt was lost. `skipped` counts rows
-    recorded again whose origin was held; `freeze` names the streams that these rows come from. `full` says that nothing was
-    accepted because the stream is in too many pieces.
+    recorded again whose origin was held; `freeze` names the streams that these rows come from.
+    `full` says that nothing was accepted because the stream is in too many pieces.
     """
 
     state: StreamState
