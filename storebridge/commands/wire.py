@@ -14,7 +14,7 @@ app = typer.Typer(help="What crosses between a store and the cloud.", no_args_is
 
 @app.callback()
 def main() -> None:
-    """What crosses between a store and the cloud."""
+    """Look at what crosses between a store and the cloud."""
 
 
 @app.command("decode")
@@ -27,12 +27,16 @@ def decode_file(
             payload = captured.read(MESSAGE_BYTES_MAX + 1)
         message = decode(payload)
     except OSError as error:
-        typer.echo(f"{file}: cannot be read: {error.strerror}", err=True)
-        raise typer.Exit(1) from error
+        raise refusal(f"{file} cannot be read: {error.strerror}") from error
     except DecodeError as error:
-        typer.echo(f"{file}: is no message of the wire: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise refusal(f"{file} holds no message of the wire: {error}") from error
     typer.echo(printable(json.dumps(plain_message(message), ensure_ascii=False, indent=2)))
+
+
+def refusal(reason: str) -> typer.Exit:
+    """Print in one line why nothing can be shown, and return the exit that says so."""
+    typer.echo(printable(reason).replace("\n", " "), err=True)
+    return typer.Exit(1)
 
 
 def printable(text: str) -> str:
