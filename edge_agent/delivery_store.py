@@ -2,7 +2,7 @@
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import outbox, streams
+from edge_agent import outbox, retention, streams
 from edge_agent.clock import Instant
 from edge_agent.delivery_state import DeliveryState
 from edge_agent.recorder import Recorder, Writing
@@ -39,11 +39,12 @@ def save_session(recorder: Recorder, session: int) -> None:
     recorder.write(lambda writing: writing.execute("UPDATE delivery SET session = ?", (session,)))
 
 
-def save_received(recorder: Recorder, state: DeliveryState) -> None:
+def save_received(recorder: Recorder, state: DeliveryState, now: Instant) -> None:
     """Keep what the cloud has receipted; a power cut costs another Receipt, no more."""
 
     def change(writing: Writing) -> None:
         outbox.save_received(writing.connection, state.watermark, state.ranges)
+        retention.mark_received(writing.connection, state.watermark, now)
         writing.execute("UPDATE delivery SET owner = ?", (state.owner,))
 
     recorder.write(change, durable=False)

@@ -88,9 +88,10 @@ def m001_outbox(tables: sqlite_utils.Database) -> None:
             "owner": bytes,
             "applied": int,
             "applied_owner": bytes,
+            "heard_at": int,
         },
         pk="one",
-        not_null={"boot", "session", "owner", "applied", "applied_owner"},
+        not_null={"boot", "session", "owner", "applied", "applied_owner", "heard_at"},
         strict=True,
     )
 

@@ -225,12 +225,10 @@ def chain_at(connection: sqlite3.Connection, tail: Tail, seq: int) -> int | None
     """
     if seq == tail.head:
         return tail.checksum
-    found: tuple[int] | None = connection.execute(
-        "SELECT checksum FROM outbox WHERE id = ?1 "
-        "UNION ALL SELECT before FROM outbox WHERE id = ?1 + 1 LIMIT 1",
-        (tail.base + seq,),
-    ).fetchone()
-    return found[0] if found else None
+    around = read(connection, tail.base, seq, seq + 1).rows
+    if not around:
+        return None
+    return around[0].checksum if around[0].seq == seq else around[0].before
 
 
 def first_kept(connection: sqlite3.Connection, tail: Tail) -> int:

@@ -6,13 +6,16 @@ from itertools import takewhile
 from sqlite_utils.utils import sqlite3
 
 from edge_agent import outbox
+from edge_agent.clock import Instant
 from edge_agent.limits import Limits
 from edge_agent.outbox import Tail
+from wire.events import Clock
 from wire.messages import AbsentReason
 from wire.ranges import holds
 
 # Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 1_000
+MARK_S = 60
 
 
 class OutboxFull(Exception):
@@ -89,19 +92,30 @@ def throw_away(
     return replace(tail, absent_rows=tail.absent_rows + len(seqs))
 
 
-def mark_received(connection: sqlite3.Connection, tail: Tail, now: int) -> None:
-    """Note up to which seq the cloud holds all by now, so that the age of receipts is known."""
-    watermark = _watermark(connection, tail)
+def mark_received(connection: sqlite3.Connection, watermark: int, now: Instant) -> None:
+    """Note up to which seq the cloud holds all by now, so that the age of receipts is known.
+
+    One mark stands for all receipts of MARK_S. A clock that cannot be trusted marks nothing.
+    """
     # After a restore of the cloud the watermark is lower than it was.
     connection.execute("DELETE FROM received WHERE seq > ?", (watermark,))
-    connection.execute("INSERT OR IGNORE INTO received VALUES (?, ?)", (watermark, now))
+    if now.quality is Clock.UNKNOWN:
+        return
+    newest = connection.execute("SELECT max(received_at) FROM received").fetchone()[0]
+    if newest is None or abs(now.at - newest) >= MARK_S * 1_000_000:
+        connection.execute("INSERT OR IGNORE INTO received VALUES (?, ?)", (watermark, now.at))
+    connection.execute("UPDATE delivery SET heard_at = ?", (now.at,))
 
 
-def prune(connection: sqlite3.Connection, tail: Tail, limits: Limits, now: int) -> Tail:
-    """Delete one slice of the rows whose receipt is older than `kept_after_receipt_s`."""
+def prune(connection: sqlite3.Connection, tail: Tail, limits: Limits) -> Tail:
+    """Delete one slice of the rows whose receipt is older than `kept_after_receipt_s`.
+
+    Their age is counted to the last word of the cloud: while it is silent it may be on its way
+    back from a backup that does not hold them.
+    """
     last = connection.execute(
-        "SELECT max(seq) FROM received WHERE received_at <= ?",
-        (now - limits.kept_after_receipt_s * 1_000_000,),
+        "SELECT max(seq) FROM received WHERE received_at <= (SELECT heard_at FROM delivery) - ?",
+        (limits.kept_after_receipt_s * 1_000_000,),
     ).fetchone()[0]
     if last is None:
         return tail

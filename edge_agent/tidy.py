@@ -21,8 +21,7 @@ def tidy(recorder: Recorder, limits: Limits, now: Instant) -> int:
 
     def tidy_slice(writing: Writing) -> int:
         before = writing.tail
-        retention.mark_received(writing.connection, before, now.at)
-        pruned = retention.prune(writing.connection, before, limits, now.at)
+        pruned = retention.prune(writing.connection, before, limits)
         writing.tail = retention.expire(writing.connection, pruned, limits, now.at)
         return before.kept_rows - writing.tail.kept_rows
 

@@ -264,7 +264,7 @@ class Uplink:
         )
         match outcome:
             case "moved":
-                delivery_store.save_received(self._recorder, self._state)
+                delivery_store.save_received(self._recorder, self._state, now)
             case "birth":
                 self._give_birth(now, secrets.token_bytes(NONCE_BYTES))
             case "forked":

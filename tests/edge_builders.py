@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent import outbox
+from edge_agent import outbox, retention
 from edge_agent.clock import FixedClock
 from edge_agent.database import Database
 from edge_agent.doorbell import Doorbell
@@ -66,9 +66,13 @@ class StoreParts:
 
     def receipt(self, watermark: int, ranges: tuple[tuple[int, int], ...] = ()) -> None:
         """Note that the cloud holds these seqs."""
-        self.recorder.write(
-            lambda writing: outbox.save_received(writing.connection, watermark, ranges)
-        )
+        now = self.clock.now()
+
+        def change(writing: Writing) -> None:
+            outbox.save_received(writing.connection, watermark, ranges)
+            retention.mark_received(writing.connection, watermark, now)
+
+        self.recorder.write(change)
 
     def tear(self, sql: str, *args: object) -> None:
         """Change the file behind the recorder's back, as a failing disk does."""

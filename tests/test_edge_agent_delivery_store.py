@@ -16,9 +16,9 @@ def test_what_the_cloud_said_survives_a_restart(tmp_path: Path):
         state = on_connected(on_recorded(state, 10), 0, b"nonce")
         delivery_store.save_session(store.recorder, state.session)
         receipt = Receipt(b"owner", state.stream, 4, ((6, 7),), nonce=b"nonce")
-        state, outcome = on_receipt(state, receipt, lambda _: None)
+        state, outcome = on_receipt(state, receipt, lambda _: 0)
         assert outcome == "moved"
-        delivery_store.save_received(store.recorder, state)
+        delivery_store.save_received(store.recorder, state, now)
     with store_in(tmp_path) as store:
         again = delivery_store.load(store.database.reader(), now)
         assert (again.stream, again.head, again.first_kept) == (state.stream, 10, 3)

@@ -1,9 +1,11 @@
 from pathlib import Path
 
 from edge_agent import outbox, retention
+from edge_agent.clock import EARLIEST_AT
 from edge_agent.limits import Limits
 from edge_agent.tidy import tidy
 from tests.edge_builders import StoreParts, store_in
+from wire.events import Clock
 from wire.messages import Absent
 
 DAY_S = 86_400
@@ -20,18 +22,31 @@ def test_a_receipted_row_stays_for_the_time_agreed_and_then_goes(tmp_path: Path)
         store.receipt(6)
         assert tidied(store) == 0
         store.clock.advance(DAY_S - 1)
+        store.receipt(7)
         assert tidied(store) == 0
         store.clock.advance(1)
+        store.receipt(8)
         assert tidied(store) == 6
         assert store.numbers(first=7) == [6, 7, 8, 9]
         assert outbox.absent_ranges(store.database.reader()) == ()
         assert outbox.first_kept(store.database.reader(), store.tail) == 7
 
 
+def test_while_the_cloud_is_silent_no_receipt_grows_older(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(10)
+        store.receipt(6)
+        store.clock.advance(5 * DAY_S)
+        assert tidied(store) == 0
+        assert len(store.numbers()) == 10
+
+
 def test_a_row_without_a_receipt_is_never_pruned(tmp_path: Path):
     with store_in(tmp_path) as store:
         store.record(10)
+        store.receipt(0)
         store.clock.advance(5 * DAY_S)
+        store.receipt(0)
         assert tidied(store) == 0
         assert len(store.numbers()) == 10
 
@@ -40,7 +55,6 @@ def test_after_a_restore_of_the_cloud_nothing_above_its_watermark_is_pruned(tmp_
     with store_in(tmp_path) as store:
         store.record(10)
         store.receipt(8)
-        assert tidied(store) == 0
         store.clock.advance(DAY_S)
         store.receipt(3)
         tidied(store)
@@ -51,12 +65,22 @@ def test_many_rows_go_in_slices(tmp_path: Path):
     with store_in(tmp_path) as store:
         store.record(2 * retention.SLICE_ROWS_MAX + 5)
         store.receipt(2 * retention.SLICE_ROWS_MAX + 4)
-        tidied(store)
         store.clock.advance(DAY_S)
+        store.receipt(2 * retention.SLICE_ROWS_MAX + 4)
         before = store.recorder.commits
         assert tidied(store) == 2 * retention.SLICE_ROWS_MAX + 4
         assert store.recorder.commits > before + 2
         assert store.tail.kept_rows == 1
+
+
+def test_a_store_that_is_always_online_keeps_few_marks(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(400)
+        for watermark in range(400):
+            store.clock.advance(1)
+            store.receipt(watermark)
+        marks = store.database.reader().execute("SELECT count(*) FROM received").fetchone()[0]
+        assert marks == 1 + 400 // retention.MARK_S
 
 
 def test_expired_rows_are_declared_absent(tmp_path: Path):
@@ -71,7 +95,9 @@ def test_a_clock_that_jumps_ahead_throws_nothing_away(tmp_path: Path):
     with store_in(tmp_path) as store:
         store.record(4)
         store.receipt(2)
-        tidied(store)
         store.clock.set_wall(store.clock.now().at + 3_650 * DAY_S * 1_000_000)
+        store.receipt(3)
+        assert tidied(store) == 0
+        store.clock.set_wall(EARLIEST_AT, quality=Clock.SYNCED)
         assert tidied(store) == 0
         assert store.numbers() == [0, 1, 2, 3]
