@@ -138,6 +138,7 @@ def product(scene: Scene) -> Page:
         "stock": stock.level(scene.connection, scene.subject),
         "is_saved": scene.subject in scene.moment.saved,
         "fitting": fitting,
+        "near": [each for each in near(scene) if each.product.product != scene.subject],
     }
     reason = "" if because is None else because.reason
     return Page(name="product", subject=scene.subject, because=reason, values=values)
