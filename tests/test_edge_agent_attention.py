@@ -7,6 +7,7 @@ import pytest
 
 from edge_agent import attention, traffic, visits
 from edge_agent.places import Place
+from edge_agent.visits import Visit
 from hardware.readings import Passage, PeopleReading, Stay
 from tests.edge_store import (
     ANNA,
@@ -139,3 +140,31 @@ def test_a_zone_of_another_operator_is_named_so(shop: Shop):
     shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading, operators))
     (event,) = shop.events("dwell")
     assert (event.zone, event.operator) == ("cafe", "bean-co")
+
+
+def a_visit(**changed: object) -> Visit:
+    fields: dict[str, object] = {
+        "visit": b"12345678",
+        "kiosk": "kiosk-1",
+        "zone": "shoes",
+        "identifiers": (ANNA,),
+        "began_at": 1_000_000,
+        "touched_at": 1_000_000,
+        "named_at": 1_000_000,
+        "consented": True,
+    }
+    return Visit(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def test_of_two_visits_in_one_zone_neither_is_given_the_stay():
+    stay = Stay(zone="shoes", entered_mono_ms=0, left_mono_ms=10_000, people_max=1)
+    assert attention.attend(stay, 0, 10_000_000, [a_visit()]) == (a_visit(), 90)
+    both = [a_visit(), a_visit(kiosk="kiosk-2", visit=b"87654321")]
+    assert attention.attend(stay, 0, 10_000_000, both) == (None, 0)
+
+
+def test_a_visit_named_after_the_stay_is_not_given_it():
+    """Somebody tapped without a name and left; the next one scans at the same kiosk."""
+    stay = Stay(zone="shoes", entered_mono_ms=0, left_mono_ms=10_000, people_max=1)
+    later = a_visit(began_at=0, named_at=10_500_000)
+    assert attention.attend(stay, 0, 10_000_000, [later]) == (None, 0)
