@@ -22,7 +22,7 @@ STORE_TABLES = (
     )
     """,
     "CREATE UNIQUE INDEX visits_open ON visits (kiosk) WHERE ended_at IS NULL",
-    "CREATE INDEX visits_by_zone ON visits (zone, began_at)",
+    "CREATE INDEX visits_by_end ON visits (ended_at)",
     # What happened to coupons in this store; the primary keys are what makes it happen once.
     """
     CREATE TABLE claims (
