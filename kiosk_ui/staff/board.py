@@ -76,6 +76,10 @@ class Board:
         starts = range(this_hour - (CHART_HOURS - 1) * HOUR_US, this_hour + 1, HOUR_US)
         return [Bar(hour_at=start, stays=stays.get(start, 0)) for start in starts]
 
+    def has_stays(self, zone: str) -> bool:
+        """Tell whether the chart of a zone would show anything."""
+        return any(each.zone == zone and each.stays for each in self.hours)
+
     @property
     def stays_max(self) -> int:
         """Return the highest bar of all zones, at least 1, so that the charts compare."""

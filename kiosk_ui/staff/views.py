@@ -40,7 +40,7 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
 
 
 class _StaffPages:
-    """The staff pages of one store: all but the entrance ask for an entry, and forms for a token."""
+    """The staff pages of one store: behind an entry, and with a token in each form."""
 
     def __init__(self, store: Store, streams: Streams) -> None:
         self._store = store
