@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from hardware.gtin import is_gtin
+
 CodeKind = Literal["member", "product", "coupon", "store", "page", "payment", "unknown"]
 Fault = Literal["", "empty_code", "too_long", "unknown_code"]
 
@@ -28,7 +30,6 @@ PREFIXES: dict[str, CodeKind] = {
     "sb:t:": "payment",
 }
 DIGITAL_LINK = re.compile(r"https?://[^\s/?#]+/(?:[^\s?#]*/)?01/(\d{8,14})(?:[/?#]\S*)?", re.ASCII)
-GTIN_LENGTHS = (8, 12, 13, 14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +67,9 @@ def understand(raw: bytes, member_patterns: Sequence[re.Pattern[str]] = ()) -> C
 def normal_gtin(digits: str) -> str | None:
     """Return a product number as the catalogue writes it, None when its check digit is wrong.
 
-    Source: GS1 General Specifications, 7.9 (check digit). A GTIN of 12 digits is written with 13,
-    and so is one of 14 that begins with 0.
+    A GTIN of 12 digits is written with 13, and so is one of 14 that begins with 0.
     """
-    if not (digits.isascii() and digits.isdigit() and len(digits) in GTIN_LENGTHS):
-        return None
-    weighted = (int(digit) * (3, 1)[index % 2] for index, digit in enumerate(reversed(digits[:-1])))
-    if (10 - sum(weighted) % 10) % 10 != int(digits[-1]) or not digits.strip("0"):
+    if not is_gtin(digits) or not digits.strip("0"):
         return None
     return digits if len(digits) == 8 else digits.zfill(14).removeprefix("0")
 
