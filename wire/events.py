@@ -3,7 +3,8 @@
 How it may change (a store may be years older or newer than the cloud):
 
 - a field is only ever added at the end of its struct, with a default;
-- no field is removed, reordered or given another type or meaning;
+- no field is removed, reordered or given another type, meaning or default: rows leave out what
+  stands at their end and holds its default;
 - a new kind takes a new tag number, which is never used again; both ends keep kinds that they
   do not know as bytes, to be decoded by a later version;
 - `tests/golden` holds messages of every released version, which must decode for ever.
