@@ -17,9 +17,13 @@ from edge_agent.web import WebError
 from hardware.drivers import DRIVERS, Act, ActResult, Driver
 from hardware.readings import Reading
 from hardware.simulated import Feed
-from tests.edge_store import ANNA, KEY
-from wire.codec import decode_event
+from tests.edge_store import ANNA, KEY, a_shopper
+from wire.codec import decode, decode_event, encode
 from wire.loopback import LoopbackBroker, LoopbackLink
+from wire.messages import Birth, Change, Death, Message, Receipt, Update
+from wire.mqtt import MqttLink
+from wire.topics import down_topic, state_topic
+from wire.views import encode_view
 
 
 def a_config(folder: Path, *devices: dict[str, object], port: int = 0) -> AgentConfig:
@@ -211,3 +215,57 @@ def test_a_visit_survives_a_restart_of_the_agent(tmp_path: Path):
         assert visits.current(again.database.reader(), "kiosk-1") is not None
     finally:
         again.close()
+
+
+def test_without_a_broker_everything_in_the_store_works(tmp_path: Path):
+    feed = Feed()
+    agent = Agent(a_config(tmp_path, a_reader(feed)), MqttLink("127.0.0.1", 1, "acme-store-1"))
+    agent.start()
+    feed.show_code("sb:m:ANNA-1")
+    eventually(lambda: visits.current(agent.database.reader(), "kiosk-1"))
+    state = agent.health()
+    assert not state.link_up
+    assert state.state != "failed"
+    assert state.queue_rows >= 3
+    began = time.monotonic()
+    agent.close()
+    assert time.monotonic() - began < CLOSE_S_MAX
+
+
+def test_what_the_cloud_sends_reaches_the_visit_at_the_kiosk(tmp_path: Path):
+    feed, broker = Feed(), LoopbackBroker()
+    agent = Agent(a_config(tmp_path, a_reader(feed)), LoopbackLink(broker, "acme-store-1"))
+    cloud = LoopbackLink(broker, "cloud")
+    heard: list[Message] = []
+    cloud.open(
+        subscriptions=(state_topic("acme", "store-1"),),
+        on_message=lambda _, payload: heard.append(decode(payload)),
+        on_up=lambda: None,
+        on_down=lambda _: None,
+        will=lambda: None,
+    )
+    agent.start()
+    try:
+        feed.show_code("sb:m:ANNA-1")
+        eventually(lambda: heard and isinstance(heard[0], Birth))
+        birth = heard[0]
+        assert isinstance(birth, Birth)
+        down = down_topic("acme", "store-1")
+        receipt = Receipt(owner=b"o" * 8, stream=birth.stream, watermark=0, nonce=birth.nonce)
+        view = a_shopper("shopper-7", consented=True)
+        change = Change(table="shopper", key=ANNA.key, value=encode_view(view))
+        update = Update(owner=b"o" * 8, start=0, end=1, changes=(change,), snapshot=True)
+        cloud.publish(down, encode(receipt))
+        cloud.publish(down, encode(update))
+        reader = agent.database.reader()
+
+        def known() -> bool:
+            visit = visits.current(reader, "kiosk-1")
+            return visit is not None and visit.shopper == "shopper-7"
+
+        eventually(known)
+    finally:
+        agent.close()
+        cloud.close()
+    assert isinstance(heard[-1], Death)
+    assert heard[-1].clean
