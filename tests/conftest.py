@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -55,21 +56,53 @@ def postgres_server() -> Iterator[str]:
     # Not below pytest's own folder: each run that starts closes it to other accounts again, and
     # a server started by root runs under one.
     with tempfile.TemporaryDirectory(prefix="storebridge-postgres-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres")
+        # Without fsync databases come and go quickly; no test cuts this server's power.
+        server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"})
         dsn = server.start()
         yield dsn
         server.stop()
 
 
+@contextmanager
+def fresh_database(server: str, template: str = "template1") -> Iterator[str]:
+    """A database of its own on the server, dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    yield psycopg.conninfo.make_conninfo(server, dbname=name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
 def postgres_dsn(postgres_server: str) -> Iterator[str]:
     """The DSN of a fresh, empty database, dropped after the test."""
-    name = f"test_{secrets.token_hex(6)}"
+    with fresh_database(postgres_server) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def cloud_template(postgres_server: str) -> str:
+    """The name of a database with all tables of the cloud, to be copied."""
+    from cloud_sync.database.migrations import migrate
+    from cloud_sync.database.schema import MIGRATIONS
+
+    name = "cloud_template"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield psycopg.conninfo.make_conninfo(postgres_server, dbname=name)
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    migrate(psycopg.conninfo.make_conninfo(postgres_server, dbname=name), MIGRATIONS)
+    return name
+
+
+@pytest.fixture
+def cloud_dsn(postgres_server: str, cloud_template: str) -> Iterator[str]:
+    """The DSN of a fresh database with all tables of the cloud, dropped after the test."""
+    with fresh_database(postgres_server, cloud_template) as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from cloud_sync.database.tables import DISTRIBUTION, EVERYWHERE, WITHOUT_TENANT
 
 
 @pytest.fixture
-def database(postgres_dsn: str) -> Iterator[Database]:
-    database = Database(postgres_dsn)
-    database.migrate(MIGRATIONS)
+def database(cloud_dsn: str) -> Iterator[Database]:
+    database = Database(cloud_dsn)
     yield database
     database.close()
 

@@ -5,7 +5,6 @@ import psycopg
 import pytest
 
 from cloud_sync.database import Database
-from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.shards import (
     Lease,
     LeaseLimits,
@@ -23,9 +22,8 @@ A, B = b"a" * 16, b"b" * 16
 
 
 @pytest.fixture
-def database(postgres_dsn: str) -> Iterator[Database]:
-    database = Database(postgres_dsn)
-    database.migrate(MIGRATIONS)
+def database(cloud_dsn: str) -> Iterator[Database]:
+    database = Database(cloud_dsn)
     yield database
     database.close()
 

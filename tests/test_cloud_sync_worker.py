@@ -8,7 +8,6 @@ import pytest
 
 from cloud_sync.config import CloudConfig, WorkerConfig
 from cloud_sync.database import Database
-from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake.ledger import LedgerEvent, read
 from cloud_sync.shoppers.fold import Folded
@@ -177,9 +176,8 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(postgres_dsn: str) -> Iterator[Cloud]:
-    database = Database(postgres_dsn)
-    database.migrate(MIGRATIONS)
+def cloud(cloud_dsn: str) -> Iterator[Cloud]:
+    database = Database(cloud_dsn)
     cloud = Cloud(database, LoopbackBroker())
     yield cloud
     for worker in cloud.workers:

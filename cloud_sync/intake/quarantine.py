@@ -73,7 +73,12 @@ def stray(shard: int, tenant: str, store: str, payload: bytes, reason: str, now:
     )
 
 
-def keep(connection: Connection, entries: Sequence[Poison]) -> None:
+def keep(
+    connection: Connection,
+    entries: Sequence[Poison],
+    *,
+    stray_messages_max: int = STRAY_MESSAGES_MAX,
+) -> None:
     """Set entries aside; one that is there already stays as it is."""
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -99,7 +104,7 @@ def keep(connection: Connection, entries: Sequence[Poison]) -> None:
                     each.shard,
                     each.tenant,
                     each.store,
-                    STRAY_MESSAGES_MAX,
+                    stray_messages_max,
                 )
                 for each in sorted(entries, key=lambda e: (e.shard, e.tenant, e.stream, e.first))
             ],
