@@ -76,14 +76,16 @@ def coupons_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, l
     """
     found: dict[Key, list[Coupon]] = {key: [] for key in shoppers}
     rows = connection.execute(
-        "SELECT asked.shopper, coupon.tenant, owner, coupon.coupon, offer, serial, product, reason,"
+        "SELECT asked.shopper, asked.tenant, owner, held.coupon, offer, serial, product, reason,"
         " because_at, channel, percent, issued_at, expires_at, lease, lease_store, lease_until,"
-        " ARRAY(SELECT DISTINCT act FROM coupon_act WHERE coupon_act.tenant = coupon.tenant"
-        "  AND coupon_act.coupon = coupon.coupon)"
+        " ARRAY(SELECT DISTINCT act FROM coupon_act WHERE coupon_act.tenant = asked.tenant"
+        "  AND coupon_act.coupon = held.coupon)"
         " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper)"
-        " JOIN identifier USING (tenant, shopper)"
-        " JOIN coupon ON coupon.tenant = asked.tenant AND coupon.owner = identifier.identifier"
-        " ORDER BY issued_at, coupon.coupon",
+        " CROSS JOIN LATERAL (SELECT identifier FROM identifier WHERE identifier.tenant ="
+        "  asked.tenant AND identifier.shopper = asked.shopper OFFSET 0) AS own"
+        " CROSS JOIN LATERAL (SELECT * FROM coupon WHERE coupon.tenant = asked.tenant"
+        "  AND coupon.owner = own.identifier OFFSET 0) AS held"
+        " ORDER BY issued_at, held.coupon",
         (
             arrays.texts(tenant for tenant, _ in shoppers),
             arrays.plain(each for _, each in shoppers),
@@ -166,25 +168,23 @@ def lease(coupon: Coupon, store: str, now: int) -> Coupon:
 
 def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
     """Store the leases of coupons; the caller holds the lock of their shoppers."""
-    if not coupons:
-        return
-    ordered = sorted(coupons, key=lambda each: (each.tenant, each.owner, each.offer, each.serial))
-    connection.execute(
-        "UPDATE coupon SET lease = new.lease, lease_store = new.store, lease_until = new.until"
-        " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::integer[], %s::text[], %s::text[],"
-        " %s::bigint[]) AS new(tenant, owner, offer, serial, lease, store, until)"
-        " WHERE coupon.tenant = new.tenant AND coupon.owner = new.owner"
-        " AND coupon.offer = new.offer AND coupon.serial = new.serial",
-        (
-            arrays.texts(each.tenant for each in ordered),
-            arrays.plain(each.owner for each in ordered),
-            arrays.texts(each.offer for each in ordered),
-            arrays.numbers(each.serial for each in ordered),
-            arrays.plain(each.lease for each in ordered),
-            arrays.texts(each.lease_store for each in ordered),
-            arrays.numbers(each.lease_until for each in ordered),
-        ),
-    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE coupon SET lease = %s, lease_store = %s, lease_until = %s"
+            " WHERE tenant = %s AND owner = %s AND offer = %s AND serial = %s",
+            [
+                (
+                    each.lease,
+                    each.lease_store,
+                    each.lease_until,
+                    each.tenant,
+                    each.owner,
+                    each.offer,
+                    each.serial,
+                )
+                for each in coupons
+            ],
+        )
 
 
 def release(connection: Connection, tenant: str, code: str, lease: str) -> bool:

@@ -189,14 +189,16 @@ def _known(connection: Connection, tenant: str, shoppers: Sequence[Key]) -> list
         {(tenant, each) for profile in profiles.values() for each in anchors(profile)},
     )
     stores = {store for profile in profiles.values() for store in profile.stores}
-    best = bestsellers_of(connection, {(tenant, store) for store in {*stores, ""}})
+    best = bestsellers_of(connection, {(tenant, store) for store in stores})
+    if not all(best.values()):
+        best |= bestsellers_of(connection, [(tenant, "")])
     named = {each for profile in profiles.values() for each in candidates(profile)}
     named |= {each for profile in profiles.values() for each in profile.products}
     named |= {each.product for found in near.values() for each in found}
     named |= {product for found in best.values() for product, _ in found}
     sold = categories_of(connection, tenant, named)
     neighbours = {product: found for (_, product), found in near.items()}
-    bestsellers = {store: best[tenant, store] or best[tenant, ""] for store in stores}
+    bestsellers = {store: best[tenant, store] or best.get((tenant, ""), []) for store in stores}
     return [
         Known(
             tenant=tenant,
@@ -255,11 +257,11 @@ def _note(
             (tenant, *_columns(list(changed)), list(changed.values())),
         )
     if gone:
-        connection.execute(
-            "DELETE FROM shopper_view USING unnest(%s::uuid[], %s::text[]) AS gone(id, place)"
-            " WHERE tenant = %s AND identifier = gone.id AND store = gone.place",
-            (*_columns(gone), tenant),
-        )
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "DELETE FROM shopper_view WHERE tenant = %s AND identifier = %s AND store = %s",
+                [(tenant, identifier_id(identifier), store) for identifier, store in gone],
+            )
 
 
 def _columns(places: Sequence[_Place]) -> tuple[str, str]:

@@ -108,11 +108,11 @@ def bestsellers_of(
     rows = connection.execute(
         "SELECT asked.tenant, asked.store, best.* FROM unnest(%s::text[], %s::text[])"
         " AS asked(tenant, store) CROSS JOIN LATERAL"
-        " (SELECT product, sum(bought - returned)::bigint AS sold FROM store_product"
+        " (SELECT product, sum(bought - returned)::bigint AS pieces FROM store_product"
         "  WHERE store_product.tenant = asked.tenant"
         "  AND (asked.store = '' OR store_product.store = asked.store)"
         "  GROUP BY product HAVING sum(bought - returned) > 0"
-        "  ORDER BY sold DESC, product LIMIT %s) AS best",
+        "  ORDER BY pieces DESC, product LIMIT %s) AS best",
         (
             arrays.texts(tenant for tenant, _ in stores),
             arrays.texts(store for _, store in stores),

@@ -171,9 +171,11 @@ def _pair_views(
     if not fresh:
         return
     rows = connection.execute(
-        "SELECT asked.tenant, asked.atom, array_agg(atom_product.product)"
+        "SELECT asked.tenant, asked.atom, held.products"
         " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, atom)"
-        " JOIN atom_product USING (tenant, atom) GROUP BY 1, 2 HAVING count(*) BETWEEN 2 AND %s",
+        " CROSS JOIN LATERAL (SELECT array_agg(product) AS products FROM atom_product"
+        "  WHERE atom_product.tenant = asked.tenant AND atom_product.atom = asked.atom) AS held"
+        " WHERE cardinality(held.products) BETWEEN 2 AND %s",
         (
             arrays.texts(tenant for tenant, _ in fresh),
             arrays.plain(atom for _, atom in fresh),

@@ -152,9 +152,10 @@ def _write_coupon_acts(connection: Connection, acts: Sequence[_CouponAct]) -> se
         ),
     )
     rows = connection.execute(
-        "SELECT DISTINCT coupon.tenant, coupon.owner"
-        " FROM unnest(%s::text[], %s::text[]) AS asked(tenant, coupon)"
-        " JOIN coupon ON coupon.tenant = asked.tenant AND coupon.coupon = asked.coupon",
+        "SELECT DISTINCT asked.tenant, found.owner"
+        " FROM unnest(%s::text[], %s::text[]) AS asked(tenant, code)"
+        " CROSS JOIN LATERAL (SELECT owner FROM coupon WHERE coupon.tenant = asked.tenant"
+        "  AND coupon.coupon = asked.code OFFSET 0) AS found",
         (
             arrays.texts(each.tenant for each in ordered),
             arrays.texts(each.coupon for each in ordered),

@@ -3,6 +3,9 @@
 The graph is a fold over the log of links: a shopper is a connected set of identifiers, its ID the
 smallest id in the set. Both depend only on which links there are, never on the order in which they
 came.
+
+Statements that look up many rows do so by a lateral query each: a join may be planned while the
+tables are small, and then reads them whole for as long as the plan is kept.
 """
 
 import hashlib
@@ -10,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
+from psycopg.errors import SerializationFailure
 
 from cloud_sync.database import arrays
 from wire.events import Event
@@ -28,8 +32,8 @@ Key = tuple[str, str]
 """A tenant and the id of an identifier or shopper, as 32 hexadecimal digits."""
 
 
-class JoinError(Exception):
-    """Identifiers could not be joined because other workers kept joining the same ones."""
+class JoinError(SerializationFailure):
+    """Other workers kept joining the same identifiers: the transaction is to be repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +125,11 @@ def shoppers_of(connection: Connection, keys: Collection[Key]) -> dict[Key, str]
     if not keys:
         return {}
     rows = connection.execute(
-        "SELECT asked.tenant, asked.id, identifier.shopper"
+        "SELECT asked.tenant, asked.id, found.shopper"
         " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
-        " JOIN identifier ON identifier.tenant = asked.tenant AND identifier.identifier = asked.id",
+        " CROSS JOIN LATERAL (SELECT shopper FROM identifier"
+        "  WHERE identifier.tenant = asked.tenant AND identifier.identifier = asked.id OFFSET 0)"
+        " AS found",
         (arrays.texts(tenant for tenant, _ in keys), arrays.plain(each for _, each in keys)),
     )
     return {(tenant, asked.hex): shopper.hex for tenant, asked, shopper in rows}
@@ -133,10 +139,11 @@ def members_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, l
     """Return the identifiers of each shopper, given by current shopper IDs, the strongest first."""
     found: dict[Key, list[Identifier]] = {key: [] for key in shoppers}
     rows = connection.execute(
-        "SELECT asked.tenant, asked.id, identifier.kind, identifier.value"
+        "SELECT asked.tenant, asked.id, found.kind, found.value"
         " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
-        " JOIN identifier ON identifier.tenant = asked.tenant AND identifier.shopper = asked.id"
-        " ORDER BY identifier.identifier",
+        " CROSS JOIN LATERAL (SELECT identifier, kind, value FROM identifier"
+        "  WHERE identifier.tenant = asked.tenant AND identifier.shopper = asked.id OFFSET 0)"
+        " AS found ORDER BY found.identifier",
         (
             arrays.texts(tenant for tenant, _ in shoppers),
             arrays.plain(each for _, each in shoppers),
@@ -191,10 +198,11 @@ def lock(connection: Connection, shoppers: Collection[Key]) -> set[Key]:
     """Lock the rows of these shopper IDs in sorted order; return those still current."""
     ordered = sorted(shoppers)
     rows = connection.execute(
-        "SELECT identifier.tenant, identifier.identifier, identifier.shopper FROM identifier"
-        " JOIN unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
-        " ON identifier.tenant = asked.tenant AND identifier.identifier = asked.id"
-        " ORDER BY identifier.tenant, identifier.identifier FOR NO KEY UPDATE OF identifier",
+        "SELECT asked.tenant, asked.id, found.shopper"
+        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
+        " CROSS JOIN LATERAL (SELECT shopper FROM identifier"
+        "  WHERE identifier.tenant = asked.tenant AND identifier.identifier = asked.id"
+        "  FOR NO KEY UPDATE) AS found",
         (arrays.texts(tenant for tenant, _ in ordered), arrays.plain(each for _, each in ordered)),
     )
     return {(tenant, each.hex) for tenant, each, shopper in rows if each == shopper}
@@ -205,14 +213,8 @@ def _locked_as_roots(connection: Connection, roots: Sequence[Key]) -> bool:
 
 
 def _point_to(connection: Connection, roots: Mapping[Key, Key]) -> None:
-    losers = sorted(roots)
-    connection.execute(
-        "UPDATE identifier SET shopper = new.winner"
-        " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS new(tenant, loser, winner)"
-        " WHERE identifier.tenant = new.tenant AND identifier.shopper = new.loser",
-        (
-            arrays.texts(tenant for tenant, _ in losers),
-            arrays.plain(each for _, each in losers),
-            arrays.plain(roots[key][1] for key in losers),
-        ),
-    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE identifier SET shopper = %s WHERE tenant = %s AND shopper = %s",
+            [(roots[loser][1], *loser) for loser in sorted(roots)],
+        )

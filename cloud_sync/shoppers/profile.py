@@ -12,6 +12,7 @@ from cloud_sync.shoppers.facts import (
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
+    ATOM_ZONE,
     FactTable,
     Row,
 )
@@ -131,16 +132,24 @@ def merged_facts(table: FactTable) -> str:
     merges += [f"min(facts.{name})" for name in table.earliest]
     return (
         f"SELECT {', '.join(('asked.tenant', 'asked.shopper', *keys, *merges))}"  # noqa: S608
-        f" FROM {_IDENTIFIERS} JOIN {table.name} AS facts"
-        " ON facts.tenant = identifier.tenant AND facts.atom = identifier.identifier"
+        f" FROM {_facts_of(table.name)}"
         f" GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
     )
 
 
+# By lateral queries, as identity.py says.
 _IDENTIFIERS = (
-    "unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper) JOIN identifier"
-    " ON identifier.tenant = asked.tenant AND identifier.shopper = asked.shopper"
+    "unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper) CROSS JOIN LATERAL"
+    " (SELECT identifier, kind FROM identifier WHERE identifier.tenant = asked.tenant"
+    "  AND identifier.shopper = asked.shopper OFFSET 0) AS own"
 )
+
+
+def _facts_of(table: str) -> str:
+    return (
+        f"{_IDENTIFIERS} CROSS JOIN LATERAL (SELECT * FROM {table} AS fact"  # noqa: S608
+        "  WHERE fact.tenant = asked.tenant AND fact.atom = own.identifier OFFSET 0) AS facts"
+    )
 
 
 def _facts(
@@ -158,7 +167,7 @@ def _consented(connection: Connection, asked: tuple[str, str]) -> set[Key]:
     rows = connection.execute(
         f"SELECT DISTINCT asked.tenant, asked.shopper FROM {_IDENTIFIERS}"  # noqa: S608
         " JOIN tenant_setting ON tenant_setting.tenant = asked.tenant"
-        " WHERE tenant_setting.members_consent AND identifier.kind = 'member'",
+        " WHERE tenant_setting.members_consent AND own.kind = 'member'",
         asked,
     )
     return {(tenant, shopper.hex) for tenant, shopper in rows}
@@ -172,8 +181,7 @@ def _dwelt(connection: Connection, asked: tuple[str, str]) -> dict[Key, dict[str
     rows = connection.execute(
         "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
         " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
-        f" FROM {_IDENTIFIERS} JOIN atom_zone AS facts"
-        " ON facts.tenant = identifier.tenant AND facts.atom = identifier.identifier"
+        f" FROM {_facts_of(ATOM_ZONE.name)}"
         " CROSS JOIN LATERAL (SELECT products FROM shelf_plan WHERE shelf_plan.tenant ="
         " facts.tenant AND shelf_plan.store IN (facts.store, '') AND shelf_plan.zone = facts.zone"
         " AND shelf_plan.plan = facts.plan ORDER BY shelf_plan.store DESC LIMIT 1) AS shelf"
