@@ -24,4 +24,5 @@ class Cloud:
     identifier_keys: Mapping[str, bytes] = field(repr=False)
     time_zone: str = "Asia/Shanghai"
     secure: bool = True
+    frame_ancestors: tuple[str, ...] = ()
     now: Callable[[], int] = wall_time

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -61,10 +62,22 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class WebConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where headquarters' pages and the HTTP intake are served."""
+    """Where headquarters' pages and the HTTP intake are served.
+
+    `secure` is switched off only where they are tried out without TLS in front, on one machine.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
+    threads: int = 32
+    secure: bool = True
+    time_zone: str = "Asia/Shanghai"
+
+
+class TenantConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One tenant: the secret key, in hexadecimal, under which its identifiers are recorded."""
+
+    identifier_key: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}){16,64}$")]
 
 
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +88,12 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     broker: BrokerConfig = BrokerConfig()
     worker: WorkerConfig = WorkerConfig()
     web: WebConfig = WebConfig()
+    tenants: dict[str, TenantConfig] = {}
+
+    @property
+    def identifier_keys(self) -> dict[str, bytes]:
+        """Return each tenant's identifier key."""
+        return {name: bytes.fromhex(each.identifier_key) for name, each in self.tenants.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +123,7 @@ RULES: dict[str, _Rule] = {
     "worker.lease_s": _between(1, 4),
     "worker.renew_every_s": _between(0.05, 1),
     "web.port": _between(0, 65_535),
+    "web.threads": _between(8, 256),
 }
 
 

@@ -3,8 +3,17 @@
 from importlib.metadata import version
 from wsgiref.types import WSGIApplication
 
+from cloud_sync.app import create_app as create_cloud_app
+from cloud_sync.cloud import Cloud
+from cloud_sync.config import CloudConfig
+from cloud_sync.database import Database as CloudDatabase
+from cloud_sync.decisions.decide import decide
+from cloud_sync.fleet.twins import store_names
+from cloud_sync.road import Road, tell_catalogue
+from cloud_sync.worker import Worker
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
+from edge_agent.web import WebServer
 from kiosk_ui.app import create_app
 from kiosk_ui.store import Store
 from wire.link import Link
@@ -60,3 +69,39 @@ def build_screens(agent: Agent) -> WSGIApplication:
             time_zone=config.timezone,
         )
     )
+
+
+def build_worker(config: CloudConfig, database: CloudDatabase) -> Worker:
+    """Build a cloud worker."""
+    broker = config.broker
+
+    def link(client_id: str) -> Link:
+        return MqttLink(
+            broker.host,
+            broker.port,
+            client_id=client_id,
+            username=broker.username,
+            password=broker.password,
+            tls_ca=broker.tls_ca or None,
+            keepalive_s=broker.keepalive_s,
+        )
+
+    return Worker(config, database, link, Road().fold, decide)
+
+
+def build_cloud_web(config: CloudConfig, database: CloudDatabase) -> WebServer:
+    """Build the server of headquarters' pages and the API."""
+    web = config.web
+    cloud = Cloud(
+        database=database,
+        identifier_keys=config.identifier_keys,
+        time_zone=web.time_zone,
+        secure=web.secure,
+    )
+    return WebServer(create_cloud_app(cloud), web.host, web.port, web.threads)
+
+
+def tell_stores(database: CloudDatabase, tenant: str) -> int:
+    """Tell each known store what it does not know of the catalogue; returns how many there were."""
+    with database.shopper(tenant) as connection:
+        return len(tell_catalogue(connection, tenant, store_names(connection, tenant)))

@@ -2,7 +2,7 @@
 
 import typer
 
-from storebridge.commands import agent, bench
+from storebridge.commands import agent, bench, cloud, dwell, scan, user, wire
 
 app = typer.Typer(
     name="storebridge",
@@ -11,6 +11,11 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(agent.app, name="agent")
+app.add_typer(cloud.app, name="cloud")
+app.add_typer(user.app, name="user")
+app.add_typer(wire.app, name="wire")
+app.command("scan")(scan.scan)
+app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)
 
 

@@ -131,6 +131,14 @@ def beat(connection: Connection, tenant: str, store: str, heartbeat: Heartbeat, 
     )
 
 
+def store_names(connection: Connection, tenant: str) -> list[str]:
+    """Return the names of all stores of a tenant that ever said something."""
+    rows = connection.execute(
+        "SELECT store FROM store_twin WHERE tenant = %s ORDER BY store", (tenant,)
+    )
+    return [store for (store,) in rows]
+
+
 def stores(connection: Connection, tenant: str, now: int) -> list[StoreTwin]:
     """Read the twins of a tenant's stores, by name, up to STORES_MAX."""
     rows = connection.execute(

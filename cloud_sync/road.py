@@ -1,0 +1,50 @@
+"""Everything that is folded from the ledger, in one transaction: figures, shoppers, newcomers."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from psycopg import Connection
+
+from cloud_sync.catalogue import publish_catalogue
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.publisher import put
+from cloud_sync.reports import store_hour
+from cloud_sync.shoppers import fold as shoppers
+from cloud_sync.shoppers.fold import Folded
+from wire.messages import Change
+
+
+class Road:
+    """The folds of one worker, which remembers the stores that know the catalogue.
+
+    A store counts as knowing it only when a comparison found nothing to tell: what this
+    transaction tells may still be undone. Forgetting them, as at each start, costs one comparison
+    a store and sends nothing twice.
+    """
+
+    def __init__(self) -> None:
+        self._knowing: set[tuple[str, str]] = set()
+
+    def fold(
+        self, connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]
+    ) -> Folded:
+        """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
+        store_hour.fold(connection, events)
+        folded = shoppers.fold(connection, shard, epoch, events)
+        new: dict[str, set[str]] = defaultdict(set)
+        for tenant, store in folded.stores - self._knowing:
+            new[tenant].add(store)
+        for tenant in sorted(new):
+            told = tell_catalogue(connection, tenant, new[tenant])
+            self._knowing |= {(tenant, store) for store in new[tenant] - told}
+        return folded
+
+
+def tell_catalogue(connection: Connection, tenant: str, stores: Collection[str]) -> set[str]:
+    """Put what these stores do not know of the catalogue on their downlinks, and return which."""
+    changes: dict[str, list[Change]] = defaultdict(list)
+    for each in publish_catalogue(connection, tenant, stores):
+        changes[each.store].append(each.change)
+    for store in sorted(changes):
+        put(connection, tenant, store, changes[store])
+    return set(changes)

@@ -1,0 +1,137 @@
+"""`storebridge cloud`: the service that makes one view of many stores and channels."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cloud_sync.config import CloudConfig
+    from cloud_sync.database import Database
+
+app = typer.Typer(help="The cloud service.", no_args_is_help=True)
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+WORKER_CHECK_S = 0.5
+
+ConfigFile = Annotated[Path, typer.Argument(help="The service's TOML file.")]
+Tenant = Annotated[str, typer.Option(help="The brand or group.")]
+
+
+def read_config(path: Path) -> "CloudConfig":
+    """Read a configuration, or say everything that is wrong with it and exit."""
+    from cloud_sync.config import ConfigError, load
+
+    try:
+        return load(path, os.environ)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+@contextmanager
+def opened(config: "CloudConfig") -> Iterator["Database"]:
+    """Open the configured database, starting the embedded one where no DSN is given."""
+    from cloud_sync.database import Database
+    from cloud_sync.database.schema import MIGRATIONS
+    from storebridge.postgres import EmbeddedPostgres
+
+    server = None if config.database.dsn else EmbeddedPostgres(Path(config.folder) / "postgres")
+    dsn = server.start() if server else config.database.dsn
+    database = Database(dsn, connections_max=config.database.connections_max)
+    try:
+        database.migrate(MIGRATIONS)
+        yield database
+    finally:
+        database.close()
+        if server:
+            server.stop()
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    work: Annotated[bool, typer.Option(help="Receive, fold and decide.")] = True,
+    web: Annotated[bool, typer.Option(help="Serve headquarters' pages and the API.")] = True,
+) -> None:
+    """Run the service until Ctrl-C: a worker and the web, or one of them.
+
+    Several workers, on several machines, share the stores.
+    """
+    from storebridge.assembly import build_cloud_web, build_worker
+    from storebridge.parent import when_asked_to_end
+
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    checked = read_config(config)
+    ended = threading.Event()
+    when_asked_to_end(ended.set)
+    with opened(checked) as database:
+        server = build_cloud_web(checked, database) if web else None
+        worker = build_worker(checked, database) if work else None
+        if server:
+            server.start()
+            logging.getLogger(__name__).info("web at http://%s:%d", server.host, server.port)
+        if worker:
+            worker.start()
+        while not ended.wait(WORKER_CHECK_S):
+            if worker and not worker.alive:
+                typer.echo("The worker ended by a fault of its own; see the log above.", err=True)
+                break
+        if server:
+            server.close()
+        if worker:
+            worker.close()
+    if not ended.is_set():
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(config: ConfigFile) -> None:
+    """Bring the database to this version's tables."""
+    with opened(read_config(config)):
+        typer.echo("The database has this version's tables.")
+
+
+@app.command("catalogue")
+def import_catalogue(
+    config: ConfigFile,
+    file: Annotated[Path, typer.Argument(help="Products and shelf plans, as JSON or CSV.")],
+    tenant: Tenant,
+) -> None:
+    """Import a catalogue and tell every store what changed for it."""
+    from cloud_sync import catalogue
+    from storebridge.assembly import tell_stores
+
+    checked = read_config(config)
+    try:
+        read = catalogue.read_catalogue(file)
+    except (OSError, ValueError) as error:
+        typer.echo(f"{file}: {error}", err=True)
+        raise typer.Exit(1) from error
+    with opened(checked) as database:
+        with database.shopper(tenant) as connection:
+            imported = catalogue.import_catalogue(connection, tenant, read)
+        told = tell_stores(database, tenant)
+    typer.echo(f"{imported}; {told} stores told.")
+
+
+@app.command("key")
+def create_key(
+    config: ConfigFile,
+    tenant: Tenant,
+    source: Annotated[str, typer.Option(help="The channel: web, app, …")],
+) -> None:
+    """Create an API key for a web shop or app and print it, this once."""
+    from cloud_sync.intake.api_keys import create_key as create
+    from wire.topics import TopicError
+
+    with opened(read_config(config)) as database, database.shopper(tenant) as connection:
+        try:
+            typer.echo(create(connection, tenant, source))
+        except TopicError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from error

@@ -1,0 +1,41 @@
+"""`storebridge user`: who may sign in at headquarters."""
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from storebridge.commands.cloud import ConfigFile, Tenant, opened, read_config
+
+app = typer.Typer(help="Who may sign in at headquarters.", no_args_is_help=True)
+
+
+@app.callback()
+def main() -> None:
+    """Say who may sign in at headquarters."""
+
+
+@app.command()
+def add(
+    config: ConfigFile,
+    name: Annotated[str, typer.Argument(help="The name to sign in with.")],
+    tenant: Tenant,
+) -> None:
+    """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe."""
+    from cloud_sync.console.people import PeopleError, add_person
+
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            typer.echo("The two are not the same.", err=True)
+            raise typer.Exit(2)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    with opened(read_config(config)) as database, database.shopper(tenant) as connection:
+        try:
+            add_person(connection, tenant, name, password)
+        except PeopleError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from error
+    typer.echo(f"{name} may sign in at headquarters of {tenant}.")
