@@ -58,7 +58,7 @@ class Database:
     """The store's SQLite file.
 
     Guarantees:
-    - one process at a time opens it for writing, and in it only the recorder's thread writes;
+    - one process at a time opens it for writing, and in it only the recorder writes;
     - a file that SQLite cannot read is set aside with its bytes, never deleted; what can be read
       of it is in the new file (`salvaged` tells where the old one lies and what was saved);
     - a commit at the usual `synchronous=FULL` is on disk when it returns.
@@ -81,7 +81,7 @@ class Database:
 
     @property
     def writer(self) -> sqlite3.Connection:
-        """Return the one connection that writes; it belongs to the recorder's thread."""
+        """Return the one connection that writes; it belongs to the recorder."""
         if self._writer is None:
             raise DatabaseError(f"{self.path} was opened to read only, or is closed")
         return self._writer
@@ -100,7 +100,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run the block in one immediate transaction; for the recorder's thread alone."""
+        """Run the block in one immediate transaction; for the recorder alone."""
         with immediate(self.writer) as connection:
             yield connection
 

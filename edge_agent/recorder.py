@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlite_utils.utils import sqlite3
 
@@ -48,7 +48,7 @@ class RecorderClosed(RecordError):
 class Writing:
     """One writer's part of a commit: all of it is recorded, or nothing.
 
-    It belongs to the recorder's thread and ends when the change returns.
+    It ends when the change returns, which must be soon: all other writers wait.
     """
 
     __slots__ = ("_limits", "_now", "connection", "tail")
@@ -135,8 +135,9 @@ class Recorder:
       the last of them: for what can be fetched or computed again;
     - after each commit the doorbell rings.
 
-    At most GROUP_WRITES_MAX writes share a commit. Callers wait for theirs, so that as many
-    changes wait at most as there are threads.
+    A lone writer commits in its own thread; writers that come meanwhile are gathered by the
+    recorder's thread, at most GROUP_WRITES_MAX to a commit. Callers wait for theirs, so that as
+    many changes wait at most as there are threads. A change must not write through the recorder.
     """
 
     def __init__(
@@ -151,9 +152,11 @@ class Recorder:
         self._doorbell = doorbell
         self._limits = limits
         self._now = now
-        self._waiting: deque[_Waiter[object]] = deque()
+        self._waiting: deque[_Waiter[Any]] = deque()
         self._wake = threading.Event()
         self._gate = threading.Lock()
+        self._turn = threading.Lock()  # who has it uses the database's writer and the tail
+        self._last_size = 0
         self._closed = True
         self._thread: threading.Thread | None = None
         self._tail = outbox.tail_of(database.writer)
@@ -176,6 +179,8 @@ class Recorder:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        with self._turn:
+            pass  # a lone writer may still be at its commit
 
     @property
     def doorbell(self) -> Doorbell:
@@ -200,23 +205,40 @@ class Recorder:
         with self._gate:
             if self._closed:
                 raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
-            self._waiting.append(waiter)  # type: ignore[arg-type]
-        self._wake.set()
-        waiter.done.acquire()
+            alone = (
+                not self._waiting and self._last_size <= 1 and self._turn.acquire(blocking=False)
+            )
+            if not alone:
+                self._waiting.append(waiter)
+        if alone:
+            self._commit_alone(waiter)
+        else:
+            self._wake.set()
+            waiter.done.acquire()
         if waiter.error is not None:
             raise waiter.error
         return waiter.result[0]
 
+    def _commit_alone(self, waiter: _Waiter[T]) -> None:
+        """Commit in the caller's own thread, which saves a lone writer two changes of thread."""
+        try:
+            self._commit([waiter])
+        finally:
+            self._turn.release()
+            if self._waiting:
+                self._wake.set()
+
     def _run(self) -> None:
-        last = 0
         try:
             while not self._closed or self._waiting:
                 self._wake.wait()
                 self._wake.clear()
-                if last > 1:
-                    self._linger(last)
+                if self._last_size > 1:
+                    self._linger(self._last_size)
                 while self._waiting:
-                    last = self._commit_group()
+                    with self._turn:
+                        size = min(len(self._waiting), GROUP_WRITES_MAX)
+                        self._commit([self._waiting.popleft() for _ in range(size)])
         finally:
             self._turn_away()
 
@@ -227,9 +249,8 @@ class Recorder:
                 return
             self._wake.clear()
 
-    def _commit_group(self) -> int:
-        size = min(len(self._waiting), GROUP_WRITES_MAX)
-        group = [self._waiting.popleft() for _ in range(size)]
+    def _commit(self, group: Sequence[_Waiter[Any]]) -> None:
+        """Commit a group and answer its writers; for whoever has the turn."""
         failure: BaseException = RecorderClosed("the recorder's thread ended; nothing was recorded")
         recorded = False
         try:
@@ -241,15 +262,15 @@ class Recorder:
             if recorded:
                 self.failure = ""
                 self.commits += 1
-                self.writes += size
+                self.writes += len(group)
             else:
                 self._fail(group, failure)
+            self._last_size = len(group)
             for waiter in group:
                 waiter.done.release()
         self._doorbell.ring()
-        return size
 
-    def _record(self, group: list[_Waiter[object]]) -> None:
+    def _record(self, group: Sequence[_Waiter[Any]]) -> None:
         if self.failure:
             # Only the file knows what became of the last commit.
             self._database.reopen_writer()
@@ -269,7 +290,7 @@ class Recorder:
             self._database.writer.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
             self._full_sync = full
 
-    def _fail(self, group: list[_Waiter[object]], error: BaseException) -> None:
+    def _fail(self, group: Sequence[_Waiter[Any]], error: BaseException) -> None:
         """Tell all writers of a group that none of it is recorded."""
         self.failure = f"nothing can be recorded: {error}"
         if salvage.is_damage(error):
