@@ -18,7 +18,8 @@ STORE_TABLES = (
     CREATE TABLE visits (
         visit BLOB NOT NULL PRIMARY KEY, kiosk TEXT NOT NULL, zone TEXT NOT NULL,
         operator TEXT NOT NULL, identifiers BLOB NOT NULL, began_at INTEGER NOT NULL,
-        touched_at INTEGER NOT NULL, named_at INTEGER, ended_at INTEGER, ended_by TEXT NOT NULL DEFAULT ''
+        touched_at INTEGER NOT NULL, named_at INTEGER, ended_at INTEGER,
+        ended_by TEXT NOT NULL DEFAULT ''
     )
     """,
     "CREATE UNIQUE INDEX visits_open ON visits (kiosk) WHERE ended_at IS NULL",
