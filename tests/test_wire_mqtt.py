@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ from wire.mqtt import (
     MqttLink,
     reconnect_delay_s,
 )
+
+LinkTo = Callable[[int], MqttLink]
 
 CONNACK, SUBACK_QOS_1, SUBACK_REFUSED = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01", b"\x80"
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 0x10, 0x30, 0x40, 0x80, 0xE0
@@ -95,11 +97,21 @@ def scripted() -> Iterator[ScriptedBroker]:
     broker.close()
 
 
-def link_to(port: int, **options: object) -> MqttLink:
-    return MqttLink("127.0.0.1", port, "acme-s0001", reconnect_delay_s_max=0.1, **options)  # type: ignore[arg-type]
+@pytest.fixture
+def link_to() -> Iterator[LinkTo]:
+    """Makes links to a port of this machine and closes them in the end."""
+    links = []
+
+    def make(port: int) -> MqttLink:
+        links.append(MqttLink("127.0.0.1", port, "acme-s0001", reconnect_delay_s_max=0.1))
+        return links[-1]
+
+    yield make
+    for link in links:
+        link.close()
 
 
-def test_only_the_return_of_the_handler_acknowledges(scripted: ScriptedBroker):
+def test_only_the_return_of_the_handler_acknowledges(scripted: ScriptedBroker, link_to: LinkTo):
     release = threading.Event()
     listener = Listener(link_to(scripted.port), (UP,))
 
@@ -116,11 +128,9 @@ def test_only_the_return_of_the_handler_acknowledges(scripted: ScriptedBroker):
     assert scripted.packet()[0] == PUBLISH
     release.set()
     assert scripted.packet() == (PUBACK, b"\x00\x07")
-    scripted.line.close()
-    listener.link.close()
 
 
-def test_the_session_is_clean_and_nagle_is_off(scripted: ScriptedBroker):
+def test_the_session_is_clean_and_nagle_is_off(scripted: ScriptedBroker, link_to: LinkTo):
     link = link_to(scripted.port)
     Listener(link, (UP,)).open()
     scripted.accept()
@@ -130,11 +140,9 @@ def test_the_session_is_clean_and_nagle_is_off(scripted: ScriptedBroker):
     assert link._connection is not None
     assert link._connection._socket is not None
     assert link._connection._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
-    scripted.line.close()
-    link.close()
 
 
-def test_the_window_is_bounded(scripted: ScriptedBroker):
+def test_the_window_is_bounded(scripted: ScriptedBroker, link_to: LinkTo):
     listener = Listener(link_to(scripted.port), (UP,)).open()
     scripted.welcome()
     listener.until_up()
@@ -146,11 +154,9 @@ def test_the_window_is_bounded(scripted: ScriptedBroker):
     while not listener.link.publish(UP, b"x", qos=1):
         assert time.monotonic() < deadline, "an acknowledgement must make room"
         time.sleep(0.01)
-    scripted.line.close()
-    listener.link.close()
 
 
-def test_a_refused_subscription_is_no_link(scripted: ScriptedBroker, caplog):
+def test_a_refused_subscription_is_no_link(scripted: ScriptedBroker, link_to: LinkTo, caplog):
     listener = Listener(link_to(scripted.port), (UP,)).open()
     with caplog.at_level(logging.WARNING, "wire.mqtt"):
         for _ in range(2):
@@ -165,7 +171,9 @@ def test_a_refused_subscription_is_no_link(scripted: ScriptedBroker, caplog):
     assert len(told) == 1, "a lasting fault is logged once"
 
 
-def test_a_broker_that_hangs_does_not_hold_up_the_goodbye(scripted: ScriptedBroker):
+def test_a_broker_that_hangs_does_not_hold_up_the_goodbye(
+    scripted: ScriptedBroker, link_to: LinkTo
+):
     link = link_to(scripted.port)
     Listener(link, (UP,)).open()
     scripted.accept()
@@ -219,7 +227,7 @@ def test_an_unusable_certificate_is_told_at_once(tmp_path: Path):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_link_whose_handler_failed_does_not_look_alive(scripted: ScriptedBroker):
+def test_a_link_whose_handler_failed_does_not_look_alive(scripted: ScriptedBroker, link_to: LinkTo):
     listener = Listener(link_to(scripted.port), (UP,))
 
     def fail(topic: str, payload: bytes) -> None:
@@ -232,7 +240,6 @@ def test_a_link_whose_handler_failed_does_not_look_alive(scripted: ScriptedBroke
     assert scripted.line is not None
     assert scripted.line.recv(10) == b"", "it hangs up without acknowledging"
     assert not listener.link.up
-    listener.link.close()
 
 
 @given(attempt=st.integers(0, 10_000), chance=st.floats(0, 1, exclude_max=True))
