@@ -72,6 +72,7 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     threads: int = 32
     secure: bool = True
     time_zone: str = "Asia/Shanghai"
+    frame_ancestors: tuple[str, ...] = ()
 
 
 class TenantConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from typing import Literal
 from psycopg import Connection
 
 from cloud_sync.database import arrays
-from cloud_sync.shoppers.identity import Key
+from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
 CouponState = Literal["offered", "claimed", "redeemed"]
 
@@ -69,27 +69,22 @@ def coupon_code(tenant: str, owner: str, offer: str, serial: int) -> str:
     return hashlib.blake2b(promise, digest_size=10, person=b"coupon").hexdigest()
 
 
-def coupons_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, list[Coupon]]:
-    """Return all coupons of shoppers, given by current shopper IDs, oldest first.
+def coupons_of(connection: Connection, members: Members) -> dict[Key, list[Coupon]]:
+    """Return all coupons of shoppers, given with their identifiers, oldest first.
 
     Those that were issued under an older ID of the shopper are among them.
     """
-    found: dict[Key, list[Coupon]] = {key: [] for key in shoppers}
+    found: dict[Key, list[Coupon]] = {key: [] for key in members}
     rows = connection.execute(
         "SELECT asked.shopper, asked.tenant, owner, held.coupon, offer, serial, product, reason,"
         " because_at, channel, percent, issued_at, expires_at, lease, lease_store, lease_until,"
         " ARRAY(SELECT DISTINCT act FROM coupon_act WHERE coupon_act.tenant = asked.tenant"
         "  AND coupon_act.coupon = held.coupon)"
-        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper)"
-        " CROSS JOIN LATERAL (SELECT identifier FROM identifier WHERE identifier.tenant ="
-        "  asked.tenant AND identifier.shopper = asked.shopper OFFSET 0) AS own"
+        " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked(tenant, shopper, atom)"
         " CROSS JOIN LATERAL (SELECT * FROM coupon WHERE coupon.tenant = asked.tenant"
-        "  AND coupon.owner = own.identifier OFFSET 0) AS held"
+        "  AND coupon.owner = asked.atom OFFSET 0) AS held"
         " ORDER BY issued_at, held.coupon",
-        (
-            arrays.texts(tenant for tenant, _ in shoppers),
-            arrays.plain(each for _, each in shoppers),
-        ),
+        atoms_of(members),
     )
     for shopper, tenant, owner, code, offer, serial, product, reason, at, *rest in rows:
         channel, percent, issued_at, expires_at, lease, lease_store, lease_until, acts = rest

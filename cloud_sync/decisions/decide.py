@@ -22,7 +22,7 @@ from cloud_sync.decisions.recommend import (
     recommend,
 )
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import Key, identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.identity import Key, Members, identifier_id, lock, members_of, shoppers_of
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from wire.identifiers import Identifier
@@ -166,7 +166,7 @@ def _decide_locked(
 ) -> list[StoreChange]:
     members = members_of(connection, shoppers)
     decided: dict[Key, Decided] = {}
-    for known in _known(connection, tenant, shoppers):
+    for known in _known(connection, tenant, members):
         decided[tenant, known.shopper] = decide_one(known, now)
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
@@ -181,9 +181,9 @@ def _decide_locked(
     return _told(connection, tenant, everyone, views, now)
 
 
-def _known(connection: Connection, tenant: str, shoppers: Sequence[Key]) -> list[Known]:
-    profiles = profiles_of(connection, shoppers)
-    coupons = coupons_of(connection, shoppers)
+def _known(connection: Connection, tenant: str, members: Members) -> list[Known]:
+    profiles = profiles_of(connection, members)
+    coupons = coupons_of(connection, members)
     near = neighbours_of(
         connection,
         {(tenant, each) for profile in profiles.values() for each in anchors(profile)},
@@ -209,7 +209,7 @@ def _known(connection: Connection, tenant: str, shoppers: Sequence[Key]) -> list
             bestsellers=bestsellers,
             sold=sold,
         )
-        for key in shoppers
+        for key in members
     ]
 
 

@@ -32,6 +32,10 @@ Key = tuple[str, str]
 """A tenant and the id of an identifier or shopper, as 32 hexadecimal digits."""
 
 
+Members = Mapping[Key, Sequence[Identifier]]
+"""Shoppers, by tenant and current shopper ID, with the identifiers of each."""
+
+
 class JoinError(SerializationFailure):
     """Other workers kept joining the same identifiers: the transaction is to be repeated."""
 
@@ -152,6 +156,16 @@ def members_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, l
     for tenant, shopper, kind, value in rows:
         found[tenant, shopper.hex].append(Identifier(kind=kind, value=bytes(value)))
     return found
+
+
+def atoms_of(members: Members) -> tuple[str, str, str]:
+    """Return tenants, shopper IDs and ids of identifiers as three columns, a row an identifier."""
+    rows = [(*key, identifier_id(each)) for key, owned in members.items() for each in owned]
+    return (
+        arrays.texts(tenant for tenant, _, _ in rows),
+        arrays.plain(shopper for _, shopper, _ in rows),
+        arrays.plain(atom for _, _, atom in rows),
+    )
 
 
 def join(connection: Connection, pairs: Iterable[tuple[Key, Key]]) -> None:

@@ -1,12 +1,11 @@
 """A shopper's profile: the merge of the facts of all its identifiers."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from psycopg import Connection
 
-from cloud_sync.database import arrays
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_MONEY,
@@ -16,7 +15,7 @@ from cloud_sync.shoppers.facts import (
     FactTable,
     Row,
 )
-from cloud_sync.shoppers.identity import Key
+from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
 
 class ActFacts(NamedTuple):
@@ -85,20 +84,15 @@ class Profile:
         return max(self.stores, key=lambda store: (self.stores[store], store), default="")
 
 
-def profiles_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, Profile]:
-    """Return the profiles of shoppers, given by current shopper IDs."""
-    if not shoppers:
-        return {}
-    asked = (
-        arrays.texts(tenant for tenant, _ in shoppers),
-        arrays.plain(each for _, each in shoppers),
-    )
-    consented = _consented(connection, asked)
-    acts = _facts(connection, ATOM_ACT, asked)
-    products = _facts(connection, ATOM_PRODUCT, asked)
-    money = _facts(connection, ATOM_MONEY, asked)
-    stores = _facts(connection, ATOM_STORE, asked)
-    dwelt = _dwelt(connection, asked)
+def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
+    """Return the profiles of shoppers, given with their identifiers (see identity.members_of)."""
+    atoms = atoms_of(members)
+    consented = _consented(connection, members)
+    acts = _facts(connection, ATOM_ACT, atoms)
+    products = _facts(connection, ATOM_PRODUCT, atoms)
+    money = _facts(connection, ATOM_MONEY, atoms)
+    stores = _facts(connection, ATOM_STORE, atoms)
+    dwelt = _dwelt(connection, atoms)
     return {
         key: Profile(
             consented=key in consented,
@@ -108,7 +102,7 @@ def profiles_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, 
             money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
             stores={str(one): row[0] for (one,), row in stores.get(key, [])},
         )
-        for key in shoppers
+        for key in members
     }
 
 
@@ -132,48 +126,44 @@ def merged_facts(table: FactTable) -> str:
     merges += [f"min(facts.{name})" for name in table.earliest]
     return (
         f"SELECT {', '.join(('asked.tenant', 'asked.shopper', *keys, *merges))}"  # noqa: S608
-        f" FROM {_facts_of(table.name)}"
-        f" GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
+        f" FROM {_facts_of(table)} GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
     )
 
 
-# By lateral queries, as identity.py says.
-_IDENTIFIERS = (
-    "unnest(%s::text[], %s::uuid[]) AS asked(tenant, shopper) CROSS JOIN LATERAL"
-    " (SELECT identifier, kind FROM identifier WHERE identifier.tenant = asked.tenant"
-    "  AND identifier.shopper = asked.shopper OFFSET 0) AS own"
-)
-
-
-def _facts_of(table: str) -> str:
+def _facts_of(table: FactTable) -> str:
+    """Return the rows of atoms by a lateral query, as identity.py says."""
     return (
-        f"{_IDENTIFIERS} CROSS JOIN LATERAL (SELECT * FROM {table} AS fact"  # noqa: S608
-        "  WHERE fact.tenant = asked.tenant AND fact.atom = own.identifier OFFSET 0) AS facts"
+        "unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked(tenant, shopper, atom)"  # noqa: S608
+        f" CROSS JOIN LATERAL (SELECT * FROM {table.name} AS fact"
+        "  WHERE fact.tenant = asked.tenant AND fact.atom = asked.atom OFFSET 0) AS facts"
     )
 
 
 def _facts(
-    connection: Connection, table: FactTable, asked: tuple[str, str]
+    connection: Connection, table: FactTable, atoms: tuple[str, str, str]
 ) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
     keys = len(table.keys)
     found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
-    for row in connection.execute(merged_facts(table).encode(), asked):
+    for row in connection.execute(merged_facts(table).encode(), atoms):
         found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
     return found
 
 
-def _consented(connection: Connection, asked: tuple[str, str]) -> set[Key]:
+def _consented(connection: Connection, members: Members) -> set[Key]:
     """Return who may be offered something personal: members, where the terms say so."""
     rows = connection.execute(
-        f"SELECT DISTINCT asked.tenant, asked.shopper FROM {_IDENTIFIERS}"  # noqa: S608
-        " JOIN tenant_setting ON tenant_setting.tenant = asked.tenant"
-        " WHERE tenant_setting.members_consent AND own.kind = 'member'",
-        asked,
+        "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%s)",
+        (sorted({tenant for tenant, _ in members}),),
     )
-    return {(tenant, shopper.hex) for tenant, shopper in rows}
+    tenants = {row[0] for row in rows}
+    return {
+        key
+        for key, identifiers in members.items()
+        if key[0] in tenants and any(each.kind == "member" for each in identifiers)
+    }
 
 
-def _dwelt(connection: Connection, asked: tuple[str, str]) -> dict[Key, dict[str, DwellFacts]]:
+def _dwelt(connection: Connection, atoms: tuple[str, str, str]) -> dict[Key, dict[str, DwellFacts]]:
     """Return dwell by product: what stood on the shelf, by its plan, shares the time equally.
 
     The plan is looked up when reading, so that a plan that is told late counts all the same.
@@ -181,13 +171,13 @@ def _dwelt(connection: Connection, asked: tuple[str, str]) -> dict[Key, dict[str
     rows = connection.execute(
         "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
         " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
-        f" FROM {_facts_of(ATOM_ZONE.name)}"
+        f" FROM {_facts_of(ATOM_ZONE)}"
         " CROSS JOIN LATERAL (SELECT products FROM shelf_plan WHERE shelf_plan.tenant ="
         " facts.tenant AND shelf_plan.store IN (facts.store, '') AND shelf_plan.zone = facts.zone"
         " AND shelf_plan.plan = facts.plan ORDER BY shelf_plan.store DESC LIMIT 1) AS shelf"
         " CROSS JOIN LATERAL unnest(shelf.products) AS product"
         " GROUP BY asked.tenant, asked.shopper, product",
-        asked,
+        atoms,
     )
     found: dict[Key, dict[str, DwellFacts]] = {}
     for tenant, shopper, product, dwell_ms, dwelt_at in rows:
