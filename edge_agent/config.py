@@ -51,6 +51,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     threads: int
     staff_pin_hash: str
+    frame_ancestors: tuple[str, ...]
 
 
 class Codes(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,6 +114,12 @@ SETTINGS: tuple[Setting, ...] = (
         about="the hash of the staff's PIN; empty: the staff page is closed",
     ),
     Setting(
+        name="web.frame_ancestors",
+        check=checks.many(checks.text, 0, 8),
+        default=[],
+        about="origins, such as https://hq.example, whose pages may show a screen in a frame",
+    ),
+    Setting(
         name="codes.member_patterns",
         check=checks.many(checks.pattern, 0, 20),
         default=[],

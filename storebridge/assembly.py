@@ -67,6 +67,7 @@ def build_screens(agent: Agent) -> WSGIApplication:
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
             time_zone=config.timezone,
+            frame_ancestors=config.web.frame_ancestors,
         )
     )
 
@@ -97,6 +98,7 @@ def build_cloud_web(config: CloudConfig, database: CloudDatabase) -> WebServer:
         identifier_keys=config.identifier_keys,
         time_zone=web.time_zone,
         secure=web.secure,
+        frame_ancestors=web.frame_ancestors,
     )
     return WebServer(create_cloud_app(cloud), web.host, web.port, web.threads)
 

@@ -2,13 +2,14 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 
 # Its parent sets this for a child, and holds the other end of the child's standard input.
 FOLLOWS_PARENT = "STOREBRIDGE_FOLLOWS_PARENT"
+# Read by number: a buffered reader would be locked by the waiting thread when the program ends.
+STANDARD_INPUT = 0
 
 
 def when_asked_to_end(end: Callable[[], None]) -> None:
@@ -28,7 +29,7 @@ def when_asked_to_end(end: Callable[[], None]) -> None:
     if os.environ.get(FOLLOWS_PARENT):
 
         def follow() -> None:
-            while sys.stdin.buffer.read(1):
+            while os.read(STANDARD_INPUT, 64):
                 pass
             ask()
 

@@ -1,0 +1,5 @@
+"""`python -m storebridge`: the command line."""
+
+from storebridge.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The demo: a small town of stores, a web shop and shoppers, run by the real parts."""
