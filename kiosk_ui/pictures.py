@@ -92,6 +92,41 @@ DRAWINGS: dict[str, str] = {
         '<path d="M112 62V46h16v16" fill="none" stroke="{body}" stroke-width="8"/>'
         '<path d="M84 122h72v26H84z" fill="{light}"/>'
     ),
+    "teapot": (
+        '<path d="M72 128c0-24 22-36 48-36s48 12 48 36-16 62-48 62-48-38-48-62z" fill="{body}"/>'
+        '<path d="M166 120c22-14 30 4 22 22s-16 28-30 26" fill="none" stroke="{body}"'
+        ' stroke-width="10"/><path d="M76 150c-22-2-24-30-40-38 16-4 28 2 40 18z" fill="{body}"/>'
+        '<path d="M90 94c8-16 52-16 60 0z" fill="{light}"/><circle cx="120" cy="78" r="8"'
+        ' fill="{body}"/><path d="M78 138c26 12 58-10 84 0" fill="none" stroke="{light}"'
+        ' stroke-width="6"/><ellipse cx="120" cy="198" rx="58" ry="7" fill="{body}" opacity=".4"/>'
+    ),
+    "leaves": (
+        '<rect x="78" y="88" width="84" height="112" rx="8" fill="{body}"/>'
+        '<rect x="72" y="66" width="96" height="30" rx="8" fill="{body}" opacity=".82"/>'
+        '<rect x="90" y="118" width="60" height="62" rx="4" fill="{light}"/>'
+        '<path d="M120 170c-18-12-16-32 0-44 16 12 18 32 0 44zm0 0v-30" fill="{body}"'
+        ' stroke="{light}" stroke-width="3"/>'
+    ),
+    "backpack": (
+        '<path d="M70 118a50 50 0 0 1 100 0v70a14 14 0 0 1-14 14H84a14 14 0 0 1-14-14z"'
+        ' fill="{body}"/><path d="M102 72V58a18 18 0 0 1 36 0v14" fill="none" stroke="{body}"'
+        ' stroke-width="9"/><rect x="86" y="142" width="68" height="44" rx="8" fill="{light}"/>'
+        '<path d="M92 112h56" stroke="{light}" stroke-width="7" stroke-linecap="round"/>'
+        '<rect x="56" y="134" width="14" height="52" rx="7" fill="{body}" opacity=".8"/>'
+        '<rect x="170" y="134" width="14" height="52" rx="7" fill="{body}" opacity=".8"/>'
+    ),
+    "tent": (
+        '<path d="M120 64 204 196H36z" fill="{body}"/><path d="m120 64 30 132H90z" fill="{light}"/>'
+        '<path d="m112 52 8 12 8-12" fill="none" stroke="{body}" stroke-width="6"'
+        ' stroke-linecap="round"/><path d="M24 198h192" stroke="{body}" stroke-width="7"'
+        ' stroke-linecap="round"/>'
+    ),
+    "jacket": (
+        '<path d="M94 54 60 72 42 178l26 6 14-58v74h76v-74l14 58 26-6-18-106-34-18-26 18z"'
+        ' fill="{body}"/><path d="M120 72v128" stroke="{light}" stroke-width="5"/>'
+        '<path d="m94 54 26 18 26-18 8 22-34 12-34-12z" fill="{light}"/>'
+        '<path d="M92 156h16m24 0h16" stroke="{light}" stroke-width="5" stroke-linecap="round"/>'
+    ),
     "gift": (
         '<rect x="60" y="112" width="120" height="90" rx="4" fill="{body}"/>'
         '<rect x="50" y="88" width="140" height="30" rx="4" fill="{body}" opacity=".85"/>'
@@ -104,6 +139,12 @@ OTHERWISE = "gift"
 
 # What shops call their categories, by a part of the name, and the drawing that stands for it.
 ALIASES: tuple[tuple[str, str], ...] = (
+    ("teaware", "teapot"),
+    ("green tea", "leaves"),
+    ("white tea", "leaves"),
+    ("pu-erh", "leaves"),
+    ("oolong", "tea"),
+    ("camp", "tent"),
     ("coffee", "tea"),
     ("drink", "tea"),
     ("serum", "skincare"),
@@ -117,7 +158,7 @@ ALIASES: tuple[tuple[str, str], ...] = (
     ("cloth", "apparel"),
     ("fashion", "apparel"),
     ("shirt", "apparel"),
-    ("jacket", "apparel"),
+    ("coat", "jacket"),
     ("knit", "apparel"),
     ("outdoor", "sport"),
     ("sneaker", "shoes"),
@@ -144,10 +185,8 @@ ALIASES: tuple[tuple[str, str], ...] = (
 def choose_drawing(category: str) -> str:
     """Return the name of the drawing that stands for a category; a gift where none is nearer."""
     name = category.strip().lower()
-    for drawing in DRAWINGS:
-        if drawing in name:
-            return drawing
-    return next((drawing for part, drawing in ALIASES if part in name), OTHERWISE)
+    kinds = (*ALIASES, *((drawing, drawing) for drawing in DRAWINGS))
+    return next((drawing for part, drawing in kinds if part in name), OTHERWISE)
 
 
 def choose_colouring(product: str) -> int:

@@ -22,8 +22,14 @@ HEARTBEAT = ":\n\n"
 class Streams:
     """Counts the open streams of a store, so that they cannot take all threads of its server."""
 
-    def __init__(self, doorbell: Doorbell, streams_max: int = STREAMS_MAX) -> None:
+    def __init__(
+        self,
+        doorbell: Doorbell,
+        streams_max: int = STREAMS_MAX,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
         self._doorbell = doorbell
+        self._heartbeat_s = heartbeat_s
         self._free = threading.BoundedSemaphore(streams_max)
 
     def open(self, look: Callable[[bool], Iterable[str]]) -> Response:
@@ -45,7 +51,7 @@ class Streams:
     def _frames(self, look: Callable[[bool], Iterable[str]]) -> Iterator[str]:
         pace = Pace(LOOKS_PER_S_MAX)
         rung = self._doorbell.count
-        beat_at = time.monotonic() + HEARTBEAT_S
+        beat_at = time.monotonic() + self._heartbeat_s
         yield from look(True)
         while True:
             wait_s = beat_at - time.monotonic()
@@ -53,7 +59,7 @@ class Streams:
                 rung = self._doorbell.wait(rung, wait_s)
             due = time.monotonic() >= beat_at
             if due:
-                beat_at = time.monotonic() + HEARTBEAT_S
+                beat_at = time.monotonic() + self._heartbeat_s
             pace.keep()
             yield from look(due)
             if due:

@@ -7,7 +7,7 @@ from kiosk_ui.texts import Words
 from wire.views import Because
 
 
-def say_because(because: Because, words: Words, connection: sqlite3.Connection, at: int) -> str:
+def say_because(because: Because, words: Words, connection: sqlite3.Connection) -> str:
     """Return the sentence of a reason; one this version does not know is named as it is."""
     product = local_view.product(connection, because.product) if because.product else None
     return words.known(
@@ -15,13 +15,17 @@ def say_because(because: Because, words: Words, connection: sqlite3.Connection, 
         "because.unknown",
         reason=because.reason.replace("_", " "),
         product=words.pick(product.name) if product else words("because.some_product"),
-        category=say_category(because.category, words),
-        channel=words.known(f"because.channel.{because.channel}", "because.channel.store"),
-        count=because.count,
-        age=words.age(max(0, at - because.at) / 1_000_000),
     )
+
+
+def say_evidence(because: Because, words: Words) -> str:
+    """Return the sentence of what a shopper's stage rests on."""
+    reason = because.reason
+    return words.known(f"evidence.{reason}", "evidence.unknown", reason=reason.replace("_", " "))
 
 
 def say_category(category: str, words: Words) -> str:
     """Return what a category is called, or its own name where nobody translated it."""
-    return words.known(f"category.{category.lower()}", "category.unknown", category=category)
+    return words.known(
+        f"category.{category.lower().replace(' ', '_')}", "category.unknown", category=category
+    )

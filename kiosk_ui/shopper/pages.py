@@ -7,7 +7,7 @@ from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
 from edge_agent import local_view, stock
-from kiosk_ui.shopper.because import say_because, say_category
+from kiosk_ui.shopper.because import say_because, say_category, say_evidence
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.store import Store
 from kiosk_ui.texts import Words
@@ -99,7 +99,7 @@ def home(scene: Scene) -> Page:
         "recommended": recommended(scene),
         "saved": saved(scene),
         "near": near(scene),
-        "why": _why(scene, view.because) if view and view.because.reason else "",
+        "why": say_evidence(view.because, scene.words) if view and view.because.reason else "",
     }
     return Page(name="welcome", because=view.because.reason if view else "", values=values)
 
@@ -266,4 +266,4 @@ def _fits(coupon: CouponView, found: ProductView) -> bool:
 def _why(scene: Scene, because: Because | None) -> str:
     if because is None:
         return ""
-    return say_because(because, scene.words, scene.connection, scene.moment.at)
+    return say_because(because, scene.words, scene.connection)

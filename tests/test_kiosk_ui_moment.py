@@ -1,0 +1,83 @@
+"""Two moments tell whether a screen must change, and the weightiest reason why."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_agent import calls, visits
+from kiosk_ui.shopper.moment import ANSWER_SHOWN_S_MAX, difference, look
+from tests.browser.shop import Screens, a_shop_with_screens
+from tests.edge_store import ANNA, BO, KIOSK, a_coupon, a_shopper
+
+
+@pytest.fixture
+def screens(tmp_path: Path) -> Iterator[Screens]:
+    with a_shop_with_screens(tmp_path) as screens:
+        yield screens
+
+
+def mark(screens: Screens) -> str:
+    return look(screens.store, KIOSK.device).mark
+
+
+def test_nothing_new_changes_nothing(screens: Screens):
+    screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    visit = screens.shop.begin(ANNA)
+    before = mark(screens)
+    screens.shop.clock.advance(20)
+    screens.shop.recorder.write(lambda w: visits.touch(w, screens.shop.clock.now(), visit))
+    assert difference(before, mark(screens)) == "nothing"
+
+
+def test_another_shopper_weighs_more_than_an_answer(screens: Screens):
+    screens.shop.begin(ANNA)
+    before = mark(screens)
+    screens.shop.begin(BO)
+    screens.answers("welcome")
+    assert difference(before, mark(screens)) == "visit"
+
+
+def test_an_unnamed_visit_that_gets_a_name_takes_the_screen_over(screens: Screens):
+    screens.shop.begin()
+    before = mark(screens)
+    screens.shop.begin(ANNA)
+    assert difference(before, mark(screens)) == "visit"
+
+
+def test_a_coupon_that_arrives_is_content(screens: Screens):
+    screens.shop.begin(ANNA)
+    before = mark(screens)
+    screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    assert difference(before, mark(screens)) == "content"
+
+
+def test_the_same_answer_again_is_a_new_answer(screens: Screens):
+    screens.answers("unknown_code")
+    before = mark(screens)
+    screens.shop.clock.advance(2)
+    screens.answers("unknown_code")
+    assert difference(before, mark(screens)) == "answer"
+
+
+def test_an_old_answer_goes_quietly_and_hides_no_other_change(screens: Screens):
+    screens.shop.begin(ANNA)
+    screens.answers("unknown_code")
+    before = mark(screens)
+    screens.shop.clock.advance(ANSWER_SHOWN_S_MAX + 1)
+    assert difference(before, mark(screens)) == "nothing"
+    screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    assert difference(before, mark(screens)) == "content"
+
+
+def test_a_call_that_is_answered_is_noticed(screens: Screens):
+    store = screens.store
+    call = calls.ask(store.recorder, store.clock, KIOSK, None, "reach")
+    before = mark(screens)
+    calls.answer(store.recorder, store.clock, KIOSK, call.call)
+    assert difference(before, mark(screens)) == "call"
+
+
+@pytest.mark.parametrize("shown", ["", "x", "a.b", "....."])
+def test_a_mark_from_elsewhere_draws_the_page_anew(shown: str, screens: Screens):
+    assert difference(shown, mark(screens)) == "visit"

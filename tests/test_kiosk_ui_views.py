@@ -1,0 +1,251 @@
+"""The kiosk's pages and acts: once, in one's own name, escaped, by this browser's forms only."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from kiosk_ui.app import create_app
+from kiosk_ui.shopper.views import ACTS
+from tests.browser.shop import Screens, a_shop_with_screens
+from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, a_coupon, a_product, a_shopper
+from wire.views import Because, Recommendation
+
+BASE = f"/kiosk/{KIOSK.device}"
+HTML_BYTES_MAX = 100 * 1024
+
+
+@pytest.fixture
+def screens(tmp_path: Path) -> Iterator[Screens]:
+    with a_shop_with_screens(tmp_path) as screens:
+        yield screens
+
+
+@pytest.fixture
+def app(screens: Screens) -> Flask:
+    return create_app(screens.store)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def form_of(client: FlaskClient, path: str = BASE) -> dict[str, str]:
+    """Open a page and return the token and visit that its forms carry."""
+    html = client.get(path).text
+    found = re.search(r'data-visit="(\w*)".*?data-token="(\w+)"', html)
+    assert found, html
+    return {"visit": found[1], "token": found[2]}
+
+
+def welcome(screens: Screens, **changed: object) -> None:
+    fields = {"coupons": (a_coupon(),), **changed}
+    screens.shop.knows(ANNA, a_shopper(consented=True, **fields))
+    screens.shop.begin(ANNA)
+
+
+def test_a_kiosk_without_a_visit_invites(client: FlaskClient):
+    html = client.get(BASE).text
+    assert 'data-page="attract"' in html
+    assert "请出示会员码" in html
+
+
+def test_the_welcome_says_why_for_the_coupon_and_for_each_proposal(
+    screens: Screens, client: FlaskClient
+):
+    why = Because(reason="viewed_online", product=SHOE)
+    welcome(
+        screens,
+        coupons=(a_coupon(because=why),),
+        recommended=(Recommendation(SHOE, Because(reason="popular")),),
+    )
+    html = client.get(BASE).text
+    assert f"因为你在网店看过「Product {SHOE}」" in html
+    assert "本店近期受欢迎" in html
+
+
+def test_two_tabs_redeem_a_coupon_once(screens: Screens, app: Flask):
+    welcome(screens)
+    tabs = [app.test_client() for _ in range(8)]
+    forms = [form_of(tab) for tab in tabs]
+
+    def confirm(index: int) -> int:
+        form = {**forms[index], "coupon": "c1"}
+        return tabs[index].post(f"{BASE}/redeem", data=form).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = sorted(threads.map(confirm, range(8)))
+    assert statuses == [303, *[409] * 7]
+    assert len(screens.shop.events("coupon_redeemed")) == 1
+
+
+def test_a_second_tap_says_that_the_coupon_was_used(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    form = {**form_of(client), "coupon": "c1"}
+    used = client.post(f"{BASE}/redeem", data=form, follow_redirects=True)
+    assert 'data-page="redeemed"' in used.text
+    again = client.post(f"{BASE}/redeem", data=form)
+    assert (again.status_code, "不会再用第二次" in again.text) == (409, True)
+
+
+def test_a_coupon_without_a_lease_waits_for_the_line(screens: Screens, client: FlaskClient):
+    welcome(screens, coupons=(a_coupon(lease=""),))
+    screens.line.set(False)
+    assert f"{BASE}/coupon/c1" not in client.get(BASE).text
+    refused = client.post(f"{BASE}/redeem", data={**form_of(client), "coupon": "c1"})
+    assert (refused.status_code, "连线恢复之前" in refused.text) == (409, True)
+    assert screens.shop.events("coupon_redeemed") == []
+
+
+def test_nobody_acts_in_the_name_of_the_shopper_before(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    form = {**form_of(client), "coupon": "c1", "product": SHOE, "saved": "1"}
+    screens.shop.knows(BO, a_shopper("other", coupons=(a_coupon(),)))
+    screens.shop.begin(BO)
+    for act in ("redeem", "claim", "save"):
+        refused = client.post(f"{BASE}/{act}", data=form)
+        assert (refused.status_code, "这次到访已经结束" in refused.text) == (409, True)
+    assert screens.shop.events("coupon_redeemed", "coupon_claimed", "saved") == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_no_form_is_taken_without_the_token_of_this_browser(act: str, screens: Screens, app: Flask):
+    welcome(screens)
+    stolen = form_of(app.test_client())
+    before = screens.shop.kinds()
+    for form in ({}, stolen, {"token": "é"}):
+        assert app.test_client().post(f"{BASE}/{act}", data=form).status_code == 403
+    assert screens.shop.kinds() == before
+    assert screens.shop.current() is not None
+
+
+def test_the_ordinary_page_ends_the_visit_and_shows_nothing_personal(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    page = client.post(f"{BASE}/ordinary", data=form_of(client), follow_redirects=True).text
+    assert 'data-page="ordinary"' in page
+    assert "data-coupon" not in page
+    assert 'data-visit=""' in page
+    assert screens.shop.current() is None
+    assert screens.shop.kinds()[-1] == "visit_ended"
+
+
+def test_privacy_help_and_the_ordinary_page_are_on_every_page(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    for name in ("", "/goods", f"/product/{SHOE}", "/coupon/c1", "/help", "/privacy", "/nowhere"):
+        html = client.get(BASE + name).text
+        for target in ("ordinary", "privacy", "help", "end", "language"):
+            assert f'{BASE}/{target}"' in html, (name, target)
+
+
+def test_a_save_and_a_call_are_recorded_once_each(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    form = form_of(client)
+    for _ in range(2):
+        client.post(f"{BASE}/save", data={**form, "product": SHOE, "saved": "1"})
+        client.post(f"{BASE}/help", data={**form, "topic": "reach"})
+    assert len(screens.shop.events("saved")) == 1
+    assert len(screens.shop.events("help_asked")) == 1
+
+
+def test_texts_from_elsewhere_are_never_markup(screens: Screens, client: FlaskClient):
+    evil = "<script>alert(1)</script>\"'&"
+    hostile = a_product(SHOE, brand=evil)
+    screens.shop.tell("product", SHOE, hostile)
+    welcome(screens, coupons=(a_coupon(title={"zh": evil}, because=Because(reason=evil)),))
+    for name in ("", f"/product/{SHOE}", f"/product/{evil}", f"/goods/{evil}", f"/{evil}"):
+        assert "<script>alert" not in client.get(BASE + name).text
+
+
+def test_the_language_changes_and_never_leads_to_another_site(client: FlaskClient):
+    form = {**form_of(client), "language": "en"}
+    for back, inside in ((f"{BASE}/goods", f"{BASE}/goods"), ("//evil.example", BASE)):
+        answer = client.post(f"{BASE}/language", data={**form, "back": back})
+        assert answer.headers["Location"] == inside
+    assert "Show your member code" in client.get(BASE).text
+
+
+def test_the_next_shopper_begins_in_the_language_of_the_store(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    form = form_of(client)
+    client.post(f"{BASE}/language", data={**form, "language": "en", "back": BASE})
+    client.post(f"{BASE}/end", data=form)
+    assert 'lang="zh-CN"' in client.get(BASE).text
+
+
+def test_a_cut_line_is_said_with_the_age_of_what_is_known(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    client.get(BASE)
+    screens.line.set(False)
+    screens.shop.clock.advance(180)
+    html = client.get(BASE).text
+    assert "以下为 3 分钟前所知" in html
+    assert 'data-coupon="c1"' in html
+
+
+def test_an_expired_coupon_is_not_shown(screens: Screens, client: FlaskClient):
+    welcome(screens, coupons=(a_coupon(expires_at=NOON - 1),))
+    assert "data-coupon" not in client.get(BASE).text
+
+
+def test_a_page_with_a_full_store_weighs_less_than_100_kb(screens: Screens, client: FlaskClient):
+    for number in range(200):
+        screens.shop.sells(f"69{number:011}")
+    html = client.get(f"{BASE}/goods").data
+    assets = re.findall(rb'(?:href|src)="(/static/[^"]+)"', html)
+    whole = html + b"".join(client.get(path.decode()).data for path in assets)
+    assert len(assets) >= 4
+    assert len(gzip.compress(whole)) < HTML_BYTES_MAX
+
+
+def test_no_page_may_load_or_be_framed_by_others(client: FlaskClient):
+    for path in (BASE, "/staff/enter", "/nowhere", "/pictures/tea/1.svg"):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert policy.endswith("frame-ancestors 'self'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_personal_page_is_kept_by_no_browser(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    answer = client.get(BASE)
+    assert answer.headers["Cache-Control"] == "no-store"
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    assert f"Path={BASE}" in cookie
+
+
+def test_what_is_too_large_or_unknown_is_refused_in_words(client: FlaskClient):
+    large = client.post(f"{BASE}/save", data={"token": "x" * 40_000})
+    assert (large.status_code, "太大" in large.text) == (413, True)
+    unknown = client.get("/kiosk/nowhere")
+    assert (unknown.status_code, unknown.mimetype) == (404, "text/plain")
+
+
+def test_healthz_and_metrics_are_served(screens: Screens, client: FlaskClient):
+    assert client.get("/healthz").status_code == 200
+    assert "storebridge_edge_up 1.0" in client.get("/metrics").text
+    screens.shop.recorder.close()
+    assert client.get("/healthz").status_code == 503
+
+
+def test_a_store_that_cannot_record_says_so(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    form = {**form_of(client), "coupon": "c1"}
+    screens.shop.recorder.close()
+    answer = client.post(f"{BASE}/redeem", data=form)
+    assert (answer.status_code, "什么都没有改变" in answer.text) == (503, True)
