@@ -1,6 +1,7 @@
 """Both coders give back what they were given, refuse damage, and stay within their limit."""
 
 import contextlib
+import random
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -63,11 +64,13 @@ def test_a_frame_that_hides_its_size_is_refused():
 
 
 def test_threads_share_no_coder():
-    plains = [f"member {number} ".encode() * 40 for number in range(400)]
+    noise = random.Random(1)
+    plains = [noise.randbytes(20_000) * 10 for _ in range(8)]
 
-    def there_and_back(plain: bytes) -> bytes:
-        packed = compress(plain)
-        return decompress(packed, plain_bytes_max=100_000)
+    def there_and_back(plain: bytes) -> bool:
+        return all(
+            decompress(compress(plain), plain_bytes_max=len(plain)) == plain for _ in range(30)
+        )
 
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(there_and_back, plains)) == plains
+        assert all(pool.map(there_and_back, plains))

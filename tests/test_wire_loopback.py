@@ -68,6 +68,26 @@ def test_a_link_closes_while_its_broker_is_stopped():
     link.close()
 
 
+def test_a_link_that_is_closed_while_it_connects_does_not_come_up():
+    listener = Listener(LoopbackLink(LoopbackBroker(), "store"))
+    asked = threading.Event()
+
+    def close_meanwhile() -> None:
+        listener.link.close()
+        asked.set()
+
+    listener.link.open(
+        subscriptions=(),
+        on_message=listener.came,
+        on_up=lambda: listener.note("up"),
+        on_down=lambda reason: listener.note("down", reason),
+        will=close_meanwhile,
+    )
+    assert asked.wait(WAIT_S)
+    listener.link.close()
+    assert listener.calls == []
+
+
 def test_a_second_link_with_the_same_name_pushes_the_first_out():
     broker = LoopbackBroker()
     first = open_link(broker, "store")

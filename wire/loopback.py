@@ -39,8 +39,7 @@ class LoopbackBroker:
     def stop(self) -> None:
         """Stop as by a power cut: all links lose their connection, no will is published."""
         with self.changed:
-            self._running = False
-            self._wills.clear()
+            self._running = False  # from here on nothing is published, wills included
             for client_id in list(self._links):
                 self._detach(client_id, "the broker stopped")
 
@@ -142,13 +141,14 @@ class LoopbackLink:
     ) -> None:
         """Begin to connect, and return at once; `will` is asked anew before each connection."""
         self.subscriptions = subscriptions
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run,
             args=(on_message, on_up, on_down, will),
             name=f"loopback {self.client_id}",
             daemon=True,
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Send now; False when the link is down or a reader's inbox is full."""

@@ -110,13 +110,14 @@ class MqttLink:
             except OSError as error:
                 raise LinkError(f"the certificate {self._tls_ca} is not usable: {error}") from error
         self._subscriptions = subscriptions
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._run,
             args=(on_message, on_up, on_down, will),
             name=f"link {self.client_id}",
             daemon=True,
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Send now; False when the link is down or its window is full."""
@@ -258,8 +259,9 @@ class _Connection:
         except (OSError, ValueError) as error:
             self.reason = f"cannot connect: {error}"
             return False
-        self._thread = threading.Thread(target=self._move_bytes, name="mqtt", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._move_bytes, name="mqtt", daemon=True)
+        thread.start()
+        self._thread = thread  # only now, since `close` in another thread joins what it sees
         return True
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
