@@ -46,6 +46,7 @@ class BarcodeCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("sightings: expects at least 1")
         if self.image_every_ms < 0 or self.stall_ms < 0:
             raise ValueError("image_every_ms, stall_ms: cannot be negative")
+        make_source(self.source)
 
 
 class BarcodeCamera:

@@ -77,6 +77,8 @@ class PeopleCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("zones, lines: expects at least one of them")
         if self.stall_ms < 0:
             raise ValueError("stall_ms: cannot be negative")
+        make_source(self.source)
+        ZoneMap(zones=self.zones, lines=self.lines)
 
 
 class PeopleCamera:

@@ -1,0 +1,74 @@
+"""Codes held before a camera are read, and bad pictures never stop the lane."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.drivers import DRIVERS, Driver
+from hardware.frames import FrameSlot
+from hardware.readings import CodeReading, HealthReading, Reading
+from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+
+SIZE = (640, 480)
+
+
+def read_all(driver: Driver, looks: int) -> list[Reading]:
+    driver.open()
+    readings: list[Reading] = []
+    for _ in range(looks):
+        readings += driver.read(2.0)
+    driver.close()
+    return readings
+
+
+def test_a_card_drawn_into_the_slot_is_read_with_its_place_and_time() -> None:
+    slot = FrameSlot()
+    driver = DRIVERS["barcode-camera"]({"source": slot})
+    driver.open()
+    for jitter in range(10):
+        slot.put(draw_card(SIZE, "sb:m:ANNA-1", 1, jitter), at_mono_ms=1000 + jitter)
+        codes = [one for one in driver.read(2.0) if isinstance(one, CodeReading)]
+        if codes:
+            break
+    assert (codes[0].data, codes[0].symbology) == (b"sb:m:ANNA-1", "QR")
+    assert codes[0].at_mono_ms == 1000 + jitter
+    assert codes[0].quad is not None
+    assert all(0 <= x < 640 and 0 <= y < 480 for x, y in codes[0].quad)
+
+
+def test_goods_are_read_after_two_sightings() -> None:
+    slot = FrameSlot()
+    driver = BarcodeCamera(BarcodeCameraOptions(source=slot))
+    driver.open()
+    seen: list[int] = []
+    for jitter in range(10):
+        slot.put(draw_product(SIZE, gtin_of(4711), 1, jitter))
+        codes = [one.data for one in driver.read(2.0) if isinstance(one, CodeReading)]
+        assert set(codes) <= {gtin_of(4711).encode()}
+        seen += [jitter] * len(codes)
+    assert seen
+    assert seen[0] >= 1
+
+
+def test_a_folder_of_real_photos_is_read_and_what_is_no_image_is_skipped(
+    sample_data: Path, tmp_path: Path
+) -> None:
+    photos = sorted((sample_data / "codes/zxing-cpp/qrcode-1").iterdir())[:4]
+    for photo in photos:
+        (tmp_path / photo.name).write_bytes(photo.read_bytes())
+    (tmp_path / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\xff" * 200)
+    options = {"source": str(tmp_path), "real_time": False}
+    readings = read_all(DRIVERS["barcode-camera"](options), 6)
+    reasons = [one.reason for one in readings if isinstance(one, HealthReading)]
+    assert reasons == ["unreadable-image", "", "ended"]
+    assert sum(isinstance(one, CodeReading) for one in readings) >= 3
+
+
+def test_odd_pictures_in_the_slot_are_no_error() -> None:
+    slot = FrameSlot()
+    driver = BarcodeCamera(BarcodeCameraOptions(source=slot))
+    driver.open()
+    for shape in ((1, 1, 3), (3, 500, 3), (500, 2), (64, 64)):
+        slot.put(np.zeros(shape, np.uint8))
+        assert not [one for one in driver.read(2.0) if isinstance(one, CodeReading)]
