@@ -19,6 +19,7 @@ from kiosk_ui.app import Store, create_app
 from tests.edge_store import KIOSK, NOON, SHOE, SOCK, Shop, a_plan
 
 PIN = "2468"
+THREADS = 32
 LIMITS = Limits(disk_free_bytes_min=1)
 # One round of hashing: the test is of the gate, not of the hash.
 PIN_HASH = generate_password_hash(PIN, method="pbkdf2:sha256:1")
@@ -81,9 +82,9 @@ def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
 
 
 @contextmanager
-def served(screens: Screens, threads: int = 32) -> Iterator[str]:
+def served(screens: Screens, *, port: int = 0) -> Iterator[str]:
     """The address of the screens, served as the agent serves them."""
-    web = WebServer(create_app(screens.store), "127.0.0.1", 0, threads)
+    web = WebServer(create_app(screens.store), "127.0.0.1", port, THREADS)
     web.start()
     try:
         yield f"http://127.0.0.1:{web.port}"
