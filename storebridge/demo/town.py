@@ -3,7 +3,7 @@
 import json
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,12 @@ ZONES = (
     ("till", {"zh": "收银台", "en": "Till"}),
 )
 # Where people stand and walk in the frame of the ceiling camera, in pixels.
-FLOOR_ZONES: dict[str, object] = {
+FLOOR_ZONES: dict[str, list[list[int]]] = {
     "shelf-a": [[20, 200], [300, 200], [300, 470], [20, 470]],
     "shelf-b": [[340, 200], [620, 200], [620, 470], [340, 470]],
 }
-DOOR_LINE = [[0, 196], [640, 196]]
+# People come in at the left edge of the picture and leave at the right.
+DOOR_LINES = {"door-in": [[16, 480], [16, 160]], "door-out": [[624, 160], [624, 480]]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +175,7 @@ def agent_toml(town: Town, store: StorePlan, *, line_port: int, camera: str | No
         "people-camera",
         "window",
         "",
-        {
-            "source": f"{base}/floor.mjpg",
-            "zones": FLOOR_ZONES,
-            "lines": {"door": DOOR_LINE},
-        },
+        {"source": f"{base}/floor.mjpg", "zones": FLOOR_ZONES, "lines": DOOR_LINES},
     )
     return "\n".join(tables) + "\n"
 
@@ -205,7 +202,7 @@ def cloud_toml(town: Town, *, dsn: str, broker_port: int) -> str:
 
 
 def _device(
-    name: str, driver: str, zone: str, kiosk: str, options: dict[str, object]
+    name: str, driver: str, zone: str, kiosk: str, options: Mapping[str, object]
 ) -> Sequence[str]:
     return [
         "[[devices]]",
@@ -221,7 +218,7 @@ def _inline(value: object) -> str:
     """Write a value as TOML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_quoted(k)} = {_inline(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_inline, value)) + "]"
     return _quoted(value) if isinstance(value, str) else json.dumps(value)
 

@@ -1,0 +1,173 @@
+"""The simulated cameras: what they see is drawn, and leaves as a stream of JPEG frames.
+
+The agents' real cameras read these streams as they would a network camera's; nothing else passes
+from here to them.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hardware.frames import Pixels
+from hardware.gtin import is_gtin
+from storebridge.demo.town import FLOOR_ZONES, FRAME_HEIGHT, FRAME_WIDTH
+from storebridge.simulated.cards import draw_card, draw_empty, draw_product
+from storebridge.simulated.walks import Walk, WalkScene, visit_walk
+
+SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
+FRAMES_PER_S = 8
+JPEG_QUALITY = 85
+HELD_S = 1.4
+SHOWS_WAITING_MAX = 8
+EMPTY_FRAMES = 6
+WALKS_KEPT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A code that was held to a camera, and when the first frame with it left (monotonic s)."""
+
+    text: str
+    at_s: float
+
+
+class CodeCamera:
+    """A camera at a counter, to which cards and goods are held one after another."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._waiting: deque[str] = deque(maxlen=SHOWS_WAITING_MAX)
+        self._held: Shown | None = None
+        self._jitter = 0
+        self._empty = [to_jpeg(draw_empty(SIZE, seed, jitter)) for jitter in range(EMPTY_FRAMES)]
+        self.last_shown: Shown | None = None
+
+    def show(self, text: str) -> None:
+        """Hold a code to the camera: a GTIN as goods with an EAN-13 code, else a card with a QR."""
+        self._waiting.append(text)
+
+    def next_jpeg(self, now_s: float) -> bytes:
+        """Return the next frame; called at the camera's pace."""
+        self._jitter += 1
+        if self._held is not None and now_s - self._held.at_s > HELD_S:
+            self._held = None
+            return self._empty[self._jitter % EMPTY_FRAMES]
+        if self._held is None and self._waiting:
+            self._seed += 1
+            self._held = self.last_shown = Shown(self._waiting.popleft(), now_s)
+        if self._held is None:
+            return self._empty[self._jitter % EMPTY_FRAMES]
+        text = self._held.text
+        draw = draw_product if is_gtin(text) else draw_card
+        return to_jpeg(draw(SIZE, text, self._seed, self._jitter))
+
+
+class FloorCamera:
+    """A camera above the floor, under which people come, stand and go."""
+
+    def __init__(self, seed: int) -> None:
+        self._scene = WalkScene(SIZE, seed)
+        self._empty = [to_jpeg(self._scene.frame(place / 10)) for place in range(EMPTY_FRAMES)]
+        self._frame = 0
+        self._walks: Sequence[Walk] = ()
+        self._seed = seed
+
+    def visit(self, zone: str, *, now_s: float, stay_s: float) -> None:
+        """Let somebody come in, stand in a zone and leave."""
+        self._seed += 1
+        polygon = tuple((float(x), float(y)) for x, y in FLOOR_ZONES[zone])
+        walk = visit_walk(SIZE, polygon, starts_s=now_s, stay_s=stay_s, seed=self._seed)
+        self._walks = (*self._walks, walk)
+
+    def next_jpeg(self, now_s: float) -> bytes:
+        """Return the next frame; called at the camera's pace."""
+        self._frame += 1
+        self._walks = tuple(w for w in self._walks if w.ends_s > now_s - WALKS_KEPT_S)
+        if not any(walk.foot(now_s) for walk in self._walks):
+            return self._empty[self._frame % EMPTY_FRAMES]
+        self._scene.walks = list(self._walks)
+        return to_jpeg(self._scene.frame(now_s))
+
+
+class Feed:
+    """One camera's stream: frames drawn at a steady pace, the newest to everybody who watches."""
+
+    def __init__(self, camera: CodeCamera | FloorCamera) -> None:
+        self.camera = camera
+        self._new = threading.Condition()
+        self._jpeg = b""
+        self._count = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+
+    def start(self) -> None:
+        """Start drawing."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop drawing, and end all streams."""
+        self._ended.set()
+        with self._new:
+            self._new.notify_all()
+        self._thread.join()
+
+    def frames(self) -> Iterator[bytes]:
+        """Yield the newest frame again and again; a slow reader misses some."""
+        seen = 0
+        while not self._ended.is_set():
+            with self._new:
+                if self._count == seen:
+                    self._new.wait(1.0)
+                fresh, seen, jpeg = self._count != seen, self._count, self._jpeg
+            if fresh:
+                yield jpeg
+
+    def _run(self) -> None:
+        due_s = time.monotonic()
+        while not self._ended.wait(max(0.0, due_s - time.monotonic())):
+            due_s = max(due_s + 1 / FRAMES_PER_S, time.monotonic())
+            jpeg = self.camera.next_jpeg(time.monotonic())
+            with self._new:
+                self._jpeg, self._count = jpeg, self._count + 1
+                self._new.notify_all()
+
+
+class StoreCameras:
+    """The three cameras of one store."""
+
+    def __init__(self, seed: int) -> None:
+        self.kiosk = CodeCamera(seed)
+        self.till = CodeCamera(seed + 100)
+        self.floor = FloorCamera(seed)
+        self._feeds = {
+            "kiosk": Feed(self.kiosk),
+            "till": Feed(self.till),
+            "floor": Feed(self.floor),
+        }
+
+    def start(self) -> None:
+        """Switch them on."""
+        for feed in self._feeds.values():
+            feed.start()
+
+    def close(self) -> None:
+        """Switch them off."""
+        for feed in self._feeds.values():
+            feed.close()
+
+    def frames(self, camera: str) -> Iterator[bytes]:
+        """Yield the frames of one camera; KeyError for a name that is none."""
+        return self._feeds[camera].frames()
+
+
+def to_jpeg(picture: Pixels) -> bytes:
+    """Encode a frame as JPEG."""
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise ValueError(f"a frame of shape {np.shape(picture)} cannot be encoded")
+    return jpeg.tobytes()
