@@ -1,12 +1,17 @@
 """The promises of a Link, held by both links: in process, and over MQTT to a real broker."""
 
+import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from storebridge.ports import free_port, wait_until_open
 from tests.conftest import BrokerForTests
 from wire.link import Link, Will
 from wire.loopback import LoopbackBroker, LoopbackLink
@@ -68,10 +73,56 @@ class Listener:
         self.until(lambda: any(call[0] == "down" for call in self.calls))
 
 
+class Mosquitto:
+    """A real mosquitto on a free port of this machine, with TLS where a certificate is given."""
+
+    PASSWORD = "any"
+
+    def __init__(self, folder: Path, *, tls: tuple[Path, Path] | None = None) -> None:
+        self.host = "127.0.0.1"
+        self.port = free_port(self.host)
+        lines = [
+            "allow_anonymous true",
+            "set_tcp_nodelay true",
+            f"listener {self.port} {self.host}",
+        ]
+        if tls:
+            lines += [f"certfile {tls[0]}", f"keyfile {tls[1]}"]
+        if os.getuid() == 0:
+            lines.append("user root")
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text("\n".join(lines))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        if program is None:
+            pytest.skip("mosquitto is not installed")
+        self._process = subprocess.Popen(
+            [program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        assert wait_until_open(self.host, self.port, timeout_s=WAIT_S)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
+
+
 class Ground:
     """A broker, links to it, and the two ways in which the line can fail."""
 
-    def __init__(self, broker: LoopbackBroker | BrokerForTests) -> None:
+    def __init__(self, broker: LoopbackBroker | BrokerForTests | Mosquitto) -> None:
         self.broker = broker
         self.opened: list[Link] = []
 
@@ -118,10 +169,12 @@ class Ground:
         self.broker.start()
 
 
-@pytest.fixture(params=["loopback", "mqtt"])
+@pytest.fixture(params=["loopback", "broker", "mosquitto"])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    broker: LoopbackBroker | BrokerForTests
-    broker = LoopbackBroker() if request.param == "loopback" else request.getfixturevalue("broker")
+    broker: LoopbackBroker | BrokerForTests | Mosquitto
+    broker = (
+        LoopbackBroker() if request.param == "loopback" else request.getfixturevalue(request.param)
+    )
     ground = Ground(broker)
     yield ground
     for link in ground.opened:

@@ -1,18 +1,23 @@
 """What only the MQTT link can break: acknowledgements, windows, refusals, brokers that hang."""
 
+import datetime
 import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import BrokerForTests
-from tests.test_wire_link import DOWN, UP, WAIT_S, Listener
+from tests.test_wire_link import DOWN, UP, WAIT_S, Listener, Mosquitto
 from wire.link import LinkError, Will
 from wire.mqtt import (
     GOODBYE_TIMEOUT_S,
@@ -224,6 +229,55 @@ def test_an_unusable_certificate_is_told_at_once(tmp_path: Path):
         with pytest.raises(LinkError, match="not usable"):
             Listener(link).open()
         link.close()
+
+
+def certificate_for(host: str, folder: Path) -> tuple[Path, Path]:
+    """Write a certificate that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "broker")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
+
+
+def test_a_link_speaks_tls_with_the_broker_it_trusts_and_no_other(tmp_path: Path, caplog):
+    (tmp_path / "other").mkdir()
+    other, _ = certificate_for("127.0.0.1", tmp_path / "other")
+    mine = certificate_for("127.0.0.1", tmp_path)
+    broker = Mosquitto(tmp_path, tls=mine)
+    trusting = MqttLink(broker.host, broker.port, "one", tls_ca=mine[0], reconnect_delay_s_max=0.1)
+    wary = MqttLink(broker.host, broker.port, "two", tls_ca=other, reconnect_delay_s_max=0.1)
+    try:
+        broker.start()
+        listener = Listener(trusting, (UP,)).open().until_up()
+        assert trusting.publish(UP, b"x" * 100_000, qos=1)
+        listener.until(lambda: listener.messages == [(UP, b"x" * 100_000)])
+        stranger = Listener(wary, (UP,)).open()
+        deadline = time.monotonic() + WAIT_S
+        while "certificate" not in caplog.text.lower() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "certificate verify failed" in caplog.text
+        assert not stranger.calls
+    finally:
+        trusting.close()
+        wary.close()
+        broker.kill()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
