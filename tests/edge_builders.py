@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlite_utils.utils import sqlite3
+
 from edge_agent import outbox, retention
 from edge_agent.clock import FixedClock
 from edge_agent.database import Database
@@ -17,6 +19,7 @@ from wire.codec import decode_event
 from wire.events import Event, Scan
 
 WAIT_S = 20
+PAGE = 4_096
 
 
 def event(number: int = 0, product: str = "4006381333931") -> Event:
@@ -122,3 +125,25 @@ class Gate:
     def open(self) -> None:
         self._open.set()
         self._thread.join(WAIT_S)
+
+
+def overwrite(path: Path, page: int) -> bytes:
+    """Write nonsense over one page of the file, and return what the file is then."""
+    content = bytearray(path.read_bytes())
+    content[page * PAGE : (page + 1) * PAGE] = b"\xa5" * PAGE
+    path.write_bytes(content)
+    return bytes(content)
+
+
+def leaf_pages(path: Path, table: str) -> list[int]:
+    """The pages (from 0) that hold rows of a table."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    root = connection.execute(
+        "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
+    ).fetchone()[0]
+    connection.close()
+    content = path.read_bytes()
+    page = content[(root - 1) * PAGE : root * PAGE]
+    cells = int.from_bytes(page[3:5], "big")
+    pointers = [int.from_bytes(page[12 + 2 * n : 14 + 2 * n], "big") for n in range(cells)]
+    return [int.from_bytes(page[at : at + 4], "big") - 1 for at in pointers]

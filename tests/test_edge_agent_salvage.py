@@ -8,10 +8,8 @@ from edge_agent import outbox
 from edge_agent.database import Database
 from edge_agent.delivery_store import record_again
 from edge_agent.streams import former_rows
-from tests.edge_builders import StoreParts, event, store_in
+from tests.edge_builders import StoreParts, event, leaf_pages, overwrite, store_in
 from wire.codec import decode_event
-
-PAGE = 4_096
 
 
 def filled(folder: Path, rows: int = 2_000) -> tuple[Path, bytes]:
@@ -21,28 +19,6 @@ def filled(folder: Path, rows: int = 2_000) -> tuple[Path, bytes]:
         store.tear("INSERT INTO redemptions VALUES ('coupon', 'o', 'l', '', 5, 'CNY', x'01', 9)")
         store.tear("UPDATE delivery SET session = 41, applied = 7, applied_owner = x'02'")
         return store.path, store.tail.stream
-
-
-def overwrite(path: Path, page: int) -> bytes:
-    """Write nonsense over one page of the file, and return what the file is then."""
-    content = bytearray(path.read_bytes())
-    content[page * PAGE : (page + 1) * PAGE] = b"\xa5" * PAGE
-    path.write_bytes(content)
-    return bytes(content)
-
-
-def leaf_pages(path: Path, table: str) -> list[int]:
-    """The pages (from 0) that hold rows of a table."""
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
-    root = connection.execute(
-        "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
-    ).fetchone()[0]
-    connection.close()
-    content = path.read_bytes()
-    page = content[(root - 1) * PAGE : root * PAGE]
-    cells = int.from_bytes(page[3:5], "big")
-    pointers = [int.from_bytes(page[12 + 2 * n : 14 + 2 * n], "big") for n in range(cells)]
-    return [int.from_bytes(page[at : at + 4], "big") - 1 for at in pointers]
 
 
 def numbers_after_recording_again(store: StoreParts) -> list[int]:

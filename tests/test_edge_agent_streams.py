@@ -4,7 +4,7 @@ from edge_agent import outbox, streams
 from edge_agent.delivery_store import begin_stream, record_again
 from edge_agent.limits import Limits
 from tests.edge_builders import StoreParts, event, store_in
-from wire.codec import decode_event
+from wire.codec import decode_event, encode_event
 from wire.events import Event, Origin
 from wire.messages import Absent
 
@@ -97,12 +97,13 @@ def test_losses_that_the_cloud_has_not_heard_of_are_declared_again_but_counted_o
 def test_a_row_damaged_before_it_was_recorded_again_is_kept_aside_and_declared(tmp_path: Path):
     with store_in(tmp_path) as store:
         store.record(3)
-        store.tear("UPDATE outbox SET row = x'00' WHERE id = 2")
+        other = encode_event(event(77))
+        store.tear("UPDATE outbox SET row = ? WHERE id = 2", other)
         old = begin(store)
         reader = store.database.reader()
         assert [e.mono_ms for e in events(store)] == [0, 2]
         assert reader.execute("SELECT stream, seq, row FROM damaged").fetchall() == [
-            (old, 2, b"\0")
+            (old, 2, other)
         ]
         assert outbox.absent_ranges(reader) == (Absent(2, 2, "damaged"),)
 

@@ -12,7 +12,14 @@ from edge_agent import outbox
 from edge_agent.delivery_state import DeliveryLimits
 from edge_agent.limits import Limits
 from edge_agent.uplink import StoreIdentity, Uplink
-from tests.edge_builders import StoreParts, event, store_in, wait_until
+from tests.edge_builders import (
+    StoreParts,
+    event,
+    leaf_pages,
+    overwrite,
+    store_in,
+    wait_until,
+)
 from wire.codec import decode, decode_event, encode
 from wire.events import Origin
 from wire.loopback import LoopbackBroker, LoopbackLink
@@ -220,6 +227,24 @@ def test_a_damaged_row_is_declared_and_the_stream_goes_on(
             receipted(store, 20)
         assert sorted(cloud.numbers) == [n for n in range(20) if n != 6]
         assert cloud.absent == [Absent(7, 7, "damaged")]
+
+
+def test_a_file_torn_under_the_agent_is_salvaged_at_its_restart_and_the_rest_arrives(
+    tmp_path: Path, broker: LoopbackBroker, cloud: Cloud
+):
+    with store_in(tmp_path) as store:
+        store.record(2_000)
+    overwrite(store.path, leaf_pages(store.path, "outbox")[5])
+    with store_in(tmp_path) as store, uplink_of(store, broker):
+        wait_until(lambda: store.database.damaged, "the damage to be found")
+    with store_in(tmp_path) as store, uplink_of(store, broker):
+        salvaged = store.database.salvaged
+        assert salvaged is not None
+        assert salvaged.lost_rows
+        arrived(cloud, salvaged.rows)
+        receipted(store, 2_000)
+        assert len(set(cloud.numbers)) == len(cloud.numbers) == 2_000 - salvaged.lost_rows
+        assert sum(gone.last - gone.first + 1 for gone in cloud.absent) == salvaged.lost_rows
 
 
 def test_evicted_rows_are_declared_and_the_rest_arrives(
