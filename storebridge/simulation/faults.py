@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from storebridge.simulation.rules import KEPT_MS
+
 if TYPE_CHECKING:
     from storebridge.simulation.world import World
 
@@ -20,6 +22,18 @@ def _crash_store(world: "World") -> None:
 
 def _crash_cloud(world: "World") -> None:
     world.crash_cloud(world.rng.randint(50, 5_000))
+
+
+def _crash_busy_cloud(world: "World") -> None:
+    world.crash_cloud_when_busy = True
+
+
+def _close_shop(world: "World") -> None:
+    """Let nothing happen for so long that all is received and pruned, then switch off and on."""
+    store = world.any_store()
+    world.closed_until_ms = world.now_ms + KEPT_MS + 8_000
+    world.after(KEPT_MS + 2_000, lambda: world.cut(100))
+    world.after(KEPT_MS + 7_000, lambda: world.crash_store(store, 100))
 
 
 def _replace_worker(world: "World") -> None:
@@ -75,6 +89,7 @@ def _storm(world: "World") -> None:
 RESTARTS: dict[str, Fault] = {
     "crash_store": _crash_store,
     "crash_cloud": _crash_cloud,
+    "crash_busy_cloud": _crash_busy_cloud,
     "replace_worker": _replace_worker,
     "crash_broker": _crash_broker,
     "restore_cloud": _restore_cloud,
@@ -82,6 +97,7 @@ RESTARTS: dict[str, Fault] = {
 }
 FAULTS: dict[str, Fault] = {
     **RESTARTS,
+    "close_shop": _close_shop,
     "cut": _cut,
     "clone_store": _clone_store,
     "evict": _evict,

@@ -1,6 +1,6 @@
-"""Faults planted into the decisions, in one table: the simulator is worth something if it finds each.
+"""Faults planted into the decisions, each the product with one guard taken out.
 
-Each is the product with one guard taken out, and the guard's reason is the line below its name.
+The simulator is worth something only if it finds every one of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ class _PrunesAtOnce(MemoryDisk):
 class _KeepsNoLosses(MemoryDisk):
     """Begins a new stream without the losses of the old one."""
 
-    def begin_stream(self, stream: bytes, carried: tuple[Absent, ...]) -> Mapping[int, int]:
+    def begin_stream(self, stream: bytes, _carried: tuple[Absent, ...]) -> Mapping[int, int]:
         self.absents = ()
         return super().begin_stream(stream, ())
 
@@ -104,7 +104,7 @@ def _accept_again(
 
 
 def _accept_without_origins(
-    state: StreamState, batch: Batch, origins: Mapping[int, Origin], held: AbstractSet[Origin]
+    state: StreamState, batch: Batch, _origins: Mapping[int, Origin], _held: AbstractSet[Origin]
 ) -> Accepted:
     return accept(state, batch)
 
@@ -119,7 +119,7 @@ def _accept_unchained(
 
 
 def _believe_unchained(
-    state: DeliveryState, receipt: Receipt, chain_at: ChainAt
+    state: DeliveryState, receipt: Receipt, _chain_at: ChainAt
 ) -> tuple[DeliveryState, ReceiptOutcome]:
     return on_receipt(state, replace(receipt, checksum=0), lambda _: 0)
 
@@ -142,7 +142,7 @@ def _believe_every_owner(
 
 
 def _ignore_forks(
-    state: DeliveryState, receipt: Receipt, chain_at: ChainAt
+    state: DeliveryState, receipt: Receipt, _chain_at: ChainAt
 ) -> tuple[DeliveryState, ReceiptOutcome]:
     ranges = tuple(r for r in receipt.ranges if r[1] <= state.head)
     mark = min(receipt.watermark, state.head)

@@ -27,8 +27,8 @@ OnUpdate = Callable[[DeliveryState, Update], tuple[DeliveryState, UpdateOutcome]
 Accept = Callable[[StreamState, Batch, Mapping[int, Origin], AbstractSet[Origin]], Accepted]
 
 # Rows stay so long after their receipt; the oldest backup that is ever restored is younger.
-KEPT_MS = 25_000
-BACKUP_AGE_MS_MAX = 12_000
+KEPT_MS = 18_000
+BACKUP_AGE_MS_MAX = 9_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ EVENTS_MIN = 200
 FAULTS_MIN = 5
 FAULTY_MS = 80_000
 # The slowest message takes so long; what still travels when the faults stop has arrived by then.
-DELAY_MS_MAX = 8_000
+DELAY_MS_MAX = 6_000
 CONVERGENCE_MS_MAX = 300_000
 TICK_MS = 500
 BACKUP_EVERY_MS = 4_000
@@ -39,12 +39,14 @@ class World:
         self.rules = rules
         self.ledger = MemoryLedger(self.rng.randbytes(8))
         self.cloud = SimulatedCloud(self.ledger, rules=rules, rng=self.rng, send=self._send_down)
-        self.stores = [self._new_store(MemoryDisk(self.rng.randbytes(16)), Lineage())]
+        self.stores = [self._new_store(rules.disk(self.rng.randbytes(16)), Lineage())]
         self.stores[0].start()
         self.online: SimulatedStore | None = None
         self.broker_up = True
         self.broker_life = 0
         self.cut_until_ms = 0
+        self.closed_until_ms = 0
+        self.crash_cloud_when_busy = False
         self.drop_share = 0.02
         self.repeat_share = 0.04
         self.slow_share = 0.05
@@ -87,12 +89,10 @@ class World:
         from storebridge.simulation.faults import plan_faults
 
         at = 0
-        planned = 0
         while at < FAULTY_MS:
             # Now and then the store is empty for a while.
-            at += self.rng.randint(8_000, 20_000) if self.rng.random() < 0.03 else 600
+            at += self.rng.randint(2_000, 15_000) if self.rng.random() < 0.03 else 600
             self.after(at + self.rng.randint(0, 500), self._record_some)
-            planned += 1
         for coupon in COUPONS:
             self._plan_redemption(coupon)
         for _ in range(25):
@@ -104,7 +104,7 @@ class World:
 
     def _record_some(self) -> None:
         store = self.any_store()
-        if not store.running:
+        if not store.running or self.now_ms < self.closed_until_ms:
             return
         for _ in range(self.rng.choice((1, 1, 2, 3, 5, 12))):
             self.events += 1
@@ -266,7 +266,10 @@ class World:
             return
         if self.cloud.receive(message):
             life = self.cloud.life
-            self.after(self.rng.randint(2, 40), lambda: self._commit(life))
+            self.after(self.rng.randint(2, 60), lambda: self._commit(life))
+        if self.crash_cloud_when_busy:
+            self.crash_cloud_when_busy = False
+            self.crash_cloud(self.rng.randint(50, 5_000))
 
     def _commit(self, life: int) -> None:
         if self.cloud.life == life:
@@ -286,7 +289,8 @@ class World:
         """Stop all faults and let everything run."""
         self._quiet = True
         self.drop_share = self.repeat_share = self.slow_share = 0.0
-        self.cut_until_ms = 0
+        self.cut_until_ms = self.closed_until_ms = 0
+        self.crash_cloud_when_busy = False
         for store in self.stores:
             store.rows_max = ROWS_MAX
 
