@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 # Shoppers whom only old events touched are decided, so many a step, when a step folded less than
 # BUSY_EVENTS.
-DUE_SHOPPERS_MAX = 50
+DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
 
 Fold = Callable[[Connection, int, int, Sequence[LedgerEvent]], Folded]

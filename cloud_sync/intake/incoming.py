@@ -1,6 +1,7 @@
 """A message as it came from the link, decoded as far as it can be, before any lock is held."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -24,7 +25,8 @@ BELONGS: dict[TopicKind, tuple[type[Message], ...]] = {
 class Incoming:
     """A message with its address.
 
-    Of a Batch, `events` gives each row's event, or in words why there is none. A Batch whose rows
+    Of a Batch, `events` gives each row's event, or in words why there is none, and `origins` those
+    of the rows that were recorded again, by seq. A Batch whose rows
     cannot be told apart has a `header` and no message. What is neither has only the `fault`.
     """
 
@@ -33,18 +35,8 @@ class Incoming:
     message: Message | None = None
     header: BatchHeader | None = None
     events: tuple[Event | str, ...] = ()
+    origins: Mapping[int, Origin] = field(default_factory=dict)
     fault: str = ""
-
-    @property
-    def origins(self) -> dict[int, Origin]:
-        """Return the origins of the rows that were recorded again, by seq."""
-        if not isinstance(self.message, Batch):
-            return {}
-        return {
-            seq: event.origin
-            for seq, event in enumerate(self.events, self.message.first)
-            if isinstance(event, Event) and event.origin is not None
-        }
 
 
 def take_apart(topic: str, payload: bytes) -> Incoming:
@@ -63,8 +55,15 @@ def take_apart(topic: str, payload: bytes) -> Incoming:
     fault = _number_fault(message)
     if fault:
         return Incoming(topic=address, payload=payload, fault=fault)
-    events = tuple(map(read_event, message.rows)) if isinstance(message, Batch) else ()
-    return Incoming(topic=address, payload=payload, message=message, events=events)
+    if not isinstance(message, Batch):
+        return Incoming(topic=address, payload=payload, message=message)
+    events = tuple(map(read_event, message.rows))
+    origins = {
+        seq: event.origin
+        for seq, event in enumerate(events, message.first)
+        if not isinstance(event, str) and event.origin is not None
+    }
+    return Incoming(topic=address, payload=payload, message=message, events=events, origins=origins)
 
 
 def read_event(row: bytes) -> Event | str:

@@ -161,22 +161,12 @@ def store_row(
     tenant: str, store: str, stream: bytes, accepted: AcceptedRow, event: Event, *, live: bool
 ) -> LedgerRow:
     """Make the ledger's row of an event that a store sent."""
+    head = (tenant, store, STORE, stream, accepted.seq, live)
+    body = (event.occurred_at, TAGS[type(event.body)], accepted.row, accepted.checksum)
+    if accepted.origin is None:
+        return LedgerRow(*head, *body)
     origin = accepted.origin
-    return LedgerRow(
-        tenant=tenant,
-        store=store,
-        source=STORE,
-        stream=stream,
-        seq=accepted.seq,
-        live=live,
-        occurred_at=event.occurred_at,
-        kind=TAGS[type(event.body)],
-        row=accepted.row,
-        checksum=accepted.checksum,
-        origin_stream=origin.stream if origin else None,
-        origin_seq=origin.seq if origin else None,
-        origin_checksum=origin.checksum if origin else None,
-    )
+    return LedgerRow(*head, *body, origin.stream, origin.seq, origin.checksum)
 
 
 def held(

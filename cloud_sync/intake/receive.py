@@ -58,6 +58,7 @@ class _Draft:
     now: int
     states: dict[StreamKey, StreamState]
     held: set[Origin]
+    remembers: bool
     rows: dict[int, list[LedgerRow]] = field(default_factory=dict)
     absent: list[tuple[StreamKey, Absent]] = field(default_factory=list)
     poison: list[Poison] = field(default_factory=list)
@@ -89,7 +90,13 @@ def receive(database: Database, messages: Sequence[Incoming], now: int) -> list[
 def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Received:
     """Store messages within the caller's transaction."""
     states = streams.lock(connection, _named(messages))
-    draft = _Draft(now=now, states=dict(states), held=_held(connection, messages))
+    draft = _Draft(
+        now=now,
+        states=dict(states),
+        held=_held(connection, messages),
+        # What this transaction appends is asked for only where rows name an origin.
+        remembers=any(incoming.origins for incoming in messages),
+    )
     said = []
     for incoming in messages:
         match incoming.message:
@@ -154,7 +161,8 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
     rows = draft.rows.setdefault(key.shard, []) if accepted.rows else []
     for row in accepted.rows:
         event = incoming.events[row.seq - batch.first]
-        draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
+        if draft.remembers:
+            draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
         if isinstance(event, Event):
             rows.append(
                 ledger.store_row(
