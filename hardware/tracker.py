@@ -18,6 +18,7 @@ HOLD_HIDDEN_MS = 60_000
 EDGE_SHARE = 0.02
 REACH_HEIGHTS_PER_S = 2.5
 REACH_HEIGHTS_MIN = 0.3
+REACH_S_MAX = 1.5
 TRACKS_MAX = 100
 # A standing person is about so many times as high as wide: for feet below the picture's edge.
 HEIGHT_PER_WIDTH = 2.6
@@ -55,9 +56,10 @@ class Tracker:
 
     def update(self, boxes: Sequence[Box], at_ms: int) -> tuple[Track, ...]:
         """Take the boxes of the next frame, and return everybody followed after it."""
-        pairs = _pair(self.tracks, boxes, at_ms)
+        known = [track for track in self.tracks if at_ms - track.seen_ms <= HOLD_HIDDEN_MS]
+        pairs = _pair(known, boxes, at_ms)
         followed: list[Track] = []
-        for track in self.tracks:
+        for track in known:
             if track.number in pairs:
                 followed.append(self._seen(track, boxes[pairs[track.number]], at_ms))
             elif self._is_held(track, boxes, at_ms):
@@ -119,7 +121,8 @@ def _pair(tracks: Sequence[Track], boxes: Sequence[Box], at_ms: int) -> dict[int
     """Return which track goes on in which box, nearest first, each once."""
     offers: list[tuple[float, int, int]] = []
     for track in tracks:
-        reach = REACH_HEIGHTS_PER_S * (at_ms - track.seen_ms) / 1000 + REACH_HEIGHTS_MIN
+        lost_s = min((at_ms - track.seen_ms) / 1000, REACH_S_MAX)
+        reach = REACH_HEIGHTS_PER_S * lost_s + REACH_HEIGHTS_MIN
         for at, box in enumerate(boxes):
             (x1, y1), (x2, y2) = track.box.centre, box.centre
             heights = math.hypot(x2 - x1, y2 - y1) / max(1.0, track.box.height)

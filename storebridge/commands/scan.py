@@ -18,7 +18,7 @@ app = typer.Typer()
 
 # Bytes that are no UTF-8 are shown as Japanese, which QR codes of that make still are, or byte by
 # byte; `bytes_b64` always holds what the code really says.
-ENCODINGS = ("utf-8", "cp932", "latin-1")
+ENCODINGS = ("utf-8", "shift_jis", "latin-1")
 
 
 @app.command()

@@ -1,0 +1,44 @@
+"""`storebridge scan` says what is in each file, also when that is nothing."""
+
+import base64
+import json
+from pathlib import Path
+
+import cv2
+from typer.testing import CliRunner
+
+from storebridge.commands.scan import app, text_of
+from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+
+
+def test_each_file_is_one_line_and_what_is_no_image_is_reported(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "card.png"), draw_card((640, 480), "会员:ANNA".encode(), 1))
+    cv2.imwrite(str(tmp_path / "goods.png"), draw_product((1280, 960), gtin_of(77), 1))
+    (tmp_path / "note.txt").write_text("no image")
+    missing = tmp_path / "missing.png"
+    result = CliRunner().invoke(app, [str(tmp_path), str(missing), "--json"])
+    assert result.exit_code == 0
+    card, goods, note, absent = [json.loads(line) for line in result.stdout.splitlines()]
+    assert list(card) == ["file", "codes", "ms"]
+    (code,) = card["codes"]
+    assert (code["text"], code["symbology"], len(code["quad"])) == ("会员:ANNA", "QR", 4)
+    assert base64.b64decode(code["bytes_b64"]) == "会员:ANNA".encode()
+    assert [code["text"] for code in goods["codes"]] == [gtin_of(77)]
+    assert (note["codes"], note["error"]) == ([], "no PNG, JPEG, WebP or BMP image")
+    assert (absent["file"], absent["error"]) == (
+        str(missing),
+        "cannot be read: No such file or directory",
+    )
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), draw_card((640, 480), b"\x1b[2Jgone", 1))
+    result = CliRunner().invoke(app, [str(tmp_path / "a.png")])
+    assert "\x1b" not in result.stdout
+    assert "QR \\x1b[2Jgone" in result.stdout
+
+
+def test_bytes_are_shown_in_the_first_encoding_they_are_valid_in() -> None:
+    assert text_of("会员".encode()) == "会员"
+    assert text_of("漢字".encode("shift-jis")) == "漢字"
+    assert text_of(b"\xff\xfe") == "ÿþ"
