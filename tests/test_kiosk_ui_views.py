@@ -180,8 +180,10 @@ def test_the_next_shopper_begins_in_the_language_of_the_store(
     welcome(screens)
     form = form_of(client)
     client.post(f"{BASE}/language", data={**form, "language": "en", "back": BASE})
-    client.post(f"{BASE}/end", data=form)
-    assert 'lang="zh-CN"' in client.get(BASE).text
+    goodbye = client.post(f"{BASE}/end", data=form, follow_redirects=True).text
+    assert "Nothing about you is left" in goodbye
+    assert "请出示会员码" in client.get(f"{BASE}?fresh").text
+    assert "请出示会员码" in client.get(BASE).text
 
 
 def test_a_cut_line_is_said_with_the_age_of_what_is_known(screens: Screens, client: FlaskClient):

@@ -13,6 +13,8 @@ from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language
 from wire.views import ProductView
 
 FRAGMENT_HEADER = "X-Fragment"
+# An address with this begins anew for the next shopper, in the store's own language.
+FRESH = "fresh"
 # The answers that are a page of their own, so that no card needs to say them as well.
 ANSWERS_THAT_ARE_PAGES = frozenset({"welcome", "product", "page"})
 
@@ -34,7 +36,8 @@ def base_of(kiosk: str) -> str:
 
 def screen_of(store: Store, kiosk: str, nonce: str) -> Screen:
     """Return the screen of this request: its kiosk, language and form token."""
-    language = choose_language(request.cookies.get(language_cookie(kiosk)), store.languages)
+    chosen = None if FRESH in request.args else request.cookies.get(language_cookie(kiosk))
+    language = choose_language(chosen, store.languages)
     token = forms.form_token(store.secret, nonce)
     return Screen(store=store, kiosk=kiosk, words=Words(language), token=token)
 
@@ -54,6 +57,8 @@ def respond_page(scene: Scene, page: Page, nonce: str) -> Response:
     response = make_response(_document(screen, fragment) if whole else fragment, page.status)
     response.headers["Vary"] = f"{FRAGMENT_HEADER}, Cookie"
     _keep_nonce(response, request, screen.kiosk, nonce)
+    if FRESH in request.args:
+        response.delete_cookie(language_cookie(screen.kiosk), path=base_of(screen.kiosk))
     return response
 
 

@@ -116,7 +116,7 @@ def end(sent: Sent) -> AnyResponse:
     if sent.moment.visit is not None:
         _visit(sent.moment)
         actions.end_visit(sent.store.kiosk(sent.kiosk))
-    return _with_language_forgotten(redirect(f"{sent.base}/ended", SEE_OTHER), sent.kiosk)
+    return redirect(f"{sent.base}/ended", SEE_OTHER)
 
 
 def ordinary(sent: Sent) -> AnyResponse:
@@ -182,9 +182,3 @@ def _refused(store: Store, kiosk: str, text_key: str) -> Response:
     screen = screen_of(store, kiosk, nonce)
     page = Page(name="error", status=409, values={"text": screen.words(text_key)})
     return respond_page(Scene(screen, look(store, kiosk)), page, nonce)
-
-
-def _with_language_forgotten(response: AnyResponse, kiosk: str) -> AnyResponse:
-    """Let the next shopper begin in the store's own language."""
-    response.delete_cookie(language_cookie(kiosk), path=base_of(kiosk))
-    return response

@@ -33,6 +33,7 @@ function put(next, { stay = false } = {}) {
   }
   const again = stay && focused && next.querySelector(`[data-tap="${CSS.escape(focused)}"]`);
   (again || reach).focus({ preventScroll: true });
+  document.documentElement.lang = next.lang;
   history.replaceState(null, "", next.dataset.path);
   painted();
 }
@@ -53,14 +54,14 @@ async function open(url, form) {
     if (response.status === 403) location.assign(base);
     const next = parse(await response.text());
     if (next?.id !== "screen") return;
-    // Nobody's page may come back after their visit was seen to end.
-    if (pushes !== before && next.dataset.visit !== pushedVisit) await refresh();
-    else put(next);
+    put(next);
   } catch {
     // The store itself did not answer; the page stays as it is, and a later tap tries again.
   } finally {
     busy = false;
     screen.removeAttribute("aria-busy");
+    // Nobody's page may stay, or come back late, after their visit was seen to end.
+    if (pushes !== before && screen.dataset.visit !== pushedVisit) await refresh();
   }
 }
 
@@ -100,9 +101,14 @@ function listen() {
     screen.dataset.mark = lastEventId;
   });
   on("show", (html) => {
-    put(parse(html));
+    const next = parse(html);
+    const ended = screen.dataset.visit && !next.dataset.visit;
     pushes += 1;
-    pushedVisit = screen.dataset.visit;
+    pushedVisit = next.dataset.visit;
+    // An act under way (end, ordinary) brings its own page; see the end of `open`.
+    if (ended && busy) return;
+    put(next);
+    if (ended) location.assign(`${base}?fresh`);
   });
   on("content", (html) => {
     if (["attract", "welcome"].includes(screen.dataset.page)) put(parse(html), { stay: true });
@@ -138,7 +144,7 @@ document.addEventListener("click", (event) => {
     return;
   }
   const link = event.target.closest("a[href]");
-  if (!link || !link.pathname.startsWith(base) || event.ctrlKey || event.metaKey) return;
+  if (!link || "whole" in link.dataset || !link.pathname.startsWith(base) || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   if (busy) return;
   if (link.dataset.tap) confirm("tap", { target: link.dataset.tap });
@@ -161,7 +167,10 @@ for (const name of ["pointerdown", "keydown", "wheel"]) {
 setInterval(() => {
   const { page, visit } = screen.dataset;
   if (visit || page === "attract") return;
-  if (performance.now() - touchedAt > (IDLE_MS[page] ?? IDLE_MS_OTHERWISE)) open(base);
+  if (performance.now() - touchedAt > (IDLE_MS[page] ?? IDLE_MS_OTHERWISE)) {
+    touchedAt = performance.now();
+    location.assign(`${base}?fresh`);
+  }
 }, 1000);
 
 painted();

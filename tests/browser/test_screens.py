@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from edge_agent import calls
+from edge_agent import calls, visits
 from tests.browser.shop import PIN, Screens, a_shop_with_screens, served
 from tests.edge_store import ANNA, KIOSK, SHOE, a_coupon, a_shopper
 
@@ -111,6 +111,18 @@ def test_the_end_of_a_visit_leaves_nothing_personal_on_the_screen(screens: Scree
     page.reload()
     shows(page, "ended")
     assert page.locator("[data-coupon]").count() == 0
+
+
+def test_a_shopper_who_walks_away_leaves_neither_page_nor_language(screens: Screens, page: Page):
+    page.get_by_role("button", name="English").click()
+    screens.shop.begin(ANNA)
+    shows(page, "welcome")
+    store = screens.store
+    visits.end(store.recorder, store.clock, KIOSK.device, "walk_away")
+    shows(page, "attract")
+    expect(page.get_by_role("heading", level=1)).to_have_text("请出示会员码")
+    screens.shop.begin(ANNA)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("你好")
 
 
 def test_a_code_full_of_markup_gets_an_answer_and_runs_nothing(screens: Screens, page: Page):
