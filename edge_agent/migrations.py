@@ -9,91 +9,59 @@ from edge_agent.migrations_store import m002_store
 
 Migration = Callable[[sqlite_utils.Database], None]
 
+OUTBOX_TABLES = (
+    # Events of the present stream have the seq `id - base`; rows with an id up to `base` are left
+    # over from former streams and wait to be recorded again. `before` is the chain checksum of the
+    # row before, so that each row can be checked by itself; `bytes_to` counts the bytes of all rows
+    # ever recorded up to and with this one.
+    """
+    CREATE TABLE outbox (
+        id INTEGER PRIMARY KEY, recorded_at INTEGER NOT NULL, before INTEGER NOT NULL,
+        checksum INTEGER NOT NULL, bytes_to INTEGER NOT NULL, row BLOB NOT NULL
+    ) STRICT
+    """,
+    # The highest number is the present stream; head to absent_rows follow every commit.
+    """
+    CREATE TABLE stream (
+        number INTEGER PRIMARY KEY, stream BLOB NOT NULL, base INTEGER NOT NULL,
+        head INTEGER NOT NULL, checksum INTEGER NOT NULL, bytes_to INTEGER NOT NULL,
+        kept_rows INTEGER NOT NULL, kept_bytes INTEGER NOT NULL, absent_rows INTEGER NOT NULL,
+        watermark INTEGER NOT NULL, ranges TEXT NOT NULL
+    ) STRICT
+    """,
+    # Rows of the present stream that will never be sent, until the cloud has taken note.
+    """
+    CREATE TABLE absent (
+        first INTEGER PRIMARY KEY, last INTEGER NOT NULL, reason TEXT NOT NULL
+    ) STRICT
+    """,
+    # Up to which seq the cloud held all at which time: rows are kept for a while after that.
+    "CREATE TABLE received (seq INTEGER PRIMARY KEY, received_at INTEGER NOT NULL) STRICT",
+    """
+    CREATE TABLE damaged (
+        id INTEGER PRIMARY KEY, stream BLOB NOT NULL, seq INTEGER NOT NULL,
+        found_at INTEGER NOT NULL, reason TEXT NOT NULL, row BLOB NOT NULL
+    ) STRICT
+    """,
+    # One row: what must survive a restart besides the stream.
+    """
+    CREATE TABLE delivery (
+        one INTEGER PRIMARY KEY, boot INTEGER NOT NULL, session INTEGER NOT NULL,
+        owner BLOB NOT NULL, applied INTEGER NOT NULL, applied_owner BLOB NOT NULL,
+        heard_at INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
 
 class NewerFile(Exception):
     """The file was written by a later version of the program; install that or a newer one."""
 
 
 def m001_outbox(tables: sqlite_utils.Database) -> None:
-    """Create the outbox and the state of its stream.
-
-    Events of the present stream have the seq `id - base`; rows with an id up to `base` are left
-    over from former streams and wait to be recorded again.
-    """
-    tables.table("outbox").create(
-        {
-            "id": int,
-            "recorded_at": int,
-            "before": int,  # the chain checksum of the row before, so that each row can be checked
-            "checksum": int,
-            "bytes_to": int,  # bytes of all rows ever recorded up to and with this one
-            "row": bytes,
-        },
-        pk="id",
-        not_null={"recorded_at", "before", "checksum", "bytes_to", "row"},
-        strict=True,
-    )
-    # The highest number is the present stream; head to absent_rows follow every commit.
-    tables.table("stream").create(
-        {
-            "number": int,
-            "stream": bytes,
-            "base": int,
-            "head": int,
-            "checksum": int,
-            "bytes_to": int,
-            "kept_rows": int,
-            "kept_bytes": int,
-            "absent_rows": int,
-            "watermark": int,
-            "ranges": str,
-        },
-        pk="number",
-        not_null={
-            "stream",
-            "base",
-            "head",
-            "checksum",
-            "bytes_to",
-            "kept_rows",
-            "kept_bytes",
-            "absent_rows",
-            "watermark",
-            "ranges",
-        },
-        strict=True,
-    )
-    # Rows of the present stream that will never be sent, until the cloud has taken note.
-    tables.table("absent").create(
-        {"first": int, "last": int, "reason": str},
-        pk="first",
-        not_null={"last", "reason"},
-        strict=True,
-    )
-    # Which seq was received when: rows are kept for a while after their receipt.
-    tables.table("received").create(
-        {"seq": int, "received_at": int}, pk="seq", not_null={"received_at"}, strict=True
-    )
-    tables.table("damaged").create(
-        {"id": int, "stream": bytes, "seq": int, "found_at": int, "reason": str, "row": bytes},
-        pk="id",
-        not_null={"stream", "seq", "found_at", "reason", "row"},
-        strict=True,
-    )
-    tables.table("delivery").create(
-        {
-            "one": int,
-            "boot": int,
-            "session": int,
-            "owner": bytes,
-            "applied": int,
-            "applied_owner": bytes,
-            "heard_at": int,
-        },
-        pk="one",
-        not_null={"boot", "session", "owner", "applied", "applied_owner", "heard_at"},
-        strict=True,
-    )
+    """Create the outbox and the state of its stream."""
+    for statement in OUTBOX_TABLES:
+        tables.execute(statement)
 
 
 # A new step goes to the end with the next number; a released one is never changed.
