@@ -12,8 +12,10 @@ from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake.ledger import LedgerEvent, read
 from cloud_sync.shoppers.fold import Folded
 from cloud_sync.worker import Worker
+from tests.conftest import BrokerForTests
 from wire.codec import chain_all, decode, encode, encode_event
 from wire.events import Event, Viewed
+from wire.link import Link
 from wire.loopback import LoopbackBroker, LoopbackLink
 from wire.messages import (
     Applied,
@@ -26,6 +28,7 @@ from wire.messages import (
     Receipt,
     Update,
 )
+from wire.mqtt import MqttLink
 from wire.topics import (
     applied_topic,
     beat_topic,
@@ -78,7 +81,7 @@ class Store:
     def __init__(self, broker: LoopbackBroker, store: str = STORE) -> None:
         self.store = store
         self.heard: list[Message] = []
-        self.link = LoopbackLink(broker, f"{TENANT}-{store}")
+        self.link: Link = LoopbackLink(broker, f"{TENANT}-{store}")
         self.link.open(
             subscriptions=(down_topic(TENANT, store),),
             on_message=lambda _, payload: self.heard.append(decode(payload)),
@@ -361,6 +364,41 @@ def test_when_the_database_goes_and_comes_back_nothing_is_lost_and_the_owner_is_
     wait_until(holds)
     assert worker.alive
     assert store.receipts[-1].owner != owner
+    assert cloud.seqs() == list(range(1, 21))
+
+
+def test_over_a_real_broker_a_store_is_receipted(cloud: Cloud, broker: BrokerForTests) -> None:
+    def link_as(client_id: str, username: str) -> MqttLink:
+        return MqttLink(broker.host, broker.port, client_id, username, broker.PASSWORD)
+
+    worker = Worker(
+        CONFIG,
+        cloud.database,
+        lambda client_id: link_as(client_id, "cloud"),
+        cloud.fold,
+        cloud.decide,
+    )
+    cloud.workers.append(worker)
+    worker.start()
+    store = Store(cloud.broker)
+    store.link = link_as(f"{TENANT}-{STORE}", f"{TENANT}-{STORE}")
+    store.link.open(
+        subscriptions=(down_topic(TENANT, STORE),),
+        on_message=lambda _, payload: store.heard.append(decode(payload)),
+        on_up=store.birth,
+        on_down=lambda _: None,
+        will=lambda: None,
+    )
+
+    def holds(last: int) -> bool:
+        store.send(batch(1, last))
+        time.sleep(0.05)
+        return store.watermark() == last
+
+    wait_until(lambda: holds(10))
+    broker.restart()
+    wait_until(lambda: holds(20))
+    store.link.close()
     assert cloud.seqs() == list(range(1, 21))
 
 
