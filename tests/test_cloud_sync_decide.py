@@ -14,7 +14,7 @@ from cloud_sync.decisions.coupons import LEASE_S, conflicts, coupons_of, release
 from cloud_sync.decisions.decide import SEEN_DAYS, decide
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.fold import fold
-from cloud_sync.shoppers.identity import Key
+from cloud_sync.shoppers.identity import Key, members_of
 from tests.shopper_builders import (
     DAY,
     NOW,
@@ -221,7 +221,7 @@ def test_two_coupons_that_a_join_brings_together_show_as_one(connection: Connect
     view = view_in(told(connection, happened(Arrival(), member("M1"), member("M2"))))
     assert len(view.coupons) == 1
     key = shopper_of(connection, member("M1"))
-    assert len(coupons_of(connection, [key])[key]) == 2
+    assert len(coupons_of(connection, members_of(connection, [key]))[key]) == 2
     used = happened(CouponRedeemed(coupon=view.coupons[0].coupon), member("M1"))
     assert view_in(told(connection, used)).coupons == ()
 

@@ -6,6 +6,7 @@ import pytest
 from psycopg import Connection
 
 from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX
+from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.profile import MoneyFacts, Profile, profiles_of, set_members_consent
 from tests.shopper_builders import (
     DAY,
@@ -32,7 +33,7 @@ def connection(postgres_server: str) -> Iterator[Connection]:
 
 def profile_of(connection: Connection, identifier: Identifier) -> Profile:
     key = shopper_of(connection, identifier)
-    return profiles_of(connection, [key])[key]
+    return profiles_of(connection, members_of(connection, [key]))[key]
 
 
 def test_a_shopper_is_the_merge_of_its_identifiers_without_reading_events_again(
