@@ -2,7 +2,17 @@
 
 import typer
 
-from storebridge.commands import agent, bench, cloud, dwell, scan, user, wire
+from storebridge.commands import (
+    agent,
+    bench,
+    cloud,
+    demo,
+    dwell,
+    light_stores,
+    scan,
+    user,
+    wire,
+)
 
 app = typer.Typer(
     name="storebridge",
@@ -10,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(user.app, name="user")
@@ -17,6 +28,7 @@ app.add_typer(wire.app, name="wire")
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)
+app.command("light-stores", hidden=True)(light_stores.light_stores)
 
 
 def main() -> None:

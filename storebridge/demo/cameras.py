@@ -10,18 +10,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
-
-from hardware.frames import Pixels
 from hardware.gtin import is_gtin
 from storebridge.demo.town import FLOOR_ZONES, FRAME_HEIGHT, FRAME_WIDTH
 from storebridge.simulated.cards import draw_card, draw_empty, draw_product
+from storebridge.simulated.jpeg import to_jpeg
 from storebridge.simulated.walks import Walk, WalkScene, visit_walk
 
 SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
 FRAMES_PER_S = 8
-JPEG_QUALITY = 85
 HELD_S = 1.4
 SHOWS_WAITING_MAX = 8
 EMPTY_FRAMES = 6
@@ -163,11 +159,3 @@ class StoreCameras:
     def frames(self, camera: str) -> Iterator[bytes]:
         """Yield the frames of one camera; KeyError for a name that is none."""
         return self._feeds[camera].frames()
-
-
-def to_jpeg(picture: Pixels) -> bytes:
-    """Encode a frame as JPEG."""
-    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not encoded:
-        raise ValueError(f"a frame of shape {np.shape(picture)} cannot be encoded")
-    return jpeg.tobytes()

@@ -1,0 +1,19 @@
+"""`storebridge light-stores`: the small stores of the demo, in one process (a hidden command)."""
+
+import logging
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def light_stores(plan: Annotated[Path, typer.Argument(help="The demo's plan.")]) -> None:
+    """Run the demo's light stores until asked to end."""
+    from storebridge.demo.light_stores import read_plan, run
+    from storebridge.parent import when_asked_to_end
+
+    logging.basicConfig(level=logging.WARNING)
+    ended = threading.Event()
+    when_asked_to_end(ended.set)
+    run(read_plan(plan), ended)

@@ -1,0 +1,291 @@
+"""The demo: starts every part of a small town, lets it live, and ends it all in order."""
+
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud_sync import catalogue
+from cloud_sync.console.people import add_person
+from cloud_sync.database import Database
+from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.intake.api_keys import create_key
+from edge_agent.web import WebServer
+from storebridge.broker import EmbeddedBroker
+from storebridge.demo import audit as auditing
+from storebridge.demo.cameras import StoreCameras
+from storebridge.demo.children import Child, own_environ
+from storebridge.demo.kiosk_client import KioskClient
+from storebridge.demo.light_stores import LightPlan, write_plan
+from storebridge.demo.shoppers import Seen, Shoppers, Surroundings
+from storebridge.demo.town import (
+    CONSOLE_NAME,
+    TENANT,
+    StorePlan,
+    agent_toml,
+    cloud_toml,
+    plan_town,
+)
+from storebridge.demo.webshop_visitor import WebshopVisitor
+from storebridge.line import Line
+from storebridge.ports import wait_until_open
+from storebridge.postgres import EmbeddedPostgres
+from storebridge.stage.app import create_stage
+from wire.views import ProductView
+
+READY_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 90.0
+DRAIN_POLL_S = 0.25
+STAGE_THREADS = 48
+SAMPLE = Path(catalogue.__file__).parent / "samples" / "catalogue.json"
+
+log = logging.getLogger(__name__)
+
+
+class DemoError(Exception):
+    """The demo cannot be started, or a part of it ended by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """How the demo runs: how many whole stores, how fast, a seed, and a real camera if any."""
+
+    stores: int = 2
+    speed: float = 1.0
+    seed: int = 1
+    camera: str | None = None
+    folder: Path | None = None
+
+
+class Demo:
+    """A town of real parts.
+
+    Guarantees: `start` returns when every screen answers; `close` ends every process and thread
+    that `start` began, in order, also when `start` failed half-way.
+    """
+
+    def __init__(self, options: DemoOptions) -> None:
+        self.options = options
+        self.seen = Seen()
+        self.cut_seconds = 0.0
+        self._cut_at_s: float | None = None
+        self._lock = threading.Lock()
+        self._ending = ExitStack()
+        self._children: list[Child] = []
+        self._shoppers: list[Shoppers] = []
+        self.products: Sequence[ProductView] = ()
+        self.dsn = ""
+
+    def start(self) -> None:
+        """Start everything; see the class."""
+        options = self.options
+        folder = options.folder or Path(tempfile.mkdtemp(prefix="storebridge-demo-"))
+        if options.folder is None:
+            self._ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.town = plan_town(folder, stores=options.stores, seed=options.seed)
+        self.broker = EmbeddedBroker(folder / "broker", self.town.broker_users)
+        self._ending.callback(self.broker.stop)
+        self.broker.start()
+        self.line = Line(self.broker.host, self.broker.port)
+        self.line.open()
+        self._ending.callback(self.line.close)
+        postgres = EmbeddedPostgres(folder / "postgres")
+        self._ending.callback(postgres.stop)
+        self.dsn = postgres.start()
+        self.api_key = self._fill_cloud()
+        self._start_cameras_and_stage()
+        self._start_children()
+        self._wait_until_ready()
+        self._start_shoppers()
+
+    def check(self) -> None:
+        """Raise DemoError, with its last words, when a part has ended by itself."""
+        for child in self._children:
+            child.check()
+
+    def close(self) -> None:
+        """End everything; safe to call twice."""
+        self._ending.close()
+
+    # What the stage needs (storebridge/stage/theatre.py).
+
+    def jpeg_frames(self, store: str, camera: str) -> Iterator[bytes]:
+        """Yield the frames of a store's camera; KeyError for one that is not there."""
+        return self._cameras[store].frames(camera)
+
+    def show(self, store: str, text: str) -> None:
+        """Hold a code to the kiosk's camera of a store."""
+        self._cameras[store].kiosk.show(text)
+
+    @property
+    def line_is_cut(self) -> bool:
+        """Tell whether the line between stores and cloud is cut."""
+        return self.line.is_cut
+
+    def cut_line(self) -> None:
+        """Cut the line between all stores and the cloud."""
+        with self._lock:
+            if self._cut_at_s is None:
+                self._cut_at_s = time.monotonic()
+                self.line.cut()
+
+    def restore_line(self) -> None:
+        """Mend the line."""
+        with self._lock:
+            if self._cut_at_s is not None:
+                self.cut_seconds += time.monotonic() - self._cut_at_s
+                self._cut_at_s = None
+                self.line.restore()
+
+    def figures(self) -> dict[str, object]:
+        """Return what the stage shows of the whole town."""
+        counts = auditing.counts_now(self.dsn, TENANT)
+        with self.seen.lock:
+            times_ms = sorted(self.seen.scan_to_screen_ms)
+            answered = self.seen.answered
+        median_ms = times_ms[len(times_ms) // 2] if times_ms else None
+        return {
+            **counts,
+            "waiting": max(0, counts["recorded"] - counts["accepted"]),
+            "scans_answered": answered,
+            "scan_to_screen_ms": None if median_ms is None else round(median_ms),
+            "line_is_cut": self.line_is_cut,
+        }
+
+    # The end of the demo.
+
+    def end_shoppers(self) -> None:
+        """Let nobody else come in, in the stores and online."""
+        for shoppers in self._shoppers:
+            shoppers.close()
+
+    def drain(self) -> float:
+        """Wait until the cloud holds what the stores recorded; returns the seconds it took."""
+        began_s = time.monotonic()
+        self._light_stores.end()
+        while time.monotonic() - began_s < DRAIN_TIMEOUT_S:
+            counts = auditing.counts_now(self.dsn, TENANT)
+            if counts["accepted"] >= counts["recorded"]:
+                break
+            time.sleep(DRAIN_POLL_S)
+        return time.monotonic() - began_s
+
+    def audit(self) -> auditing.Audit:
+        """End the stores and hold what they recorded against what the cloud has."""
+        for child in self._agents:
+            child.ask_to_end()
+        for child in self._agents:
+            child.end()
+        names = [*(store.name for store in self.town.stores)]
+        paths = [self.town.folder / name / "store.sqlite3" for name in names]
+        light = self.town.folder / "light"
+        paths += [light / name / "store.sqlite3" for name in self.town.light_stores]
+        return auditing.audit(self.dsn, paths)
+
+    # The parts.
+
+    def _fill_cloud(self) -> str:
+        database = Database(self.dsn)
+        try:
+            database.migrate(MIGRATIONS)
+            with database.shopper(TENANT) as connection:
+                sample = catalogue.read_catalogue(SAMPLE)
+                catalogue.import_catalogue(connection, TENANT, sample)
+                self.products = catalogue.products_of(connection, TENANT)
+                add_person(connection, TENANT, CONSOLE_NAME, self.town.console_password)
+                return create_key(connection, TENANT, "web")
+        finally:
+            database.close()
+
+    def _start_cameras_and_stage(self) -> None:
+        self._cameras = {
+            store.name: StoreCameras(self.options.seed + store.number) for store in self.town.stores
+        }
+        for cameras in self._cameras.values():
+            cameras.start()
+            self._ending.callback(cameras.close)
+        stage = WebServer(create_stage(self), self.town.host, self.town.stage_port, STAGE_THREADS)
+        stage.start()
+        self._ending.callback(stage.close)
+
+    def _start_children(self) -> None:
+        town = self.town
+        cloud = town.folder / "cloud.toml"
+        cloud.touch(mode=0o600)
+        cloud.write_text(cloud_toml(town, dsn=self.dsn, broker_port=self.broker.port))
+        self._start("cloud worker", "cloud", "run", str(cloud), "--no-web")
+        self._start("cloud web", "cloud", "run", str(cloud), "--no-work")
+        self._agents = [self._start_agent(store) for store in town.stores]
+        plan = town.folder / "light.json"
+        write_plan(
+            LightPlan(
+                tenant=TENANT,
+                stores=town.light_stores,
+                folder=str(town.folder / "light"),
+                port=self.line.port,
+                password=town.broker_password,
+            ),
+            plan,
+        )
+        self._light_stores = self._start("light stores", "light-stores", str(plan))
+
+    def _start_agent(self, store: StorePlan) -> Child:
+        camera = self.options.camera if store.number == 1 else None
+        path = self.town.folder / f"{store.name}.toml"
+        path.touch(mode=0o600)
+        path.write_text(agent_toml(self.town, store, line_port=self.line.port, camera=camera))
+        return self._start(f"agent {store.name}", "agent", "run", str(path))
+
+    def _start(self, name: str, *arguments: str) -> Child:
+        environ = {**own_environ(), "OPENCV_LOG_LEVEL": "ERROR", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+        log_file = self.town.folder / f"{name.replace(' ', '-')}.log"
+        child = Child(name, arguments, log=log_file, environ=environ)
+        self._children.append(child)
+        self._ending.callback(self._end, child)
+        child.start()
+        return child
+
+    def _end(self, child: Child) -> None:
+        # The first to be ended asks all of them, so that they end side by side.
+        for each in self._children:
+            each.ask_to_end()
+        if child in self._children:
+            self._children.remove(child)
+        child.end()
+
+    def _wait_until_ready(self) -> None:
+        ports = [self.town.cloud_port, *(store.port for store in self.town.stores)]
+        for port in ports:
+            ready = wait_until_open(self.town.host, port, timeout_s=READY_TIMEOUT_S)
+            self.check()
+            if not ready:
+                raise DemoError(f"port {port} did not open within {READY_TIMEOUT_S:.0f} s")
+
+    def _start_shoppers(self) -> None:
+        visitor = WebshopVisitor(f"{self.town.stage_url}shop")
+        for store in self.town.stores:
+            kiosk = KioskClient(self.town.kiosk_url(store))
+            kiosk.start()
+            self._ending.callback(kiosk.close)
+            shoppers = Shoppers(
+                Surroundings(
+                    cameras=self._cameras[store.name],
+                    kiosk=kiosk,
+                    browse=visitor.browse,
+                    line_is_cut=lambda: self.line_is_cut,
+                    products=[product.product for product in self.products],
+                ),
+                self.town.members[store.number - 1 :: len(self.town.stores)],
+                self.seen,
+                seed=self.options.seed * 100 + store.number,
+                speed=self.options.speed,
+            )
+            self._shoppers.append(shoppers)
+            shoppers.start()
+            self._ending.callback(shoppers.close)

@@ -1,0 +1,131 @@
+"""Simulated shoppers: they look at goods online, walk in, hold their card to the camera, and act.
+
+Whatever they do goes through what a real shopper would touch: the web shop's pages, the camera's
+picture, the forms of the kiosk's page.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from storebridge.demo.cameras import StoreCameras
+from storebridge.demo.kiosk_client import KioskClient
+
+SCREEN_TIMEOUT_S = 6.0
+COUPON_TIMEOUT_S = 3.0
+PAUSE_S = 5.0
+STAY_S = (3.0, 9.0)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the shoppers of the demo have lived through; guarded by `lock`."""
+
+    shown: int = 0
+    answered: int = 0
+    answered_while_cut: int = 0
+    redeemed: int = 0
+    scan_to_screen_ms: list[float] = field(default_factory=list)
+    scan_to_coupon_ms: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a shopper can act: one store's cameras and kiosk, and the web shop."""
+
+    cameras: StoreCameras
+    kiosk: KioskClient
+    browse: Callable[[str, str], None]
+    line_is_cut: Callable[[], bool]
+    products: Sequence[str]
+
+
+class Shoppers:
+    """The shoppers of one store, one after another, in a thread."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        members: Sequence[str],
+        seen: Seen,
+        *,
+        seed: int,
+        speed: float,
+    ) -> None:
+        self._around = around
+        self._members = tuple(members)
+        self._seen = seen
+        self._speed = speed
+        self._rng = random.Random(seed)  # noqa: S311 (made-up people)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shoppers", daemon=True)
+
+    def start(self) -> None:
+        """Let them come."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let nobody else come, and wait for the one inside."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._pause(PAUSE_S)):
+            self._visit(self._rng.choice(self._members))
+
+    def _pause(self, seconds: float) -> float:
+        return seconds * self._rng.uniform(0.5, 1.5) / self._speed
+
+    def _visit(self, member: str) -> None:
+        around, rng = self._around, self._rng
+        if rng.random() < 0.6:
+            around.browse(member, rng.choice(around.products))
+        zone = rng.choice(["shelf-a", "shelf-b"])
+        around.cameras.floor.visit(zone, now_s=time.monotonic(), stay_s=rng.uniform(*STAY_S))
+        asked_s = time.monotonic()
+        cut = around.line_is_cut()
+        around.cameras.kiosk.show(f"sb:m:{member}")
+        painted = around.kiosk.wait_for_visit(asked_s, timeout_s=SCREEN_TIMEOUT_S)
+        shown = around.cameras.kiosk.last_shown
+        with self._seen.lock:
+            self._seen.shown += 1
+            if painted is None or shown is None:
+                return
+            self._seen.answered += 1
+            self._seen.answered_while_cut += cut
+            self._seen.scan_to_screen_ms.append((painted.at_s - shown.at_s) * 1000)
+        self._look_around(painted.page.visit, shown.at_s)
+        if rng.random() < 0.5:
+            self._buy(member)
+        self._ended.wait(self._pause(1.0))
+        around.kiosk.send("end")
+
+    def _look_around(self, visit: str, shown_s: float) -> None:
+        around, rng = self._around, self._rng
+        around.kiosk.seen("page")
+        offered = around.kiosk.wait_for_coupon(visit, timeout_s=COUPON_TIMEOUT_S)
+        if offered is not None:
+            with self._seen.lock:
+                self._seen.scan_to_coupon_ms.append((offered.at_s - shown_s) * 1000)
+            for coupon in offered.page.coupons:
+                around.kiosk.seen("offer", coupon=coupon)
+        self._ended.wait(self._pause(1.5))
+        page = around.kiosk.page
+        if page.visit != visit:
+            return  # somebody else stands at the kiosk now
+        if page.products and rng.random() < 0.5:
+            around.kiosk.send("save", product=rng.choice(page.products), saved="1")
+        if page.usable and rng.random() < 0.6:
+            done = around.kiosk.send("redeem", coupon=page.usable[0])
+            with self._seen.lock:
+                self._seen.redeemed += done
+
+    def _buy(self, member: str) -> None:
+        till = self._around.cameras.till
+        till.show(f"sb:m:{member}")
+        for product in self._rng.sample(list(self._around.products), self._rng.randint(1, 2)):
+            till.show(product)
+        till.show("sb:t:card")
