@@ -1,7 +1,8 @@
 """The HTTP API for web shops and apps: post events, ask for a shopper's coupons, redeem one.
 
 Each request carries its key: `Authorization: Bearer sbk.…`. A refusal is a JSON object
-`{"error": {"message": …, "fields": [{"field": …, "message": …}]}}`.
+`{"error": {"message": …, "fields": [{"field": …, "message": …}]}}`, where a coupon is not redeemed
+with its `reason` and the `store` that holds it.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,25 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from cloud_sync.cloud import Cloud
+from cloud_sync.database import retried
+from cloud_sync.decisions.channel import NotUsed, Use, channel_view, plain, redeem
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey, check_key
+from cloud_sync.intake.asked import Asked, AskedToRedeem, keyed, parse_asked
 from cloud_sync.intake.posted import PostRefusedError, WrongField, parse_post
 from wire.topics import shard_of
+
+# Why a coupon was not redeemed, for the people who build the shop; `reason` is for their program.
+NOT_USED = {
+    "unknown": (404, "this shopper has no such coupon that can be used"),
+    "redeemed": (409, "the coupon was redeemed before"),
+    "expired": (409, "the coupon has expired"),
+    "held": (
+        409,
+        "a store that is offline now may be redeeming it; try again when it is online, or later",
+    ),
+    "event_id": (409, "this event_id was used for another event; send a new one"),
+}
 
 
 def blueprint(cloud: Cloud) -> Blueprint:
@@ -33,18 +49,41 @@ def blueprint(cloud: Cloud) -> Blueprint:
     @api.post("/events")
     def post_events() -> Response:
         key: ApiKey = g.key
-        try:
-            events = parse_post(
-                request.get_data(),
-                source=key.source,
-                key=cloud.identifier_keys[key.tenant],
-                now=cloud.now(),
-            )
-        except PostRefusedError as refused:
-            return refusal(400, "nothing of this post was accepted", refused.wrong)
+        events = parse_post(
+            request.get_data(),
+            source=key.source,
+            key=cloud.identifier_keys[key.tenant],
+            now=cloud.now(),
+        )
         with cloud.database.ledger(shard_of(key.tenant, f"web-{key.source}")) as connection:
             kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, events)
         return jsonify(accepted=kept.accepted, repeated=kept.repeated)
+
+    @api.post("/shopper")
+    def post_shopper() -> Response:
+        key: ApiKey = g.key
+        asked = keyed(parse_asked(request.get_data(), Asked), cloud.identifier_keys[key.tenant])
+        with cloud.database.shopper(key.tenant) as connection:
+            return jsonify(plain(channel_view(connection, key.tenant, asked, cloud.now())))
+
+    @api.post("/coupons/<coupon>/redeem")
+    def post_redeem(coupon: str) -> Response:
+        key: ApiKey = g.key
+        asked = parse_asked(request.get_data(), AskedToRedeem)
+        identifiers = keyed(asked, cloud.identifier_keys[key.tenant])
+        use = Use(coupon=coupon, order=asked.order, event_id=asked.event_id)
+        done = retried(
+            lambda: cloud.database.shopper(key.tenant),
+            lambda connection: redeem(connection, key, identifiers, use, cloud.now()),
+        )
+        if isinstance(done, NotUsed):
+            status, message = NOT_USED[done.reason]
+            return refusal(status, message, reason=done.reason, store=done.store)
+        return jsonify(coupon=done.coupon, order=done.order, repeated=done.repeated)
+
+    @api.errorhandler(PostRefusedError)
+    def refused_by_form(refused: PostRefusedError) -> Response:
+        return refusal(400, "nothing of this post was accepted", refused.wrong)
 
     @api.errorhandler(HTTPException)
     def refused_by_http(error: HTTPException) -> Response:
@@ -53,10 +92,10 @@ def blueprint(cloud: Cloud) -> Blueprint:
     return api
 
 
-def refusal(status: int, message: str, wrong: Sequence[WrongField] = ()) -> Response:
+def refusal(status: int, message: str, wrong: Sequence[WrongField] = (), **more: str) -> Response:
     """Build the answer to a request that is refused, with the fields at fault."""
     fields = [{"field": each.field, "message": each.message} for each in wrong]
-    response = jsonify(error={"message": message, "fields": fields})
+    response = jsonify(error={"message": message, "fields": fields, **more})
     response.status_code = status
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"

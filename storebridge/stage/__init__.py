@@ -1,0 +1,1 @@
+"""The stage: one page on which a visitor sees the whole road at work."""

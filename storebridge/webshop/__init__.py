@@ -1,0 +1,1 @@
+"""The sample web shop: the same goods and the same shoppers, over HTTP."""
