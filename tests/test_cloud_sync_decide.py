@@ -1,8 +1,10 @@
 """Deciding: which store is told what under which identifier, and when it is taken back."""
 
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import psycopg
 import pytest
 from psycopg import Connection
 
@@ -244,6 +246,45 @@ def test_recommendations_come_with_their_reason(connection: Connection):
     reasons = {each.product: each.because.reason for each in view.recommended}
     assert reasons == {CAKE: "bought_together", BAG: "popular", TEA: "popular"}
     assert view.recommended[0].because.product == TEA
+
+
+def blocked_or_done(dsn: str, work: Future[list[StoreChange]]) -> None:
+    """Wait until a worker waits for another's lock, or has ended."""
+    with psycopg.connect(dsn, autocommit=True) as watcher:
+        for _ in range(1000):
+            waiting = watcher.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            ).fetchone()
+            if work.done() or waiting != (0,):
+                return
+            time.sleep(0.01)
+    raise AssertionError("the worker neither waits nor ends")
+
+
+def test_of_two_workers_that_decide_at_once_the_last_sees_what_the_first_wrote(postgres_dsn: str):
+    database = Database(postgres_dsn)
+    database.migrate(MIGRATIONS)
+    with database.shopper(TENANT) as connection:
+        sell_sample(connection)
+        told(connection, happened(Viewed(), web("c"), member("M1"), store=None), arrived())
+
+    def work(*events: LedgerEvent) -> list[StoreChange]:
+        with database.shopper(TENANT) as connection:
+            return told(connection, *events)
+
+    # Two atoms of one shopper: the folds do not wait for each other, the decisions do.
+    in_store = happened(Saved(product=CAKE), member("M1"))
+    online = happened(Viewed(product=TEA), web("c"), store=None, at=NOW - 1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.shopper(TENANT) as first:
+            assert view_in(told(first, in_store)).saved == (CAKE,)
+            second = pool.submit(work, online)
+            blocked_or_done(postgres_dsn, second)
+        view = view_in(second.result())
+    database.close()
+    assert view.saved == (CAKE,)
+    assert {coupon.offer for coupon in view.coupons} == {"saved-before", "looked-online"}
 
 
 def test_two_workers_that_decide_at_once_issue_one_coupon_and_the_last_sees_all(
