@@ -1,6 +1,6 @@
 """The screens of one store as a WSGI application, which the agent serves from its own process."""
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
 from edge_agent import health
@@ -38,6 +38,7 @@ def create_app(store: Store) -> Flask:
     streams = Streams(store.doorbell)
     app.register_blueprint(shopper_blueprint(store, streams))
     app.register_blueprint(staff_blueprint(store, streams))
+    app.add_url_rule("/looks/<name>", view_func=looks)
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))
     app.register_error_handler(RecordError, lambda error: refuse(store, error))
@@ -52,11 +53,16 @@ def create_app(store: Store) -> Flask:
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
         # A page of somebody's must not come back from the browser's memory for the next one.
-        if request.endpoint not in ("static", "picture"):
+        if request.endpoint not in ("static", "looks", "picture"):
             response.headers["Cache-Control"] = "no-store"
         return response
 
     return app
+
+
+def looks(name: str) -> Response:
+    """Answer with a file that all screens share."""
+    return send_from_directory(assets.LOOKS, name, max_age=assets.ASSET_AGE_S)
 
 
 def picture(drawing: str, colouring: int) -> Response:

@@ -9,7 +9,7 @@ from kiosk_ui.shopper.drawing import nonce_cookie, respond_page, screen_of
 from kiosk_ui.shopper.moment import look
 from kiosk_ui.shopper.pages import Page, Scene
 from kiosk_ui.store import Store
-from kiosk_ui.texts import Words, choose_language
+from kiosk_ui.texts import choose_language, words_in
 
 TEXT_KEYS = {
     400: "error.bad_request",
@@ -31,7 +31,7 @@ def refuse(store: Store, error: HTTPException | RecordError) -> Response:
     parts = request.path.split("/")
     if len(parts) > 2 and parts[1] == "kiosk" and parts[2] in store.kiosks:
         return _kiosk_page(store, parts[2], key, status)
-    words = Words(choose_language(None, store.languages))
+    words = words_in(choose_language(None, store.languages))
     response = make_response(words(key), status)
     response.mimetype = "text/plain"
     return response

@@ -9,6 +9,7 @@ from storebridge.commands import (
     demo,
     dwell,
     light_stores,
+    quarantine,
     scan,
     user,
     wire,
@@ -24,6 +25,7 @@ app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(user.app, name="user")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)

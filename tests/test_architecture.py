@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("wire", "hardware", "edge_agent", "cloud_sync", "kiosk_ui", "storebridge")
+PACKAGES = ("wire", "hardware", "looks", "edge_agent", "cloud_sync", "kiosk_ui", "storebridge")
 EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
     [
         "recorder",
@@ -32,9 +32,10 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "wire": frozenset(),
     "hardware": frozenset(),
+    "looks": frozenset(),
     "edge_agent": frozenset({"wire", "hardware"}),
-    "cloud_sync": frozenset({"wire"}),
-    "kiosk_ui": frozenset({"wire", "edge_agent"}),
+    "cloud_sync": frozenset({"wire", "looks"}),
+    "kiosk_ui": frozenset({"wire", "edge_agent", "looks"}),
     "storebridge": frozenset(PACKAGES),
 }
 # Outside libraries with one home each; the composition root may start what it likes.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-STATIC = Path(__file__).parent.parent / "kiosk_ui" / "static"
+LOOKS = Path(__file__).parent.parent / "looks" / "static"
 NAMED = dict(
-    re.findall(r"--([\w-]+): (#[0-9a-f]{6});", (STATIC / "base.css").read_text(encoding="utf-8"))
+    re.findall(r"--([\w-]+): (#[0-9a-f]{6});", (LOOKS / "base.css").read_text(encoding="utf-8"))
 )
 CONTRAST_MIN = 7.0
 EDGE_CONTRAST_MIN = 3.0

@@ -8,9 +8,10 @@ import pytest
 from edge_agent.answers import ANSWER_KINDS
 from edge_agent.wallet import WalletError
 from kiosk_ui.shopper.pages import HELP_TOPICS
-from kiosk_ui.texts import LANGUAGES, LOCALES, Words, choose_language
+from kiosk_ui.texts import LANGUAGES, LOCALES, choose_language, words_in
 
 PACKAGE = Path(__file__).parent.parent / "kiosk_ui"
+SHARED = Path(__file__).parent.parent / "looks"
 # Beginnings of keys that are put together from values; their ends are checked by the tests below.
 COMPOSED = (
     "age.", "answer.", "attract.step.", "because.", "category.", "error.", "evidence.",
@@ -19,7 +20,7 @@ COMPOSED = (
 
 
 def sources() -> str:
-    files = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html")]
+    files = [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"), *SHARED.rglob("*.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
@@ -81,14 +82,14 @@ def test_chinese_is_written_with_chinese_marks():
     ],
 )
 def test_prices_are_written_as_on_a_price_tag(cents: int, currency: str, written: str):
-    assert Words("en").money(cents, currency) == written
+    assert words_in("en").money(cents, currency) == written
 
 
 def test_chinese_counts_the_tenths_that_remain_to_be_paid():
-    assert Words("zh").discount(20, 0, "CNY") == "8 折"
-    assert Words("zh").discount(15, 0, "CNY") == "8.5 折"
-    assert Words("en").discount(15, 0, "CNY") == "15% off"
-    assert Words("zh").discount(0, 3000, "CNY") == "立减 ¥30"
+    assert words_in("zh").discount(20, 0, "CNY") == "8 折"
+    assert words_in("zh").discount(15, 0, "CNY") == "8.5 折"
+    assert words_in("en").discount(15, 0, "CNY") == "15% off"
+    assert words_in("zh").discount(0, 3000, "CNY") == "立减 ¥30"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_chinese_counts_the_tenths_that_remain_to_be_paid():
     [(0, "just now"), (5, "5 s ago"), (60, "1 min ago"), (7199, "1 h ago"), (172800, "2 d ago")],
 )
 def test_ages_are_said_in_one_unit(age_s: float, said: str):
-    assert Words("en").age(age_s) == said
+    assert words_in("en").age(age_s) == said
 
 
 def test_a_language_that_the_store_does_not_offer_becomes_its_first():
@@ -106,4 +107,4 @@ def test_a_language_that_the_store_does_not_offer_becomes_its_first():
 
 
 def test_a_reason_that_this_version_does_not_know_is_named_as_it_is():
-    assert Words("en").known("because.new", "because.unknown", reason="new") == "Because: new"
+    assert words_in("en").known("because.new", "because.unknown", reason="new") == "Because: new"

@@ -205,7 +205,7 @@ def test_a_page_with_a_full_store_weighs_less_than_100_kb(screens: Screens, clie
     for number in range(200):
         screens.shop.sells(f"69{number:011}")
     html = client.get(f"{BASE}/goods").data
-    assets = re.findall(rb'(?:href|src)="(/static/[^"]+)"', html)
+    assets = re.findall(rb'(?:href|src)="(/(?:static|looks)/[^"]+)"', html)
     whole = html + b"".join(client.get(path.decode()).data for path in assets)
     assert len(assets) >= 4
     assert len(gzip.compress(whole)) < HTML_BYTES_MAX

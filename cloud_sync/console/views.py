@@ -22,15 +22,15 @@ from cloud_sync.console.people import SignIn
 from cloud_sync.console.stores import day_began_at, rows_of, summary_of
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
+from looks.assets import ASSET_AGE_S, LOOKS, address
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 
 SIGN_IN_COOKIE = "hq"
 LANGUAGE_COOKIE = "hq_language"
 LANGUAGE_AGE_S = 365 * 24 * 3600
-ASSET_AGE_S = 3600
 FIELD_CHARS_MAX = 300
+STATIC = Path(__file__).parent / "static"
 LOCALES = load_locales(Path(__file__).parent / "locales")
-LOOKS = Path(__file__).parents[2] / "looks" / "static"
 
 
 def blueprint(cloud: Cloud) -> Blueprint:
@@ -132,6 +132,13 @@ class _Pages:
         return request.cookies.get(self._cookie, "")
 
 
+def asset(name: str) -> str:
+    """Return the address of a file: our own, or one that all screens share."""
+    if (STATIC / name).exists():
+        return address(STATIC, "/hq/static", name)
+    return address(LOOKS, "/hq/looks", name)
+
+
 def check_form(person: SignIn) -> None:
     """Refuse a form that does not carry the token of the person who is signed in."""
     shown = request.form.get("csrf", "")
@@ -144,7 +151,7 @@ def page(template: str, **values: object) -> Response:
     words: Words = g.words
     other = next(name for name in LANGUAGES if name != words.language)
     text = render_template(
-        f"console/{template}", words=words, person=g.person, other=other, **values
+        f"console/{template}", words=words, person=g.person, other=other, asset=asset, **values
     )
     response = make_response(text)
     if request.args.get("language") in LANGUAGES:

@@ -9,7 +9,7 @@ from kiosk_ui.pictures import choose_colouring, choose_drawing
 from kiosk_ui.shopper.moment import Moment, look
 from kiosk_ui.shopper.pages import PAGES, Page, Scene, Screen
 from kiosk_ui.store import Store
-from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language
+from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language, words_in
 from wire.views import ProductView
 
 FRAGMENT_HEADER = "X-Fragment"
@@ -39,7 +39,7 @@ def screen_of(store: Store, kiosk: str, nonce: str) -> Screen:
     chosen = None if FRESH in request.args else request.cookies.get(language_cookie(kiosk))
     language = choose_language(chosen, store.languages)
     token = forms.form_token(store.secret, nonce)
-    return Screen(store=store, kiosk=kiosk, words=Words(language), token=token)
+    return Screen(store=store, kiosk=kiosk, words=words_in(language), token=token)
 
 
 def respond(store: Store, kiosk: str, name: str, subject: str = "") -> Response:

@@ -15,7 +15,14 @@ from kiosk_ui.staff.board import Board, look, remedy
 from kiosk_ui.staff.entry import ENTRY_S_MAX, PinGate, entry_holds, new_entry
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams, frame
-from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, LANGUAGES, Words, choose_language
+from kiosk_ui.texts import (
+    LANGUAGE_NAMES,
+    LANGUAGE_TAGS,
+    LANGUAGES,
+    Words,
+    choose_language,
+    words_in,
+)
 
 BASE = "/staff"
 ENTRY_COOKIE = "sb_staff"
@@ -138,7 +145,7 @@ def _zone_of(store: Store, call: str) -> str:
 
 
 def _words(store: Store) -> Words:
-    return Words(choose_language(request.cookies.get(LANGUAGE_COOKIE), store.languages))
+    return words_in(choose_language(request.cookies.get(LANGUAGE_COOKIE), store.languages))
 
 
 def _nonce() -> str:
