@@ -1,0 +1,129 @@
+"""The documents, checked like behaviour: whatever can be set, said or run is written down."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+import typer
+
+from benchmarks import BENCHMARKS
+from cloud_sync.config import CloudConfig
+from edge_agent.settings import SETTINGS
+from hardware.drivers import DRIVERS
+from storebridge.cli import app
+from wire.events import EVENT_KINDS
+
+ROOT = Path(__file__).parent.parent
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(group: click.Group, path: str = "storebridge") -> Iterator[str]:
+    """Yield every command that the help shows, as it is typed."""
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if isinstance(command, click.Group) or hasattr(command, "commands"):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}"
+
+
+def cloud_settings(struct: type[msgspec.Struct] = CloudConfig, prefix: str = "") -> Iterator[str]:
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from cloud_settings(field.type, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}"
+
+
+ALL_COMMANDS = sorted(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+def test_every_setting_of_a_store_is_documented(name: str):
+    assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", list(cloud_settings()))
+def test_every_setting_of_the_cloud_is_documented(name: str):
+    assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", EVENT_KINDS)
+def test_every_event_kind_is_documented(name: str):
+    assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_every_driver_is_documented_with_its_options(name: str):
+    assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS)
+def test_every_command_is_documented(command: str):
+    shown = command.rsplit(" ", 1)
+    assert f"`{command}" in OPERATIONS or (
+        f"`{shown[0]} " in OPERATIONS and f"`{shown[1]}`" in OPERATIONS
+    )
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_is_documented(name: str):
+    assert f"`{name}`" in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def documents() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_every_command_that_a_document_shows_exists(document: Path):
+    text = document.read_text(encoding="utf-8")
+    for shown in re.findall(r"storebridge ((?:[a-z-]+ ?){1,2})", text):
+        words = shown.split()
+        known = any(
+            command.split()[1 : 1 + size] == words[:size]
+            for command in ALL_COMMANDS
+            for size in (1, 2)
+            if len(words) >= size
+        )
+        assert known, f"{document.name} shows `storebridge {shown.strip()}`"
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_every_link_between_documents_leads_somewhere(document: Path):
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_readme_begins_with_two_commands_that_make_knows():
+    first_block = re.search(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert first_block is not None
+    typed = [line.split("#")[0].strip() for line in first_block[1].strip().splitlines()]
+    assert typed == ["make demo", "make test"]
+    for target in set(re.findall(r"make ([a-z-]+)", README)):
+        plan = subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert plan.returncode == 0, plan.stderr
+        assert "setup.sh" in plan.stdout
+
+
+def test_setting_up_twice_changes_nothing_and_says_so():
+    ready = subprocess.run(
+        ["make", "setup-test"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "setup: ready" in ready.stdout
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS)
+def test_every_command_explains_itself(command: str):
+    group: click.Command = typer.main.get_command(app)
+    for name in command.split()[1:]:
+        group = group.commands[name]
+    assert (group.help or "").strip().endswith((".", "…"))
