@@ -1,16 +1,13 @@
 import psycopg
 import pytest
 
-from cloud_sync.database.database import Database
-from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.api_keys import check_key, create_key, revoke_key
 from wire.topics import TopicError
 
 
 @pytest.fixture
-def connection(postgres_dsn):
-    Database(postgres_dsn).migrate(MIGRATIONS)
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+def connection(cloud_dsn):
+    with psycopg.connect(cloud_dsn, autocommit=True) as connection:
         yield connection
 
 

@@ -2,16 +2,13 @@ import psycopg
 import pytest
 
 from cloud_sync.console import people
-from cloud_sync.database.database import Database
-from cloud_sync.database.schema import MIGRATIONS
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def connection(postgres_dsn):
-    Database(postgres_dsn).migrate(MIGRATIONS)
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+def connection(cloud_dsn):
+    with psycopg.connect(cloud_dsn, autocommit=True) as connection:
         people.add_person(connection, "acme", "li", PASSWORD)
         yield connection
 

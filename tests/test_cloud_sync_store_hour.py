@@ -3,8 +3,6 @@ from datetime import date
 import psycopg
 import pytest
 
-from cloud_sync.database.database import Database
-from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import store_hour
 from wire.events import Door, Dwell, Event, Purchased, Tapped
@@ -13,9 +11,8 @@ HOUR = store_hour.HOUR_US
 
 
 @pytest.fixture
-def connection(postgres_dsn):
-    Database(postgres_dsn).migrate(MIGRATIONS)
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+def connection(cloud_dsn):
+    with psycopg.connect(cloud_dsn, autocommit=True) as connection:
         yield connection
 
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
 from cloud_sync.console.people import SignIn
-from cloud_sync.console.stores import day_began_at, rows_of, summary_of
+from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_of
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
 from looks.assets import ASSET_AGE_S, LOOKS, address
@@ -84,7 +84,8 @@ class _Pages:
             found = twins.stores(connection, person.tenant, now)
             totals = store_hour.totals(connection, person.tenant, since, now + store_hour.HOUR_US)
         rows = rows_of(found, totals)
-        return page("stores.html", rows=rows, summary=summary_of(rows, totals), now=now)
+        summary, online = summary_of(rows, totals), sales_of(totals.get("", {}))
+        return page("stores.html", rows=rows, summary=summary, online=online, now=now)
 
     def sign_in_form(self) -> AnyResponse:
         """Ask who it is."""
