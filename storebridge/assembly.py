@@ -52,6 +52,7 @@ def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
 def build_screens(agent: Agent) -> WSGIApplication:
     """Build the screens that an agent serves."""
     config = agent.config
+    screens = {each.name for each in config.kiosks if each.role == "kiosk"}
     return create_app(
         Store(
             recorder=agent.recorder,
@@ -62,7 +63,7 @@ def build_screens(agent: Agent) -> WSGIApplication:
             tenant=config.tenant,
             store=config.store,
             name=config.names,
-            kiosks=agent.kiosks(),
+            kiosks={name: at for name, at in agent.kiosks().items() if name in screens},
             zones={zone.name: zone.names for zone in config.zones},
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
