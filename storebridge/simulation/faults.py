@@ -14,6 +14,9 @@ FAULTS_MIN = 5
 FAULTS_MAX = 10
 # No fault strikes before there is something to break, nor so late that it changes nothing.
 FIRST_MS, LAST_MS = 4_500, 78_000
+# So many strike just before the end, when nothing that follows covers up what they did.
+LATE_SHARE = 0.2
+LATE_MS = 72_000
 
 
 def _crash_store(world: "World") -> None:
@@ -29,16 +32,17 @@ def _crash_busy_cloud(world: "World") -> None:
 
 
 def _close_shop(world: "World") -> None:
-    """Let nothing happen for so long that all is received and pruned, then switch off and on."""
+    """Let nothing happen until all is received and pruned, then open again without a line."""
     store = world.any_store()
     world.closed_until_ms = world.now_ms + KEPT_MS + 8_000
     world.after(KEPT_MS + 2_000, lambda: world.cut(100))
+    world.after(KEPT_MS + 6_500, lambda: world.cut(5_000))
     world.after(KEPT_MS + 7_000, lambda: world.crash_store(store, 100))
 
 
 def _replace_worker(world: "World") -> None:
     world.crash_cloud(world.rng.randint(50, 2_000))
-    world.ledger.take_over(world.rng.randbytes(8))
+    world.take_over()
 
 
 def _crash_broker(world: "World") -> None:
@@ -50,7 +54,9 @@ def _cut(world: "World") -> None:
 
 
 def _restore_cloud(world: "World") -> None:
-    world.restore_cloud()
+    """Restore after a while of slow answers, so that some come from the time before."""
+    world.storm(3_000, drop_share=0.0)
+    world.after(world.rng.randint(500, 3_000), world.restore_cloud)
 
 
 def _restore_store(world: "World") -> None:
@@ -77,13 +83,7 @@ def _jump_clock(world: "World") -> None:
 
 
 def _storm(world: "World") -> None:
-    shares = world.drop_share, world.repeat_share, world.slow_share
-    world.drop_share, world.repeat_share, world.slow_share = 0.3, 0.2, 0.4
-
-    def abate() -> None:
-        world.drop_share, world.repeat_share, world.slow_share = shares
-
-    world.after(world.rng.randint(1_000, 15_000), abate)
+    world.storm(world.rng.randint(1_000, 15_000), drop_share=0.3)
 
 
 RESTARTS: dict[str, Fault] = {
@@ -113,7 +113,8 @@ def plan_faults(world: "World") -> None:
     names = [rng.choice(tuple(RESTARTS))]
     names += rng.choices(tuple(FAULTS), k=rng.randint(FAULTS_MIN, FAULTS_MAX) - 1)
     for name in names:
-        _plan(world, rng.randint(FIRST_MS, LAST_MS), name)
+        first_ms = LATE_MS if rng.random() < LATE_SHARE else FIRST_MS
+        _plan(world, rng.randint(first_ms, LAST_MS), name)
 
 
 def _plan(world: "World", at_ms: int, name: str) -> None:

@@ -27,7 +27,7 @@ OnUpdate = Callable[[DeliveryState, Update], tuple[DeliveryState, UpdateOutcome]
 Accept = Callable[[StreamState, Batch, Mapping[int, Origin], AbstractSet[Origin]], Accepted]
 
 # Rows stay so long after their receipt; the oldest backup that is ever restored is younger.
-KEPT_MS = 18_000
+KEPT_MS = 22_000
 BACKUP_AGE_MS_MAX = 9_000
 
 

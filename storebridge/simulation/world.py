@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from random import Random
 
 from edge_agent.delivery import Plan
@@ -18,13 +19,26 @@ EVENTS_MIN = 200
 FAULTS_MIN = 5
 FAULTY_MS = 80_000
 # The slowest message takes so long; what still travels when the faults stop has arrived by then.
-DELAY_MS_MAX = 6_000
+DELAY_MS_MAX = 9_000
 CONVERGENCE_MS_MAX = 300_000
 TICK_MS = 500
 BACKUP_EVERY_MS = 4_000
 COUPONS = tuple("ABCDEF")
 KEYS = tuple(f"product-{number}" for number in range(8))
 CLONES_MAX = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a line treats messages: which share it drops, repeats and makes slow."""
+
+    drop_share: float
+    repeat_share: float
+    slow_share: float
+
+
+FAIR = Line(0.02, 0.04, 0.05)
+CALM = Line(0.0, 0.0, 0.0)
 
 
 class World:
@@ -37,7 +51,9 @@ class World:
         self.faults: Counter[str] = Counter()
         self.truth = Truth()
         self.rules = rules
-        self.ledger = MemoryLedger(self.rng.randbytes(8))
+        owner = self.rng.randbytes(8)
+        self.owner_ranks = {owner: 0}
+        self.ledger = MemoryLedger(owner)
         self.cloud = SimulatedCloud(self.ledger, rules=rules, rng=self.rng, send=self._send_down)
         self.stores = [self._new_store(rules.disk(self.rng.randbytes(16)), Lineage())]
         self.stores[0].start()
@@ -47,9 +63,9 @@ class World:
         self.cut_until_ms = 0
         self.closed_until_ms = 0
         self.crash_cloud_when_busy = False
-        self.drop_share = 0.02
-        self.repeat_share = 0.04
-        self.slow_share = 0.05
+        self._line = FAIR
+        self._storm = FAIR
+        self._storm_until_ms = 0
         self._quiet = False
         self._steps: list[tuple[int, int, Callable[[], None]]] = []
         self._step = 0
@@ -60,9 +76,10 @@ class World:
         """Play the schedule to its end, wait until both ends agree, and compare."""
         self._arrange()
         self._play_until(FAULTY_MS)
+        self._calm()
         while self.events < EVENTS_MIN:
             self._record_some()
-        self._calm()
+            self._play_until(self.now_ms + TICK_MS)
         self._play_until(self.now_ms + DELAY_MS_MAX + 2_000)
         give_up_ms = self.now_ms + CONVERGENCE_MS_MAX
         while not self._agrees() and self.now_ms < give_up_ms:
@@ -185,8 +202,14 @@ class World:
         ]
         self.crash_cloud(self.rng.randint(100, 4_000))
         self.ledger = self.rng.choice(youngest).copied()
-        self.ledger.take_over(self.rng.randbytes(8))
+        self.take_over()
         self.cloud.ledger = self.ledger
+
+    def take_over(self) -> None:
+        """Give the shard a new owner."""
+        owner = self.rng.randbytes(8)
+        self.owner_ranks[owner] = len(self.owner_ranks)
+        self.ledger.take_over(owner)
 
     def crash_broker(self, down_ms: int) -> None:
         """Stop the broker: what it holds is gone, and nobody is connected."""
@@ -201,6 +224,11 @@ class World:
         self.cut_until_ms = self.now_ms + for_ms
         if self.online is not None:
             self.take_offline(self.online)
+
+    def storm(self, for_ms: int, *, drop_share: float) -> None:
+        """Slow, repeat and drop messages for a while."""
+        self._storm = Line(drop_share, 0.2, 0.5)
+        self._storm_until_ms = self.now_ms + for_ms
 
     def take_offline(self, store: SimulatedStore) -> None:
         """End a connection; the store comes back by itself."""
@@ -251,11 +279,12 @@ class World:
                 arrive()
 
         rng = self.rng
-        copies = 1 + (rng.random() < self.repeat_share)
+        line = self._storm if self.now_ms < self._storm_until_ms else self._line
+        copies = 1 + (rng.random() < line.repeat_share)
         for _ in range(copies):
-            if rng.random() < self.drop_share:
+            if rng.random() < line.drop_share:
                 continue
-            slow = rng.random() < self.slow_share
+            slow = rng.random() < line.slow_share
             self.after(
                 rng.randint(100, DELAY_MS_MAX) if slow else rng.randint(5, 60),
                 arrive_through_broker,
@@ -276,8 +305,14 @@ class World:
             self.cloud.commit(self.now_ms)
 
     def _arrive_down(self, message: Message) -> None:
-        if self.online is not None:
-            self.online.receive(message, self.now_ms)
+        store = self.online
+        if store is None:
+            return
+        before = store.state.owner
+        store.receive(message, self.now_ms)
+        ranks = self.owner_ranks
+        if before and ranks[store.state.owner] < ranks[before]:
+            self.truth.broken.append("a store went back to a former owner's word")
 
     def _puback(self, store: SimulatedStore, stream: bytes, plan: Plan) -> None:
         if self.online is store and store.state.stream == stream:
@@ -288,7 +323,7 @@ class World:
     def _calm(self) -> None:
         """Stop all faults and let everything run."""
         self._quiet = True
-        self.drop_share = self.repeat_share = self.slow_share = 0.0
+        self._line = self._storm = CALM
         self.cut_until_ms = self.closed_until_ms = 0
         self.crash_cloud_when_busy = False
         for store in self.stores:
