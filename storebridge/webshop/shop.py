@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
@@ -9,6 +10,7 @@ from flask import session as cookie
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk_ui import pictures
+from looks.assets import LOOKS, address
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 from storebridge.webshop.cards import cards_of
 from storebridge.webshop.cloud_api import CloudApi, Coupon, Redeemed, Shopper
@@ -25,6 +27,7 @@ from storebridge.webshop.visitor import ORDER, Visitor, new_order, read_visitor,
 from wire.views import ProductView
 
 LOCALES = load_locales(Path(__file__).parent / "locales")
+STATIC = Path(__file__).parent / "static"
 LANGUAGE_COOKIE = "language"
 LANGUAGE_AGE_S = 365 * 24 * 3600
 QUERY_CHARS_MAX = 60
@@ -68,6 +71,7 @@ class Shop:
     ) -> None:
         self._sold = {each.product: each for each in products}
         self._cloud = cloud
+        self._members = frozenset(members)
         self._cards = cards_of(members)
 
     def receive(self) -> None:
@@ -169,7 +173,7 @@ class Shop:
     def sign_in(self) -> AnyResponse:
         """Sign a member in; the event that says so links the cookie with the card."""
         member = request.form.get("member", "")
-        if member not in self._cards:
+        if member not in self._members:
             abort(400)
         g.visitor = self._visitor.signed_in(member)
         self._tell("arrival", {"by": "sign_in"})
@@ -265,11 +269,13 @@ class Shop:
             shopper=shopper,
             usable=sum(can_be_used(each) for each in self._coupons()),
             pieces=sum(self._visitor.basket.values()),
-            away=g.get("away", False),
+            away=g.get("away", False) or self._cloud.waiting > 0,
             waiting=self._cloud.waiting,
             story=story,
             sold=self._sold,
             picture_of=picture_of,
+            looks=partial(address, LOOKS, "/looks"),
+            asset=partial(address, STATIC, "/shop/static"),
             because=self._because,
             can_be_used=can_be_used,
             now=time.time_ns() // 1000,
