@@ -25,7 +25,8 @@ from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
 from edge_agent.web import WebServer
-from hardware.drivers import DRIVERS, Factory
+from hardware.driver import Factory
+from hardware.drivers import DRIVERS
 from wire.link import Link
 
 CLOSE_S_MAX = 5.0

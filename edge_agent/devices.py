@@ -16,7 +16,7 @@ from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, show
 from edge_agent.translate import Keys, translate
-from hardware.drivers import Act, ActResult, Driver
+from hardware.driver import Act, ActResult, Driver
 from hardware.readings import (
     CodeReading,
     DeviceCondition,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 
 log = logging.getLogger(__name__)
 

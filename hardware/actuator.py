@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hardware.drivers import Act, ActName, ActResult, DeviceError
+from hardware.driver import Act, ActName, ActResult, DeviceError
 from hardware.readings import Reading
 
 PRINT_BYTES_MAX = 4096

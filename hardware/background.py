@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.detectors import Box
+from hardware.detector import Box
 from hardware.frames import Frame, Pixels
 
 WORK_WIDTH_PX = 192

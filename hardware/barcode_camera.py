@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from hardware.camera import FolderSource, make_source
-from hardware.decoders import DECODERS, SYMBOLOGIES_DEFAULT, Decoded, Decoder
-from hardware.drivers import Act, ActResult, cannot_act
+from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded, Decoder
+from hardware.decoders import DECODERS
+from hardware.driver import Act, ActResult, cannot_act
 from hardware.evidence import SIGHTINGS_DEFAULT, Evidence
 from hardware.frames import Frame
 from hardware.images import to_grey

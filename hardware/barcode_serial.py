@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hardware.clock import mono_ms
-from hardware.drivers import Act, ActResult, DeviceError, cannot_act
+from hardware.driver import Act, ActResult, DeviceError, cannot_act
 from hardware.readings import CODE_BYTES_MAX, CodeReading, Reading
 
 READ_BYTES_MAX = 4096

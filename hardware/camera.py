@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from hardware.clock import mono_ms
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 from hardware.frames import PIXELS_MAX, Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
 from hardware.images import IMAGE_SUFFIXES, read_image
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hardware.decoders import Decoded
+from hardware.decoder import Decoded
 
 # Bars carry one check digit, so one wrong number in ten passes it; these carry error correction.
 SELF_PROVING = frozenset({"QR", "MicroQR", "DataMatrix"})

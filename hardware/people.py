@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from hardware.camera import make_source
-from hardware.detectors import DETECTORS, Detector
-from hardware.drivers import Act, ActResult, cannot_act
+from hardware.detector import Detector
+from hardware.detectors import DETECTORS
+from hardware.driver import Act, ActResult, cannot_act
 from hardware.frames import Frame
 from hardware.readings import PeopleReading, Reading
 from hardware.stays import Changes, StayClock

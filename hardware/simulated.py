@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hardware.clock import mono_ms
-from hardware.drivers import Act, ActResult, DeviceError
+from hardware.driver import Act, ActResult, DeviceError
 from hardware.readings import CODE_BYTES_MAX, CodeReading, PeopleReading, Reading, Stay
 
 FEED_READINGS_MAX = 10_000

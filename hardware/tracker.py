@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hardware.detectors import Box, overlap
+from hardware.detector import Box, overlap
 from hardware.zones import Point
 
 HITS_MIN = 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from pyzbar import wrapper
 
-from hardware.decoders import Decoded
+from hardware.decoder import Decoded
 from hardware.frames import Pixels
 from hardware.gtin import expand_upc_e
 from hardware.readings import CODE_BYTES_MAX, Quad

@@ -14,7 +14,8 @@ from edge_agent import answers, config, visits
 from edge_agent.agent import CLOSE_S_MAX, Agent
 from edge_agent.config import AgentConfig
 from edge_agent.web import WebError
-from hardware.drivers import DRIVERS, Act, ActResult, Driver
+from hardware.driver import Act, ActResult, Driver
+from hardware.drivers import DRIVERS
 from hardware.readings import Reading
 from hardware.simulated import Feed
 from tests.edge_store import ANNA, KEY, a_shopper

@@ -13,7 +13,7 @@ from edge_agent.devices import STALLED_S, CodeRules, Device, Equipment
 from edge_agent.scans import Spot
 from edge_agent.seal import SealKey
 from edge_agent.translate import Keys
-from hardware.drivers import Act, ActResult, DeviceError
+from hardware.driver import Act, ActResult, DeviceError
 from hardware.readings import CodeReading, HealthReading, PeopleReading, Quad, Reading, Stay
 from tests.edge_store import KEY, KIOSK, NOON, READER, Shop, a_shop
 from wire.events import Acted, DeviceHealth

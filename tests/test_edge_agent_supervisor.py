@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_agent.supervisor import Delays, Supervised, retry_delay_s
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 
 QUICK = Delays(retry_delay_s_min=0.001, retry_delay_s_max=0.002)
 

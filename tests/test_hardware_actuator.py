@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hardware.actuator import Actuator, ActuatorOptions
-from hardware.drivers import Act, DeviceError
+from hardware.driver import Act, DeviceError
 
 
 def opened(path: Path, **options: object) -> Actuator:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from hardware.background import STILL_S_MAX, BackgroundDetector
-from hardware.detectors import Box
+from hardware.detector import Box
 from hardware.frames import Frame, Pixels
 
 FLOOR = np.asarray(

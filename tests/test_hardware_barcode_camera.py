@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
-from hardware.drivers import DRIVERS, Driver
+from hardware.driver import Driver
+from hardware.drivers import DRIVERS
 from hardware.frames import FrameSlot
 from hardware.readings import CodeReading, HealthReading, Reading
 from storebridge.simulated.cards import draw_card, draw_product, gtin_of

@@ -16,7 +16,7 @@ from hardware.barcode_keyboard import (
     BarcodeKeyboardOptions,
     KeyStrokes,
 )
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 from hardware.readings import CODE_BYTES_MAX, CodeReading
 
 SHIFT, CONTROL, ENTER = 42, 29, 28

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.barcode_serial import BarcodeSerial, BarcodeSerialOptions, LineSplitter
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 from hardware.readings import CODE_BYTES_MAX, CodeReading
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hardware.camera import CaptureSource, FolderSource, make_source
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 from hardware.frames import Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
 
 

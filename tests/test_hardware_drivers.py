@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.drivers import DRIVERS, Act
+from hardware.driver import Act
+from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
 
 LIGHT = """

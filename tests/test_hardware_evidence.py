@@ -1,6 +1,6 @@
 """A number made of bars is believed when seen again; a code with error correction at once."""
 
-from hardware.decoders import Decoded
+from hardware.decoder import Decoded
 from hardware.evidence import CODES_WATCHED_MAX, SIGHTINGS_WITHIN_MS, Evidence
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hardware.drivers import DRIVERS, Act, DeviceError
+from hardware.driver import Act, DeviceError
+from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
 from hardware.readings import CodeReading, PeopleReading, Reading
 from hardware.simulated import Feed, SimulatedDevice, SimulatedOptions, Step

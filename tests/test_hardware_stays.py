@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.detectors import Box
+from hardware.detector import Box
 from hardware.readings import Passage, Stay
 from hardware.stays import JOIN_GAP_MS, JOIN_LOST_MS, STAY_MS_MIN, StayClock
 from hardware.tracker import Track

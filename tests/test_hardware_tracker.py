@@ -1,6 +1,6 @@
 """People are followed from frame to frame, and held where they were last seen."""
 
-from hardware.detectors import Box
+from hardware.detector import Box
 from hardware.tracker import (
     HITS_MIN,
     HOLD_AT_EDGE_MS,

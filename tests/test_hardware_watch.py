@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hardware.camera import FolderSource
-from hardware.drivers import DeviceError
+from hardware.driver import DeviceError
 from hardware.frames import Frame, FrameError, FrameSlot
 from hardware.readings import HealthReading
 from hardware.watch import Watch

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hardware.decoders import Decoder
+from hardware.decoder import Decoder
 from hardware.evidence import Evidence
 from hardware.frames import Pixels
 from hardware.gtin import check_digit

@@ -20,7 +20,8 @@ from edge_agent.config import from_table
 from edge_agent.seal import load_or_create, unseal
 from hardware.background import BackgroundDetector
 from hardware.camera import CaptureSource
-from hardware.decoders import DECODERS, SYMBOLOGIES_DEFAULT
+from hardware.decoder import SYMBOLOGIES_DEFAULT
+from hardware.decoders import DECODERS
 from hardware.frames import FrameSlot, SourceEndedError
 from hardware.gtin import is_gtin
 from hardware.images import read_image, to_grey

@@ -25,7 +25,7 @@ def dwell(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure how long people stand in the zones of a video, and how many pass its lines."""
-    from hardware.drivers import DeviceError
+    from hardware.driver import DeviceError
     from hardware.zone_file import ZoneFileError, read_zone_file
 
     try:
@@ -43,7 +43,7 @@ def measure(video: Path, zones: "ZoneMap") -> dict[str, object]:
     """
     from hardware.camera import CaptureSource
     from hardware.detectors import DETECTORS
-    from hardware.drivers import DeviceError
+    from hardware.driver import DeviceError
     from hardware.frames import SourceEndedError
     from hardware.people import PeopleCounter
 

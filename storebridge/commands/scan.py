@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 if TYPE_CHECKING:
-    from hardware.decoders import Decoded, Decoder
+    from hardware.decoder import Decoded, Decoder
 
 app = typer.Typer()
 
