@@ -12,6 +12,7 @@ Fault = Callable[["World"], None]
 
 FAULTS_MIN = 5
 FAULTS_MAX = 10
+CLONES_MAX = 1
 # No fault strikes before there is something to break, nor so late that it changes nothing.
 FIRST_MS, LAST_MS = 4_500, 78_000
 # So many strike just before the end, when nothing that follows covers up what they did.
@@ -64,8 +65,10 @@ def _restore_store(world: "World") -> None:
 
 
 def _clone_store(world: "World") -> None:
-    if len(world.stores) == 1:
+    if len(world.stores) <= CLONES_MAX:
         world.clone_store(world.stores[0])
+    else:
+        _crash_store(world)
 
 
 def _evict(world: "World") -> None:

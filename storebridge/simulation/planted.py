@@ -21,10 +21,10 @@ from edge_agent.delivery import (
 )
 from storebridge.simulation.disk import MemoryDisk
 from storebridge.simulation.rules import Rules
-from storebridge.simulation.seams import Dropped, Found
+from storebridge.simulation.seams import Found
 from storebridge.simulation.store import believing
 from wire.events import Event, Origin
-from wire.messages import Absent, AbsentReason, Batch, Receipt, Update
+from wire.messages import Absent, Batch, Receipt, Update
 
 ChainAt = Callable[[int], int | None]
 
@@ -56,23 +56,6 @@ class _TrustsTheTab(MemoryDisk):
     def redeem(self, coupon: str, event: Event) -> int | None:
         self.used.add(coupon)
         return self.record(event)
-
-
-class _EvictsSilently(MemoryDisk):
-    def declare(self, first: int, last: int, reason: AbsentReason) -> None:
-        if reason != "evicted":
-            super().declare(first, last, reason)
-
-    def load(self) -> DeliveryState:
-        lowest = min(self.rows, default=self.head + 1)
-        # What is below the rows that are left counts as received.
-        self.watermark = max(self.watermark, lowest - 1)
-        return super().load()
-
-    def make_room(self, rows_max: int) -> Dropped:
-        dropped = super().make_room(rows_max)
-        self.load()
-        return dropped
 
 
 class _ForgetsReceivedRows(MemoryDisk):
@@ -157,6 +140,13 @@ def _receive_at_sending(
     return (state, None) if plan is None else (believing(state, plan), plan)
 
 
+def _declare_nothing(
+    state: DeliveryState, now_ms: int, limits: DeliveryLimits
+) -> tuple[DeliveryState, Plan | None]:
+    state, plan = next_batch(state, now_ms, limits)
+    return state, plan and replace(plan, absent=())
+
+
 def _apply_anything(state: DeliveryState, update: Update) -> tuple[DeliveryState, UpdateOutcome]:
     if not state.owner:
         return on_update(state, update)
@@ -183,7 +173,7 @@ PLANTED: dict[str, Rules] = {
     "forks-ignored": Rules(on_receipt=_ignore_forks),
     "origins-ignored": Rules(accept=_accept_without_origins),
     "forked-streams-go-on": Rules(freezes=False),
-    "silent-eviction": Rules(disk=_EvictsSilently),
+    "silent-eviction": Rules(next_batch=_declare_nothing),
     "only-unreceived-recorded-again": Rules(disk=_ForgetsReceivedRows),
     "losses-forgotten-at-a-fork": Rules(disk=_KeepsNoLosses),
     "pruned-at-receipt": Rules(disk=_PrunesAtOnce),

@@ -20,6 +20,12 @@ class Findings:
         """Tell whether every promise was kept."""
         return not (self.lost or self.doubled or self.broken)
 
+    @property
+    def summary(self) -> str:
+        """Say in one line what is wrong."""
+        found = [f"{len(self.lost)} events lost", f"{len(self.doubled)} doubled", *self.broken]
+        return "; ".join(found)
+
 
 @dataclass(slots=True)
 class Lineage:

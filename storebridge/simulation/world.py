@@ -9,6 +9,7 @@ from random import Random
 from edge_agent.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
 from storebridge.simulation.disk import MemoryDisk
+from storebridge.simulation.faults import plan_faults
 from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.rules import BACKUP_AGE_MS_MAX, Rules
 from storebridge.simulation.store import ROWS_MAX, SimulatedStore
@@ -16,7 +17,6 @@ from storebridge.simulation.truth import Findings, Lineage, Truth
 from wire.messages import Applied, Batch, Birth, Message
 
 EVENTS_MIN = 200
-FAULTS_MIN = 5
 FAULTY_MS = 80_000
 # The slowest message takes so long; what still travels when the faults stop has arrived by then.
 DELAY_MS_MAX = 9_000
@@ -25,7 +25,6 @@ TICK_MS = 500
 BACKUP_EVERY_MS = 4_000
 COUPONS = tuple("ABCDEF")
 KEYS = tuple(f"product-{number}" for number in range(8))
-CLONES_MAX = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,6 @@ class World:
     # What happens of itself
 
     def _arrange(self) -> None:
-        from storebridge.simulation.faults import plan_faults
-
         at = 0
         while at < FAULTY_MS:
             # Now and then the store is empty for a while.
