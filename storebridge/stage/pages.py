@@ -142,7 +142,6 @@ class Pages:
                 {"name": each.name, "value": each.value, "unit": each.unit, "title": each.title}
                 for each in figures_of(found, words)
             ],
-            "offers_shown": found.get("offers_shown"),
         }
 
     def _code_of(self, thing: str) -> str | None:

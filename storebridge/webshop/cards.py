@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 MOTIFS: tuple[Mapping[str, str], ...] = (
-    {"zh": "青竹", "en": "Bamboo"},
-    {"zh": "山茶", "en": "Camellia"},
+    {"zh": "青松", "en": "Pine"},
+    {"zh": "梅影", "en": "Plum"},
     {"zh": "白鹭", "en": "Egret"},
-    {"zh": "银杏", "en": "Ginkgo"},
+    {"zh": "山月", "en": "Moon"},
     {"zh": "晨露", "en": "Dew"},
-    {"zh": "松月", "en": "Pine"},
-    {"zh": "云雀", "en": "Skylark"},
+    {"zh": "清莲", "en": "Lotus"},
+    {"zh": "云雀", "en": "Lark"},
     {"zh": "芦苇", "en": "Reed"},
 )
 CARDS_MAX = len(MOTIFS)

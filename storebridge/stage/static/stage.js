@@ -7,7 +7,6 @@ const store = document.body.dataset.store;
 
 // ---- the four steps: done ones are ticked, the first that is not is where we are ----
 const done = new Set();
-let offersBefore = null;
 
 function follow() {
   let now = null;
@@ -38,8 +37,14 @@ function draw(live) {
   if ($("line-title").textContent !== live.line_title) $("line-title").textContent = live.line_title;
   if ($("line-text").textContent !== live.line_text) $("line-text").textContent = live.line_text;
   $("switch").value = live.cut ? "mend" : "cut";
-  if (done.has("2") && live.offers_shown > offersBefore) finish("3");
-  if (!done.has("2")) offersBefore = live.offers_shown;
+  if (done.has("2") && !done.has("3") && !live.cut) seeCoupon().catch(() => {});
+}
+
+// The kiosk's page is of another origin and tells us nothing: what it offers is what the shop knows.
+async function seeCoupon() {
+  const response = await fetch("/shop/coupons");
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (page.querySelector(".ticket:not(.ticket--off)")) finish("3");
 }
 
 async function ask(url, form) {
@@ -60,6 +65,7 @@ document.addEventListener("submit", (event) => {
   ask(form.action, new URLSearchParams([...new FormData(form), [name, value]])).catch(() => {});
   if (name !== "thing") return;
   look("kiosk");
+  if (document.body.dataset.tab !== "kiosk") tab("kiosk").setAttribute("data-news", "");
   pressed.removeAttribute("data-held");
   requestAnimationFrame(() => pressed.setAttribute("data-held", ""));
   if (!pressed.dataset.member) return;
@@ -121,6 +127,15 @@ $("shop").addEventListener("load", shopped);
 if ($("shop").contentDocument?.readyState === "complete") shopped();
 
 // ---- one pane large, or on a phone one at a time ----
+function tab(name) {
+  return document.querySelector(`.tabs [data-open="${name}"]`);
+}
+
+async function copy(secret) {
+  await navigator.clipboard.writeText(secret.textContent);
+  secret.setAttribute("data-copied", "");
+}
+
 function enlarge(pane, large) {
   pane.classList.toggle("pane--large", large);
   pane.querySelector("[data-large]").setAttribute("aria-pressed", large);
@@ -137,10 +152,12 @@ document.addEventListener("click", (event) => {
   }
   if (open) {
     document.body.dataset.tab = open;
-    for (const tab of all(".tabs button")) tab.toggleAttribute("aria-current", tab.dataset.open === open);
+    for (const each of all(".tabs button")) each.removeAttribute("aria-current");
+    tab(open).setAttribute("aria-current", "true");
+    tab(open).removeAttribute("data-news");
     document.querySelector(`#pane-${open} iframe`)?.focus({ preventScroll: true });
   }
-  if (pressed.matches(".secret")) navigator.clipboard?.writeText(pressed.textContent).catch(() => {});
+  if (pressed.matches(".secret")) copy(pressed).catch(() => {});
 });
 document.addEventListener("keydown", ({ key }) => {
   if (key !== "Escape") return;
