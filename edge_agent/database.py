@@ -3,7 +3,7 @@
 import fcntl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlite_utils
@@ -98,11 +98,9 @@ class Database:
             self._own.reader = connection
         return connection
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run the block in one immediate transaction; for the recorder alone."""
-        with immediate(self.writer) as connection:
-            yield connection
+        return immediate(self.writer)
 
     def reopen_writer(self) -> None:
         """Open the writing connection anew, after an error whose outcome only the file knows."""

@@ -6,7 +6,7 @@ flipped byte is found before anything is sent.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlite_utils.utils import sqlite3
@@ -109,22 +109,30 @@ def save_tail(connection: sqlite3.Connection, tail: Tail) -> None:
 
 def append(connection: sqlite3.Connection, tail: Tail, row: bytes, recorded_at: int) -> Tail:
     """Append an encoded event, and return the new tail; its head is the event's seq."""
-    size = len(row)
-    seq = tail.head + 1
-    checksum = chain(tail.checksum, row)
-    bytes_to = tail.bytes_to + size
-    connection.execute(
-        INSERT, (tail.base + seq, recorded_at, tail.checksum, checksum, bytes_to, row)
-    )
+    return append_all(connection, tail, (row,), recorded_at)
+
+
+def append_all(
+    connection: sqlite3.Connection, tail: Tail, rows: Sequence[bytes], recorded_at: int
+) -> Tail:
+    """Append encoded events in their order, and return the new tail: the last has its head."""
+    key, checksum, bytes_to = tail.base + tail.head, tail.checksum, tail.bytes_to
+    columns = []
+    for row in rows:
+        before, checksum = checksum, chain(checksum, row)
+        bytes_to += len(row)
+        key += 1
+        columns.append((key, recorded_at, before, checksum, bytes_to, row))
+    connection.executemany(INSERT, columns)
     return Tail(
         tail.number,
         tail.stream,
         tail.base,
-        seq,
+        tail.head + len(rows),
         checksum,
         bytes_to,
-        tail.kept_rows + 1,
-        tail.kept_bytes + size,
+        tail.kept_rows + len(rows),
+        tail.kept_bytes + bytes_to - tail.bytes_to,
         tail.absent_rows,
     )
 

@@ -1,9 +1,9 @@
 """The one writer of the store's database: it records events, many writers to one fsync."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from sqlite_utils.utils import sqlite3
@@ -75,19 +75,30 @@ class Writing:
         self.tail = outbox.append(self.connection, tail, row, self._now)
         return self.tail.head
 
+    def append_rows(self, rows: Sequence[bytes]) -> range | None:
+        """Append encoded events and return their seqs; None, with nothing done, without room."""
+        first = self.tail.head + 1
+        if not retention.has_room(self.tail, len(rows), sum(map(len, rows)), self._limits):
+            return None
+        self.tail = outbox.append_all(self.connection, self.tail, rows, self._now)
+        return range(first, self.tail.head + 1)
+
     def execute(self, sql: str, args: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run one statement of the same transaction."""
         return self.connection.execute(sql, args)
 
 
 class _Waiter(Generic[T]):
-    """One call of `write`, until its group is on disk."""
+    """One call of `write`, until its group is on disk; `row` where it only appends this one."""
 
-    __slots__ = ("change", "done", "durable", "error", "result")
+    __slots__ = ("change", "done", "durable", "error", "result", "row")
 
-    def __init__(self, change: Callable[[Writing], T], *, durable: bool) -> None:
+    def __init__(
+        self, change: Callable[[Writing], T], *, durable: bool = True, row: bytes = b""
+    ) -> None:
         self.change = change
         self.durable = durable
+        self.row = row
         self.result: list[T] = []
         self.error: BaseException | None = None
         self.done = threading.Lock()
@@ -121,6 +132,20 @@ def is_storage_error(error: BaseException) -> bool:
     """Tell whether SQLite reports a failing disk or file, such as a full disk."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in STORAGE_ERRORS
+
+
+def _run(writing: Writing, waiters: Sequence[_Waiter[Any]], *, only_append: bool) -> None:
+    """Run changes: those that only append a row all at once, since none can fail alone.
+
+    It saves each of them two statements, and with them two waits for the other threads.
+    """
+    seqs = writing.append_rows([waiter.row for waiter in waiters]) if only_append else None
+    if seqs is None:
+        for waiter in waiters:
+            waiter.run(writing)
+        return
+    for waiter, seq in zip(waiters, seqs, strict=True):
+        waiter.result.append(seq)
 
 
 class Recorder:
@@ -157,6 +182,7 @@ class Recorder:
         self._gate = threading.Lock()
         self._turn = threading.Lock()  # who has it uses the database's writer and the tail
         self._last_size = 0
+        self._wanted = 1  # waiting writers that wake the recorder's thread
         self._closed = True
         self._thread: threading.Thread | None = None
         self._tail = outbox.tail_of(database.writer)
@@ -193,15 +219,21 @@ class Recorder:
         return not self._closed
 
     def record(self, event: Event) -> int:
-        """Record an event and return its seq, once it is on disk."""
-        return self.write(lambda writing: writing.append(event))
+        """Record an event and return its seq, once it is on disk.
+
+        Raises what `Writing.append` raises, and what `write` does.
+        """
+        row = encode_event(event)
+        return self._wait_for(_Waiter(lambda writing: writing.append_row(row), row=row))
 
     def write(self, change: Callable[[Writing], T], *, durable: bool = True) -> T:
         """Run the change in the next commit and return its result, once it is on disk.
 
         Raises what the change raises, RecordError when the disk fails, RecorderClosed after close.
         """
-        waiter = _Waiter(change, durable=durable)
+        return self._wait_for(_Waiter(change, durable=durable))
+
+    def _wait_for(self, waiter: _Waiter[T]) -> T:
         with self._gate:
             if self._closed:
                 raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
@@ -213,7 +245,8 @@ class Recorder:
         if alone:
             self._commit_alone(waiter)
         else:
-            self._wake.set()
+            if len(self._waiting) >= self._wanted:
+                self._wake.set()
             waiter.done.acquire()
         if waiter.error is not None:
             raise waiter.error
@@ -231,7 +264,9 @@ class Recorder:
     def _run(self) -> None:
         try:
             while not self._closed or self._waiting:
-                self._wake.wait()
+                self._wanted = 1
+                if not self._waiting and not self._closed:
+                    self._wake.wait()
                 self._wake.clear()
                 if self._last_size > 1:
                     self._linger(self._last_size)
@@ -243,11 +278,10 @@ class Recorder:
             self._turn_away()
 
     def _linger(self, expected: int) -> None:
-        until = time.monotonic() + LINGER_MS_MAX / 1_000
-        while len(self._waiting) < expected and (left := until - time.monotonic()) > 0:
-            if not self._wake.wait(left):
-                return
-            self._wake.clear()
+        self._wanted = expected
+        if len(self._waiting) < expected:
+            self._wake.wait(LINGER_MS_MAX / 1_000)
+        self._wake.clear()
 
     def _commit(self, group: Sequence[_Waiter[Any]]) -> None:
         """Commit a group and answer its writers; for whoever has the turn."""
@@ -279,8 +313,8 @@ class Recorder:
         self._synchronise(full=any(waiter.durable for waiter in group))
         with self._database.transaction() as connection:
             writing = Writing(connection, self._tail, self._limits, self._now())
-            for waiter in group:
-                waiter.run(writing)
+            for only_append, waiters in groupby(group, lambda waiter: bool(waiter.row)):
+                _run(writing, tuple(waiters), only_append=only_append)
             if writing.tail is not self._tail:
                 outbox.save_tail(connection, writing.tail)
         self._tail = writing.tail

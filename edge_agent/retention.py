@@ -22,6 +22,15 @@ class OutboxFull(Exception):
     """A limit with the policy "refuse-new" is reached: this event was not recorded."""
 
 
+def has_room(tail: Tail, rows: int, size: int, limits: Limits) -> bool:
+    """Tell whether so many rows of `size` bytes together fit, whatever the policies are."""
+    return (
+        limits.age_policy != "refuse-new"
+        and tail.kept_rows + rows <= limits.rows_max
+        and tail.kept_bytes + size <= limits.bytes_max
+    )
+
+
 def make_room(
     connection: sqlite3.Connection, tail: Tail, size: int, limits: Limits, now: int
 ) -> Tail:

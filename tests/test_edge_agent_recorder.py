@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import outbox
+from edge_agent import outbox, retention
 from edge_agent.database import Database
+from edge_agent.limits import Limits
 from edge_agent.recorder import Recorder, RecorderClosed, RecordError, Writing
 from tests.edge_builders import WAIT_S, Gate, StoreParts, event, number_of, store_in, wait_until
 from wire.codec import EncodeError
@@ -256,3 +257,28 @@ def test_the_first_record_after_a_start_does_not_wait_for_the_queue_to_be_read(t
     database.close()
     assert tail.head == tail.kept_rows == 20_000
     assert steps <= 1
+
+
+def test_records_of_a_group_that_find_no_room_are_refused_alone(tmp_path: Path):
+    refused: list[Exception] = []
+    seqs: list[int] = []
+
+    def record(recorder: Recorder, number: int) -> None:
+        try:
+            seqs.append(recorder.record(event(number)))
+        except retention.OutboxFull as error:
+            refused.append(error)
+
+    limits = Limits(rows_max=3, rows_policy="refuse-new")
+    with store_in(tmp_path, limits) as store:
+        gate = Gate(store.recorder)
+        threads = [threading.Thread(target=record, args=(store.recorder, n)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(store.recorder._waiting) == 5, "the records to queue up")
+        gate.open()
+        for thread in threads:
+            thread.join(WAIT_S)
+        assert sorted(seqs) == [1, 2, 3]
+        assert len(refused) == 2
+        assert len(store.numbers()) == 3
