@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from random import Random
 
-from cloud_sync.intake.accept import AcceptedRow, StreamState, frozen, receipt_of
+from cloud_sync.intake.accept import (
+    AcceptedRow,
+    StreamState,
+    Unacceptable,
+    frozen,
+    receipt_of,
+)
 from cloud_sync.intake.revisions import due, on_applied, on_birth, on_sent
 from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.numbered import origin_of
@@ -29,6 +35,7 @@ class SimulatedCloud:
         self.ledger = ledger
         self.running = True
         self.life = 0
+        self.refused = 0
         self._rules = rules
         self._rng = rng
         self._send = send
@@ -98,7 +105,11 @@ class SimulatedCloud:
             named = list(origins.values())
             held = self.ledger.held(named) | fresh.intersection(named)
             state = states.get(stream) or self.ledger.state(stream)
-            accepted = self._rules.accept(state, batch, origins, held)
+            try:
+                accepted = self._rules.accept(state, batch, origins, held)
+            except Unacceptable:
+                self.refused += 1
+                continue
             states[stream] = accepted.state
             for new in accepted.rows:
                 rows.append((stream, new))

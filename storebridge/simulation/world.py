@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -87,7 +87,7 @@ class World:
             self.ledger.events(),
             self.ledger.reported,
             [store.lineage for store in self.stores],
-            [] if self._agrees() else ["the two ends do not agree after the faults stopped"],
+            list(self._disagreements()),
         )
 
     def after(self, delay_ms: int, step: Callable[[], None]) -> None:
@@ -325,6 +325,12 @@ class World:
         self.crash_cloud_when_busy = False
         for store in self.stores:
             store.rows_max = ROWS_MAX
+
+    def _disagreements(self) -> Iterator[str]:
+        if not self._agrees():
+            yield "the two ends do not agree after the faults stopped"
+        if self.cloud.refused:
+            yield "a store sent a Batch that contradicts itself"
 
     def _agrees(self) -> bool:
         keys = self.ledger.keys()
