@@ -11,9 +11,9 @@ from cloud_sync.intake.accept import (
     receipt_of,
 )
 from cloud_sync.intake.revisions import due, on_applied, on_birth, on_sent
-from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.numbered import origin_of
 from storebridge.simulation.rules import Rules
+from storebridge.simulation.seams import Ledger
 from wire.events import Origin
 from wire.messages import Absent, Applied, Batch, Birth, Message, Update
 
@@ -26,7 +26,7 @@ class SimulatedCloud:
 
     def __init__(
         self,
-        ledger: MemoryLedger,
+        ledger: Ledger,
         *,
         rules: Rules,
         rng: Random,

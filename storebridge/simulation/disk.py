@@ -1,6 +1,8 @@
 """A store's disk in memory: what a method changed stays, whatever crashes afterwards."""
 
 from collections.abc import Mapping
+from random import Random
+from typing import Self
 
 import msgspec
 
@@ -47,7 +49,7 @@ class MemoryDisk:
         self.keys: dict[str, bytes] = {}
         self.used: set[str] = set()
 
-    def copied(self) -> "MemoryDisk":
+    def copied(self) -> Self:
         """Return a copy, as a backup makes it."""
         copy = type(self)(self.stream)
         copy.__dict__.update(self.__dict__)
@@ -186,11 +188,14 @@ class MemoryDisk:
         self.used.add(coupon)
         return self.record(event)
 
-    def damage(self, seq: int) -> None:
-        """Flip a bit of a row at rest."""
-        kept = self.rows[seq]
+    def damage(self, rng: Random) -> int | None:
+        """Flip a bit of some sound row at rest; its event's number, None when there is no row."""
+        kept = rng.choice(list(self.rows.values())) if self.rows else None
+        if kept is None or not kept.sound:
+            return None
         flipped = bytes((kept.row[0] ^ 1,)) + kept.row[1:]
-        self.rows[seq] = Kept(kept.seq, kept.before, kept.checksum, flipped)
+        self.rows[kept.seq] = Kept(kept.seq, kept.before, kept.checksum, flipped)
+        return number_of(kept.row)
 
     def _append(self, row: bytes) -> int:
         self.head += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -22,18 +23,18 @@ class MemoryLedger:
         self.streams: dict[bytes, StreamState] = {}
         self.rows: list[int] = []
         self.identities: set[tuple[bytes, int, int]] = set()
-        self.reported: dict[bytes, frozenset[int]] = {}
+        self.declared: dict[bytes, frozenset[int]] = {}
         self.values: dict[str, tuple[int, bytes | None]] = {}
         self.downlink = DownState(owner=owner)
 
-    def copied(self) -> "MemoryLedger":
+    def copied(self) -> Self:
         """Return a copy, as a backup makes it."""
         copy = type(self)(self.downlink.owner)
         copy.__dict__.update(self.__dict__)
         copy.streams = dict(self.streams)
         copy.rows = list(self.rows)
         copy.identities = set(self.identities)
-        copy.reported = dict(self.reported)
+        copy.declared = dict(self.declared)
         copy.values = dict(self.values)
         return copy
 
@@ -69,15 +70,15 @@ class MemoryLedger:
                 self.identities.add((origin.stream, origin.seq, origin.checksum))
         for stream, gone in absent:
             seqs = frozenset(range(gone.first, gone.last + 1))
-            self.reported[stream] = self.absent(stream) | seqs
+            self.declared[stream] = self.declared.get(stream, frozenset()) | seqs
 
     def events(self) -> Sequence[int]:
         """Return the numbers of all events held, in order, one for each ledger row."""
         return self.rows
 
-    def absent(self, stream: bytes) -> frozenset[int]:
-        """Return the seqs of a stream that were reported absent."""
-        return self.reported.get(stream, frozenset())
+    def reported(self) -> Mapping[bytes, AbstractSet[int]]:
+        """Return the seqs that were reported absent, by stream."""
+        return self.declared
 
     def put(self, key: str, value: bytes | None) -> None:
         """Change a downlink key."""

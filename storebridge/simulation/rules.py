@@ -16,6 +16,8 @@ from edge_agent.delivery import (
     on_update,
 )
 from storebridge.simulation.disk import MemoryDisk
+from storebridge.simulation.ledger import MemoryLedger
+from storebridge.simulation.seams import Disk, Ledger
 from wire.events import Origin
 from wire.messages import Batch, Receipt, Update
 
@@ -35,11 +37,14 @@ BACKUP_AGE_MS_MAX = 9_000
 class Rules:
     """The decisions of both ends. The defaults are the product; a planted fault changes one.
 
+    `disk` makes the disk of a new stream, `ledger` the database of a new owner.
+
     `puback_is_receipt` lets the broker's word count as the cloud's; `receipt_before_commit` sends
     receipts for what is not committed yet; `wall_clock` measures by the clock that jumps.
     """
 
-    disk: type[MemoryDisk] = MemoryDisk
+    disk: Callable[[bytes], Disk] = MemoryDisk
+    ledger: Callable[[bytes], Ledger] = MemoryLedger
     next_batch: OnNext = next_batch
     on_receipt: OnReceipt = on_receipt
     on_update: OnUpdate = on_update

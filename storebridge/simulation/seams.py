@@ -7,7 +7,8 @@ whole or not at all.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from random import Random
+from typing import Protocol, Self
 
 import msgspec
 
@@ -38,6 +39,12 @@ class Dropped(msgspec.Struct, frozen=True):
 
 class Disk(Protocol):
     """A store's disk: outbox, stream, local view and wallet."""
+
+    def copied(self) -> Self:
+        """Return a copy, as a backup makes it."""
+
+    def damage(self, rng: Random) -> int | None:
+        """Flip a bit of some sound row at rest; its event's number, None when there is no row."""
 
     def load(self) -> DeliveryState:
         """Read the state at a start."""
@@ -88,6 +95,9 @@ class Disk(Protocol):
 class Ledger(Protocol):
     """The cloud's database: streams, ledger and downlink keys."""
 
+    def copied(self) -> Self:
+        """Return a copy, as a backup makes it."""
+
     def owner(self) -> bytes:
         """Return the present owner's id."""
 
@@ -111,8 +121,8 @@ class Ledger(Protocol):
     def events(self) -> Sequence[int]:
         """Return the numbers of all events held, in order, one for each ledger row."""
 
-    def absent(self, stream: bytes) -> AbstractSet[int]:
-        """Return the seqs of a stream that were reported absent."""
+    def reported(self) -> Mapping[bytes, AbstractSet[int]]:
+        """Return the seqs that were reported absent, by stream."""
 
     def put(self, key: str, value: bytes | None) -> None:
         """Change a downlink key."""

@@ -23,9 +23,9 @@ from edge_agent.delivery import (
     on_recorded,
     on_unsent,
 )
-from storebridge.simulation.disk import MemoryDisk
-from storebridge.simulation.numbered import number_of, numbered
+from storebridge.simulation.numbered import numbered
 from storebridge.simulation.rules import KEPT_MS, Rules
+from storebridge.simulation.seams import Disk
 from storebridge.simulation.truth import Lineage, Truth
 from wire.messages import Batch, Message, Receipt, Update
 from wire.ranges import above, add, watermark
@@ -48,7 +48,7 @@ class SimulatedStore:
 
     def __init__(
         self,
-        disk: MemoryDisk,
+        disk: Disk,
         lineage: Lineage,
         *,
         rules: Rules,
@@ -78,7 +78,7 @@ class SimulatedStore:
         """Stop at once: what is not on the disk is gone."""
         self.running = False
 
-    def restore(self, disk: MemoryDisk, lineage: Lineage) -> None:
+    def restore(self, disk: Disk, lineage: Lineage) -> None:
         """Put another disk into the stopped machine."""
         self._truth.lost_with_disk(self.lineage, lineage)
         self.disk, self.lineage = disk, lineage
@@ -117,11 +117,9 @@ class SimulatedStore:
 
     def damage(self, rng: Random) -> None:
         """Flip a bit of some row at rest."""
-        if self.disk.rows:
-            seq = rng.choice(list(self.disk.rows))
-            if self.disk.rows[seq].sound:
-                self._truth.dropped([number_of(self.disk.rows[seq].row)])
-                self.disk.damage(seq)
+        number = self.disk.damage(rng)
+        if number is not None:
+            self._truth.dropped([number])
 
     def tick(self, now_ms: int) -> None:
         """Do what is due."""

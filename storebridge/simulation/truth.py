@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 Position = tuple[bytes, int]
@@ -93,7 +94,7 @@ class Truth:
     def findings(
         self,
         events: Sequence[int],
-        absent: Mapping[bytes, frozenset[int]],
+        absent: Mapping[bytes, AbstractSet[int]],
         living: Sequence[Lineage],
         broken: Sequence[str],
     ) -> Findings:

@@ -3,41 +3,25 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from random import Random
 
 from edge_agent.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
-from storebridge.simulation.disk import MemoryDisk
 from storebridge.simulation.faults import plan_faults
-from storebridge.simulation.ledger import MemoryLedger
+from storebridge.simulation.line import CALM, DELAY_MS_MAX, FAIR, Line
 from storebridge.simulation.rules import BACKUP_AGE_MS_MAX, Rules
+from storebridge.simulation.seams import Disk, Ledger
 from storebridge.simulation.store import ROWS_MAX, SimulatedStore
 from storebridge.simulation.truth import Findings, Lineage, Truth
 from wire.messages import Applied, Batch, Birth, Message
 
 EVENTS_MIN = 200
 FAULTY_MS = 80_000
-# The slowest message takes so long; what still travels when the faults stop has arrived by then.
-DELAY_MS_MAX = 9_000
 CONVERGENCE_MS_MAX = 300_000
 TICK_MS = 500
 BACKUP_EVERY_MS = 4_000
 COUPONS = tuple("ABCDEF")
 KEYS = tuple(f"product-{number}" for number in range(8))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """How a line treats messages: which share it drops, repeats and makes slow."""
-
-    drop_share: float
-    repeat_share: float
-    slow_share: float
-
-
-FAIR = Line(0.02, 0.04, 0.05)
-CALM = Line(0.0, 0.0, 0.0)
 
 
 class World:
@@ -52,7 +36,7 @@ class World:
         self.rules = rules
         owner = self.rng.randbytes(8)
         self.owner_ranks = {owner: 0}
-        self.ledger = MemoryLedger(owner)
+        self.ledger = rules.ledger(owner)
         self.cloud = SimulatedCloud(self.ledger, rules=rules, rng=self.rng, send=self._send_down)
         self.stores = [self._new_store(rules.disk(self.rng.randbytes(16)), Lineage())]
         self.stores[0].start()
@@ -68,8 +52,8 @@ class World:
         self._quiet = False
         self._steps: list[tuple[int, int, Callable[[], None]]] = []
         self._step = 0
-        self._ledger_backups: list[tuple[int, MemoryLedger]] = []
-        self._disk_backups: list[tuple[MemoryDisk, Lineage]] = []
+        self._ledger_backups: list[tuple[int, Ledger]] = []
+        self._disk_backups: list[tuple[Disk, Lineage]] = []
 
     def run(self) -> Findings:
         """Play the schedule to its end, wait until both ends agree, and compare."""
@@ -85,7 +69,7 @@ class World:
             self._play_until(self.now_ms + TICK_MS)
         return self.truth.findings(
             self.ledger.events(),
-            self.ledger.reported,
+            self.ledger.reported(),
             [store.lineage for store in self.stores],
             list(self._disagreements()),
         )
@@ -281,11 +265,7 @@ class World:
         for _ in range(copies):
             if rng.random() < line.drop_share:
                 continue
-            slow = rng.random() < line.slow_share
-            self.after(
-                rng.randint(100, DELAY_MS_MAX) if slow else rng.randint(5, 60),
-                arrive_through_broker,
-            )
+            self.after(line.delay_ms(rng), arrive_through_broker)
 
     def _arrive_up(self, message: Message) -> None:
         if not self.cloud.running or not isinstance(message, Batch | Birth | Applied):
@@ -349,7 +329,7 @@ class World:
             step()
         self.now_ms = end_ms
 
-    def _new_store(self, disk: MemoryDisk, lineage: Lineage) -> SimulatedStore:
+    def _new_store(self, disk: Disk, lineage: Lineage) -> SimulatedStore:
         return SimulatedStore(
             disk,
             lineage,

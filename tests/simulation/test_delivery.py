@@ -3,6 +3,7 @@
 import pytest
 
 from storebridge.simulation.faults import FAULTS, RESTARTS
+from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.rules import Rules
 from storebridge.simulation.world import EVENTS_MIN, World
 
@@ -39,9 +40,10 @@ def test_schedules_meet_every_fault_and_what_the_protocol_does_about_it():
         world = World(seed, Rules())
         world.run()
         faults |= set(world.faults)
+        assert isinstance(world.ledger, MemoryLedger)
         streams += len(world.ledger.streams)
         forked += sum(state.forked for state in world.ledger.streams.values())
-        absent += sum(map(len, world.ledger.reported.values()))
+        absent += sum(map(len, world.ledger.reported().values()))
         owners += len(world.owner_ranks)
 
     assert faults == set(FAULTS)

@@ -1,0 +1,26 @@
+"""How a simulated line treats messages."""
+
+from dataclasses import dataclass
+from random import Random
+
+# The slowest message takes so long; what still travels when the faults stop has arrived by then.
+DELAY_MS_MAX = 9_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a line treats messages: which share it drops, repeats and makes slow."""
+
+    drop_share: float
+    repeat_share: float
+    slow_share: float
+
+    def delay_ms(self, rng: Random) -> int:
+        """Return how long the next message takes."""
+        if rng.random() < self.slow_share:
+            return rng.randint(100, DELAY_MS_MAX)
+        return rng.randint(5, 60)
+
+
+FAIR = Line(0.02, 0.04, 0.05)
+CALM = Line(0.0, 0.0, 0.0)
