@@ -2,18 +2,17 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import msgspec
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view, stock, visits, wallet
+from edge_agent import answers, local_view, stock, visits, wallet
+from edge_agent.basket import Basket, BasketLine, priced
 from edge_agent.clock import Instant
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Writing
 from edge_agent.visits import Visit
 from edge_agent.wallet import WalletError
-from wire.events import AnyBody, BasketChanged, Line, Purchased
+from wire.events import AnyBody, BasketChanged, Purchased
 from wire.views import CouponView
 
 # What one basket may hold; a further product is refused, so that a stuck reader cannot fill a disk.
@@ -21,28 +20,22 @@ BASKET_LINES_MAX = 200
 LINE_QUANTITY_MAX = 999
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BasketLine:
-    """Pieces of a product in the basket, with their price now."""
-
-    product: str
-    quantity: int
-    price_cents: int
-    currency: str
-    brand: str
-
-    @property
-    def line(self) -> Line:
-        """Return this as the line of an order."""
-        return Line(
-            product=self.product,
-            quantity=self.quantity,
-            amount_cents=self.quantity * self.price_cents,
-            brand=self.brand,
-        )
+def basket(connection: sqlite3.Connection, till: str) -> Basket:
+    """Return the basket of a till with what its coupons take off, as its screen shows it."""
+    bought = lines(connection, till)
+    visit = visits.current(connection, till)
+    after, discounts = priced(bought, _coupons(connection, till, visit))
+    return Basket(
+        till=till,
+        lines=tuple(bought),
+        discounts=tuple(discounts),
+        total_cents=sum(each.amount_cents for each in after),
+        currency=bought[0].currency if bought else "",
+        answer=answers.last(connection, till),
+    )
 
 
-def basket(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
+def lines(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
     """Return what lies in the basket of a till, in the order of the first scan."""
     rows = connection.execute(
         "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
@@ -51,6 +44,7 @@ def basket(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
     return [
         BasketLine(
             product=view.product,
+            name=view.name,
             quantity=quantity,
             price_cents=view.price_cents,
             currency=view.currency,
@@ -70,7 +64,7 @@ def add(
     another than that of the basket, or the basket is full.
     """
     view = local_view.product(writing.connection, product)
-    before = basket(writing.connection, place.device)
+    before = lines(writing.connection, place.device)
     quantity = next((each.quantity for each in before if each.product == product), 0)
     full = quantity >= LINE_QUANTITY_MAX or len(before) >= BASKET_LINES_MAX
     if view is None or full or any(each.currency != view.currency for each in before):
@@ -100,24 +94,23 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
     caller's transaction. A coupon that cannot be redeemed after all stops the payment and leaves
     the basket, so that the shopper decides.
     """
-    bought = basket(writing.connection, place.device)
+    bought = lines(writing.connection, place.device)
     if not bought:
         return "basket_empty"
     order = f"{place.device}-{secrets.token_hex(6)}"
     currency = bought[0].currency
-    coupons = _coupons(writing.connection, place.device, visit, instant.at)
+    coupons = _coupons(writing.connection, place.device, visit)
     if visit is not None and (refused := _refused(writing, instant, visit, coupons)):
         _drop_coupon(writing, place.device, refused)
         return "coupon_refused"
-    lines: Sequence[Line] = [each.line for each in bought]
-    for coupon in coupons:
-        lines, off_cents = discounted(lines, coupon)
+    after, discounts = priced(bought, coupons)
+    for each in discounts:
         assert visit is not None  # noqa: S101 (coupons come from the visit)
-        wallet.redeem_in(writing, instant, visit, coupon.coupon, order, off_cents, currency)
-    amount_cents = sum(line.amount_cents for line in lines)
-    body = Purchased(order=order, lines=tuple(lines), amount_cents=amount_cents, currency=currency)
+        wallet.redeem_in(writing, instant, visit, each.coupon, order, each.off_cents, currency)
+    amount_cents = sum(line.amount_cents for line in after)
+    body = Purchased(order=order, lines=tuple(after), amount_cents=amount_cents, currency=currency)
     _append(writing, instant, place, visit, body)
-    for line in lines:
+    for line in after:
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
     writing.execute("DELETE FROM baskets WHERE till = ?", (place.device,))
     writing.execute("DELETE FROM basket_coupons WHERE till = ?", (place.device,))
@@ -125,33 +118,13 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
     return "paid"
 
 
-def discounted(lines: Sequence[Line], coupon: CouponView) -> tuple[list[Line], int]:
-    """Take a coupon off the lines it is for; returns the lines and how many cents it took off.
-
-    A share is rounded down line by line; an amount goes off the first lines until it is used up.
-    """
-    left_cents = coupon.amount_cents
-    result: list[Line] = []
-    for line in lines:
-        off_cents = 0
-        if coupon.product in ("", line.product) and coupon.brand in ("", line.brand):
-            share_cents = line.amount_cents * min(coupon.percent, 100) // 100
-            off_cents = min(line.amount_cents, share_cents + left_cents)
-            left_cents -= off_cents - share_cents
-        result.append(msgspec.structs.replace(line, amount_cents=line.amount_cents - off_cents))
-    before, after = (sum(each.amount_cents for each in those) for those in (lines, result))
-    return result, before - after
-
-
-def _coupons(
-    connection: sqlite3.Connection, till: str, visit: Visit | None, at: int
-) -> list[CouponView]:
+def _coupons(connection: sqlite3.Connection, till: str, visit: Visit | None) -> list[CouponView]:
     """Return the coupons put to the basket that are those of the shopper at the till."""
     if visit is None:
         return []
     rows = connection.execute("SELECT coupon FROM basket_coupons WHERE till = ?", (till,))
     added = {coupon for (coupon,) in rows}
-    return [each for each in wallet.coupons(connection, visit, at) if each.coupon in added]
+    return [each for each in wallet.coupons(connection, visit) if each.coupon in added]
 
 
 def _refused(

@@ -17,8 +17,9 @@ from wire.identifiers import Identifier
 
 VISIT_BYTES = 8
 
-# Who may end a visit; VisitEnded.by is one of these.
-ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid")
+# What may end a visit; VisitEnded.by is one of these. "ordinary" is the shopper's wish for the
+# ordinary page, after which nothing that happens here is joined to them.
+ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid", "ordinary")
 
 _COLUMNS = "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at"
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...])

@@ -25,6 +25,8 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "calls",
         "saves",
         "answers",
+        "basket",
+        "till",
         "actions",
         "places",
     ]

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edge_agent import till, wallet
+from edge_agent import answers, till, wallet
+from edge_agent.answers import Answer
+from edge_agent.basket import Basket
 from tests.edge_store import (
     ANNA,
+    NOON,
     SHOE,
     SOCK,
     TILL,
@@ -70,7 +71,7 @@ def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(sho
     shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
     shop.clock.advance(2 * 3600)
     assert pay(shop) == "coupon_refused"
-    assert len(till.basket(shop.connection, TILL.device)) == 1
+    assert len(till.lines(shop.connection, TILL.device)) == 1
     assert shop.events("purchased", "coupon_redeemed") == []
     assert pay(shop) == "paid"
 
@@ -91,23 +92,22 @@ def test_of_two_coupons_neither_is_used_when_one_is_refused(shop: Shop):
     assert shop.events("coupon_redeemed") == []
 
 
-@given(
-    st.lists(st.integers(0, 100_000), min_size=1, max_size=5),
-    st.integers(0, 150),
-    st.integers(0, 200_000),
-)
-def test_a_discount_adds_up_and_never_pays_the_shopper(
-    amounts: list[int], percent: int, amount_cents: int
-):
-    lines = [Line(SHOE, 1, cents) for cents in amounts]
-    coupon = a_coupon(percent=percent, amount_cents=amount_cents)
-    after, off_cents = till.discounted(lines, coupon)
-    assert sum(each.amount_cents for each in after) == sum(amounts) - off_cents
-    assert all(each.amount_cents >= 0 for each in after)
-    assert 0 <= off_cents <= sum(amounts)
-
-
-def test_a_coupon_takes_off_its_own_goods_only():
-    lines = [Line(SHOE, 1, 1000, "acme"), Line(SOCK, 1, 1000, "other")]
-    after, off_cents = till.discounted(lines, a_coupon(percent=0, amount_cents=300, product=SOCK))
-    assert ([each.amount_cents for each in after], off_cents) == ([1000, 700], 300)
+def test_a_till_page_sees_goods_discounts_total_and_the_last_answer(shop: Shop):
+    assert till.basket(shop.connection, TILL.device) == Basket(
+        till="till-1", lines=(), discounts=(), total_cents=0, currency="", answer=None
+    )
+    shop.sells(SHOE, price_cents=999)
+    shop.knows(ANNA, a_shopper(coupons=(a_coupon(percent=10),)))
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    add(shop, SHOE)
+    said = Answer(kind="coupon", at=NOON, coupon="c1")
+    shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
+    shop.recorder.write(lambda w: answers.put(w, TILL.device, said))
+    basket = till.basket(shop.connection, TILL.device)
+    (line,) = basket.lines
+    assert (line.quantity, line.price_cents, line.amount_cents) == (2, 999, 1_998)
+    (discount,) = basket.discounts
+    assert (discount.coupon, discount.title, discount.off_cents) == ("c1", {"en": "Spring"}, 199)
+    assert (basket.goods_cents, basket.total_cents, basket.currency) == (1_998, 1_799, "CNY")
+    assert basket.answer == said
