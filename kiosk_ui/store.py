@@ -25,6 +25,7 @@ class Store:
 
     `kiosks` maps each kiosk to where it stands, `zones` each zone to its title by language. An
     empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
+    `visits_kept_days` is what the privacy notice says of them.
     `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
     `secret` signs forms and staff entries; a new one at each start signs everybody out.
     """
@@ -42,6 +43,7 @@ class Store:
     languages: tuple[str, ...] = LANGUAGES
     staff_pin_hash: str = ""
     time_zone: str = "UTC"
+    visits_kept_days: int = 30
     frame_ancestors: tuple[str, ...] = ()
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(SECRET_BYTES), repr=False)
     line_watch: LineWatch = field(default_factory=LineWatch, repr=False)

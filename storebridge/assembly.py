@@ -68,6 +68,7 @@ def build_screens(agent: Agent) -> WSGIApplication:
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
             time_zone=config.timezone,
+            visits_kept_days=config.visits.kept_days,
             frame_ancestors=config.web.frame_ancestors,
         )
     )

@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 
 from kiosk_ui.app import create_app
 from kiosk_ui.shopper.views import ACTS
+from kiosk_ui.texts import LOCALES
 from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, a_coupon, a_product, a_shopper
 from wire.views import Because, Recommendation
@@ -134,7 +136,16 @@ def test_the_ordinary_page_ends_the_visit_and_shows_nothing_personal(
     assert "data-coupon" not in page
     assert 'data-visit=""' in page
     assert screens.shop.current() is None
-    assert screens.shop.kinds()[-1] == "visit_ended"
+    (ended,) = screens.shop.events("visit_ended")
+    assert ended.body.by == "ordinary"
+
+
+def test_the_privacy_notice_says_how_long_and_promises_no_erasure(screens: Screens):
+    notice = create_app(replace(screens.store, visits_kept_days=17)).test_client()
+    assert "保存 17 天" in notice.get(f"{BASE}/privacy").text
+    for language, texts in LOCALES.items():
+        said = " ".join(text for key, text in texts.items() if key.startswith("privacy."))
+        assert not re.search("erased everywhere|proof|各处删除|凭证", said), language
 
 
 def test_privacy_help_and_the_ordinary_page_are_on_every_page(

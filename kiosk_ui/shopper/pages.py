@@ -17,7 +17,7 @@ NEAR_SHOWN_MAX = 6
 RECOMMENDED_SHOWN_MAX = 6
 SAVED_SHOWN_MAX = 12
 HELP_TOPICS = ("product", "reach", "coupon", "other")
-PRIVACY_POINTS = (1, 2, 3, 4, 5)
+PRIVACY_POINTS = (1, 2, 3, 4, 5, 6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +158,10 @@ def call(scene: Scene) -> Page:
     return Page(name="help", values={"topics": HELP_TOPICS})
 
 
-def privacy(_scene: Scene) -> Page:
-    """Build the notice of what the screen knows."""
-    return Page(name="privacy", values={"points": PRIVACY_POINTS})
+def privacy(scene: Scene) -> Page:
+    """Build the notice of what the screen knows, and how long the store keeps it."""
+    kept_days = scene.screen.store.visits_kept_days
+    return Page(name="privacy", values={"points": PRIVACY_POINTS, "kept_days": kept_days})
 
 
 def ended(scene: Scene) -> Page:

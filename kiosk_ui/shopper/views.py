@@ -122,7 +122,7 @@ def end(sent: Sent) -> AnyResponse:
 def ordinary(sent: Sent) -> AnyResponse:
     """End the visit and with it everything personal, and show the store's ordinary page."""
     if sent.moment.visit is not None:
-        actions.end_visit(sent.store.kiosk(sent.kiosk))
+        actions.end_visit(sent.store.kiosk(sent.kiosk), by="ordinary")
     return redirect(f"{sent.base}/ordinary", SEE_OTHER)
 
 
