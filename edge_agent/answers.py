@@ -20,6 +20,8 @@ ANSWER_KINDS: dict[str, str] = {
     "store": "answer.store",
     "store_other": "answer.store_other",
     "added_to_basket": "answer.added_to_basket",
+    "basket_full": "answer.basket_full",
+    "other_currency": "answer.other_currency",
     "paid": "answer.paid",
     "basket_empty": "answer.basket_empty",
     "already_scanned": "answer.already_scanned",

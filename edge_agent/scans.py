@@ -107,8 +107,7 @@ def _at_till(
         case "member":
             return Answer(kind="welcome", at=at)
         case "product":
-            added = till.add(writing, instant, at_till, visit, code.subject)
-            kind = "added_to_basket" if added else "product_not_here"
+            kind = till.add(writing, instant, at_till, visit, code.subject)
             return Answer(kind=kind, at=at, product=code.subject)
         case "coupon":
             answer = _about_coupon(writing, at, code.subject, visit)

@@ -55,20 +55,21 @@ def lines(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
     ]
 
 
-def add(
-    writing: Writing, instant: Instant, place: Place, visit: Visit | None, product: str
-) -> bool:
-    """Put one piece into the basket.
+def add(writing: Writing, instant: Instant, place: Place, visit: Visit | None, product: str) -> str:
+    """Put one piece into the basket, if it can be sold here; returns the kind of the answer.
 
-    False for a product that cannot be sold here: the store has no price for it, its currency is
-    another than that of the basket, or the basket is full.
+    The store must have a price for it, in the currency of the goods that are in the basket.
     """
     view = local_view.product(writing.connection, product)
+    if view is None:
+        return "product_not_here"
     before = lines(writing.connection, place.device)
+    if any(each.currency != view.currency for each in before):
+        return "other_currency"
     quantity = next((each.quantity for each in before if each.product == product), 0)
-    full = quantity >= LINE_QUANTITY_MAX or len(before) >= BASKET_LINES_MAX
-    if view is None or full or any(each.currency != view.currency for each in before):
-        return False
+    another_line = quantity == 0 and len(before) >= BASKET_LINES_MAX
+    if another_line or quantity >= LINE_QUANTITY_MAX:
+        return "basket_full"
     writing.execute(
         "INSERT INTO baskets (till, product, quantity, added_at) VALUES (?, ?, 1, ?)"
         " ON CONFLICT (till, product) DO UPDATE SET quantity = quantity + 1",
@@ -76,7 +77,7 @@ def add(
     )
     body = BasketChanged(product=product, quantity=1)
     _append(writing, instant, place, visit, body, view.brand)
-    return True
+    return "added_to_basket"
 
 
 def add_coupon(writing: Writing, instant: Instant, place: Place, coupon: str) -> None:

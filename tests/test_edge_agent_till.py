@@ -29,7 +29,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-def add(shop: Shop, product: str) -> bool:
+def add(shop: Shop, product: str) -> str:
     visit = shop.current(TILL)
     return shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, visit, product))
 
@@ -52,15 +52,27 @@ def test_a_nameless_purchase_has_no_identifiers(shop: Shop):
 def test_two_currencies_do_not_meet_in_one_basket(shop: Shop):
     shop.sells(SHOE)
     shop.tell("product", SOCK, a_product(SOCK, currency="EUR"))
-    assert add(shop, SHOE)
-    assert not add(shop, SOCK)
+    assert add(shop, SHOE) == "added_to_basket"
+    assert add(shop, SOCK) == "other_currency"
+    assert [each.product for each in till.lines(shop.connection, TILL.device)] == [SHOE]
 
 
 def test_a_stuck_reader_cannot_fill_the_disk(shop: Shop):
     shop.sells(SHOE)
     now, often = shop.clock.now(), range(till.LINE_QUANTITY_MAX + 1)
     added = shop.recorder.write(lambda w: [till.add(w, now, TILL, None, SHOE) for _ in often])
-    assert added == [True] * till.LINE_QUANTITY_MAX + [False]
+    assert added == ["added_to_basket"] * till.LINE_QUANTITY_MAX + ["basket_full"]
+
+
+def test_a_full_basket_says_so_and_takes_more_of_what_is_in_it(shop: Shop):
+    goods = [f"{number:013}" for number in range(1, till.BASKET_LINES_MAX + 2)]
+    for each in goods:
+        shop.sells(each)
+    now = shop.clock.now()
+    added = shop.recorder.write(lambda w: [till.add(w, now, TILL, None, each) for each in goods])
+    assert added == ["added_to_basket"] * till.BASKET_LINES_MAX + ["basket_full"]
+    assert add(shop, goods[0]) == "added_to_basket"
+    assert add(shop, SOCK) == "product_not_here"
 
 
 def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(shop: Shop):
