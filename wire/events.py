@@ -9,6 +9,9 @@ How it may change (a store may be years older or newer than the cloud):
   do not know as bytes, to be decoded by a later version;
 - `tests/golden` holds messages of every released version, which must decode for ever.
 
+Events hold no references in circles, so the garbage collector need not visit them (`gc=False`): with
+thousands of them in memory that took more time than decoding.
+
 An event names its zone, brand and store operator itself; tenant and store stand in the header of
 the message that carries it, since one outbox belongs to one store of one tenant.
 """
@@ -28,11 +31,11 @@ class Clock(IntEnum):
     SYNCED = 2
 
 
-class Body(msgspec.Struct, frozen=True, array_like=True):
+class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What happened: the base of all event kinds."""
 
 
-class Line(msgspec.Struct, frozen=True, array_like=True):
+class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of an order: `quantity` pieces of a product for `amount_cents` together."""
 
     product: str
@@ -304,7 +307,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 
 
-class Origin(msgspec.Struct, frozen=True, array_like=True):
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where an event was first recorded, when a restored store records it again."""
 
     stream: bytes
@@ -312,7 +315,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     checksum: int
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing that happened, as recorded.
 
     `occurred_at` is wall time in µs UTC, `mono_ms` the device's monotonic time in ms within boot

@@ -11,7 +11,7 @@ import msgspec
 VALUE_BYTES = 16
 
 
-class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """One keyed identifier: its kind and the keyed hash of its normal form (16 bytes)."""
 
     kind: str
