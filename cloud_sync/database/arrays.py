@@ -18,8 +18,15 @@ def plain(values: Iterable[str]) -> str:
 
 def texts(values: Iterable[str]) -> str:
     """Return any texts as an array literal; they must not hold the NUL character."""
-    return "{" + ",".join(map(_quoted, values)) + "}"
+    listed = list(values)
+    if not listed:
+        return "{}"
+    joined = '","'.join(listed)
+    # Nearly always nothing is to be escaped, and looking at all of them at once is far cheaper.
+    if "\\" in joined or joined.count('"') != 2 * (len(listed) - 1):
+        joined = '","'.join(map(_escaped, listed))
+    return '{"' + joined + '"}'
 
 
-def _quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')

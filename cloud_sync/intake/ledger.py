@@ -48,8 +48,7 @@ COLUMNS = (
 COPY = f"COPY ledger ({', '.join(name for name, _ in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEvent:
+class LedgerEvent(NamedTuple):
     """One accepted event; `store`, `stream` and `seq` are None when it came over HTTP.
 
     `live` is False for the backlog: folded, but answered by nothing that happens now.
@@ -215,22 +214,7 @@ def read(
         (shard, after, since, limit),
         binary=True,
     ).fetchall()
-    return [
-        LedgerEvent(
-            shard=row[0],
-            position=row[1],
-            day=row[2],
-            tenant=row[3],
-            store=row[4],
-            source=row[5],
-            stream=row[6],
-            seq=row[7],
-            accepted_at=row[8],
-            live=row[9],
-            event=decode_event(row[10]),
-        )
-        for row in rows
-    ]
+    return [LedgerEvent(*row[:-1], decode_event(row[-1])) for row in rows]
 
 
 def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date, int, bool]:

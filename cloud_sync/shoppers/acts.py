@@ -75,25 +75,27 @@ ACTS: Mapping[type[Body], str] = {
 def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     """Merge what one event says about its atom, and about the goods of its store."""
     body = ledger.event.body
-    if isinstance(body, Purchased | Returned):
+    if isinstance(body, (Purchased, Returned)):
         _goods(facts, ledger, body)
+    if atom is None:
+        return
     act = act_of(body)
-    if atom is None or act is None:
+    if act is None:
         return
     at = time_of(ledger)
     amount = 0
     if isinstance(body, Dwell):
         amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
         _dwell(facts, ledger, body, atom, [1, amount, at])
-    elif isinstance(body, Purchased | Returned):
+    elif isinstance(body, (Purchased, Returned)):
         amount = _cents(body.amount_cents)
         _money(facts, ledger, body, atom)
-    key = (ledger.tenant, atom)
-    facts.merge(ATOM_ACT, (*key, at // DAY_US, act), [1, amount, at, at])
+    tenant = ledger.tenant
+    facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
     for product, values in _products(ledger, body, at):
-        facts.merge(ATOM_PRODUCT, (*key, product), values)
+        facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
     if ledger.store is not None:
-        facts.merge(ATOM_STORE, (*key, ledger.store), [at])
+        facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
 
 
 def act_of(body: Body) -> str | None:

@@ -5,9 +5,9 @@ a shopper is the merge of the rows of its identifiers.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from uuid import UUID
 
@@ -24,7 +24,7 @@ PRODUCT = re.compile(r"[0-9A-Za-z._-]{1,64}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FactTable:
     """One table of facts: its key columns with their types, and how each value column merges."""
 
@@ -38,6 +38,13 @@ class FactTable:
     def values(self) -> tuple[str, ...]:
         """Return the value columns in the order in which rows hold them."""
         return (*self.sums, *self.latest, *self.earliest)
+
+    @cached_property
+    def places(self) -> tuple[range, range, range]:
+        """Return where in a row's values the sums stand, the latest and the earliest."""
+        latest = len(self.sums)
+        earliest = latest + len(self.latest)
+        return range(latest), range(latest, earliest), range(earliest, len(self.values))
 
 
 _ATOM = {"tenant": "text", "atom": "uuid"}
@@ -107,37 +114,39 @@ class Facts:
         if held is None:
             rows[key] = values
             return
-        sums = len(table.sums)
-        latest = sums + len(table.latest)
-        for place, value in enumerate(values):
-            if place < sums:
-                held[place] += value
-            elif place < latest:
-                held[place] = max(held[place], value)
-            else:
-                held[place] = min(held[place], value)
+        sums, latest, earliest = table.places
+        for place in sums:
+            held[place] += values[place]
+        for place in latest:
+            if values[place] > held[place]:
+                held[place] = values[place]
+        for place in earliest:
+            if values[place] < held[place]:
+                held[place] = values[place]
 
 
 def write(connection: Connection, facts: Facts, shard: int) -> None:
     """Merge the facts into the tables, a statement a table, rows in sorted order."""
     for table in FACT_TABLES:
-        rows = sorted(facts.rows[table].items())
+        rows = facts.rows[table]
         if not rows:
             continue
         cursor = connection.execute(upsert(table).encode(), _columns(table, rows))
         if table is ATOM_PRODUCT:
-            _pair_views(connection, facts, shard, cursor.fetchall())
+            _pair_views(connection, rows, shard, cursor.fetchall())
 
 
-def _columns(table: FactTable, rows: list[tuple[Row, list[int]]]) -> list[str]:
-    columns = []
-    for place, kind in enumerate(table.keys.values()):
-        column = (str(key[place]) for key, _ in rows)
-        columns.append(arrays.texts(column) if kind == "text" else arrays.plain(column))
-    columns.extend(
-        arrays.numbers(values[place] for _, values in rows) for place in range(len(table.values))
-    )
-    return columns
+def _columns(table: FactTable, rows: Mapping[Row, list[int]]) -> list[str]:
+    ordered = sorted(rows)
+    keys = zip(*ordered, strict=True)
+    values = zip(*map(rows.__getitem__, ordered), strict=True)
+    return [
+        *(
+            arrays.texts(column) if kind == "text" else arrays.plain(map(str, column))
+            for kind, column in zip(table.keys.values(), keys, strict=True)
+        ),
+        *map(arrays.numbers, values),
+    ]
 
 
 def upsert(table: FactTable) -> str:
@@ -156,37 +165,44 @@ def upsert(table: FactTable) -> str:
     )
 
 
+# Each two products of an atom of which at least one is new to it, in both directions.
+_PAIR_VIEWS = """
+INSERT INTO product_pair AS held (tenant, product, other, shard, viewed_together, bought_together)
+SELECT fresh.tenant, one, other, %s, count(*), 0
+FROM (SELECT tenant, atom, array_agg(product) AS products
+      FROM unnest(%s::text[], %s::uuid[], %s::text[]) AS given(tenant, atom, product)
+      GROUP BY tenant, atom) AS fresh
+CROSS JOIN LATERAL (SELECT array_agg(product) AS products FROM atom_product
+      WHERE atom_product.tenant = fresh.tenant AND atom_product.atom = fresh.atom) AS touched
+CROSS JOIN LATERAL unnest(touched.products) AS one
+CROSS JOIN LATERAL unnest(touched.products) AS other
+WHERE cardinality(touched.products) BETWEEN 2 AND %s AND one <> other
+    AND (one = ANY(fresh.products) OR other = ANY(fresh.products))
+GROUP BY fresh.tenant, one, other ORDER BY fresh.tenant, one, other
+ON CONFLICT (tenant, product, other, shard)
+    DO UPDATE SET viewed_together = held.viewed_together + excluded.viewed_together
+"""
+
+
 def _pair_views(
-    connection: Connection, facts: Facts, shard: int, written: Iterable[tuple[str, UUID, str, int]]
+    connection: Connection,
+    given: Mapping[Row, list[int]],
+    shard: int,
+    written: Iterable[tuple[str, UUID, str, int]],
 ) -> None:
     """Count the pairs that products new to an atom form with its other products.
 
     A row is new if it holds no more than was just written; so each pair is counted once an atom.
     """
-    given = facts.rows[ATOM_PRODUCT]
-    fresh: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for tenant, atom, product, times in written:
-        if times == given[tenant, atom.hex, product][0]:
-            fresh[tenant, atom.hex].add(product)
-    if not fresh:
-        return
-    rows = connection.execute(
-        "SELECT asked.tenant, asked.atom, held.products"
-        " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, atom)"
-        " CROSS JOIN LATERAL (SELECT array_agg(product) AS products FROM atom_product"
-        "  WHERE atom_product.tenant = asked.tenant AND atom_product.atom = asked.atom) AS held"
-        " WHERE cardinality(held.products) BETWEEN 2 AND %s",
-        (
-            arrays.texts(tenant for tenant, _ in fresh),
-            arrays.plain(atom for _, atom in fresh),
-            PAIRED_PRODUCTS_MAX,
-        ),
-    )
-    for tenant, atom, products in rows:
-        new = fresh[tenant, atom.hex]
-        for one, other in pairs(products):
-            if one in new or other in new:
-                facts.merge(PRODUCT_PAIR, (tenant, one, other, shard), [1, 0])
+    fresh = [
+        (tenant, atom.hex, product)
+        for tenant, atom, product, times in written
+        if times == given[tenant, atom.hex, product][0]
+    ]
+    if fresh:
+        tenants, atoms, products = zip(*fresh, strict=True)
+        columns = (arrays.texts(tenants), arrays.plain(atoms), arrays.texts(products))
+        connection.execute(_PAIR_VIEWS.encode(), (shard, *columns, PAIRED_PRODUCTS_MAX))
 
 
 def pairs(products: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -11,6 +11,7 @@ tables are small, and then reads them whole for as long as the plan is kept.
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from psycopg import Connection
 from psycopg.errors import SerializationFailure
@@ -25,6 +26,8 @@ IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app
 
 # An event with more identifiers than this is no shopper but a list; its weakest are left out.
 IDENTIFIERS_PER_EVENT_MAX = 8
+# Ids of so many identifiers are remembered: those of a store's members come again and again.
+IDS_REMEMBERED_MAX = 50_000
 # Joins meet joins of other workers; each round sees at least one of them through.
 JOIN_ROUNDS_MAX = 20
 
@@ -54,6 +57,7 @@ class Link:
     occurred_at: int
 
 
+@lru_cache(maxsize=IDS_REMEMBERED_MAX)
 def identifier_id(identifier: Identifier) -> str:
     """Return the id of an identifier: the rank of its kind, then 15 bytes of a hash."""
     digest = hashlib.blake2b(
