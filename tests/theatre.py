@@ -1,0 +1,57 @@
+"""A theatre for tests of the stage: a planned town, frames that say what was shown, a line."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cloud_sync.catalogue import SAMPLE, read_catalogue
+from storebridge.demo.town import Town, plan_town
+from storebridge.stage.theatre import Camera
+from wire.views import ProductView
+
+JPEG = cv2.imencode(".jpg", np.full((48, 64, 3), 128, np.uint8))[1].tobytes()
+
+
+def sample_products() -> list[ProductView]:
+    return [
+        ProductView(each.product, each.name, each.brand, each.category, each.price_cents, "CNY")
+        for each in read_catalogue(SAMPLE).products
+    ]
+
+
+@dataclass
+class TheatreForTests:
+    """What was shown and cut is kept; its cameras give a grey frame ten times a second."""
+
+    town: Town
+    api_key: str = "sbk.nobody"
+    products: Sequence[ProductView] = field(default_factory=sample_products)
+    line_is_cut: bool = False
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    counted: Mapping[str, object] = field(default_factory=dict)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def jpeg_frames(self, store: str, camera: Camera) -> Iterator[bytes]:
+        while not self.closed.wait(0.1):
+            yield JPEG
+
+    def show(self, store: str, text: str) -> None:
+        self.shown.append((store, text))
+
+    def cut_line(self) -> None:
+        self.line_is_cut = True
+
+    def restore_line(self) -> None:
+        self.line_is_cut = False
+
+    def figures(self) -> Mapping[str, object]:
+        return self.counted
+
+
+def a_town(folder: Path, *, stores: int = 2, cloud_port: int = 0) -> Town:
+    town = plan_town(folder, stores=stores, seed=1)
+    return replace(town, cloud_port=cloud_port or town.cloud_port)
