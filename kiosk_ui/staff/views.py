@@ -13,6 +13,7 @@ from kiosk_ui.assets import asset
 from kiosk_ui.shopper.drawing import aged
 from kiosk_ui.staff.board import Board, look, remedy
 from kiosk_ui.staff.entry import ENTRY_S_MAX, PinGate, entry_holds, new_entry
+from kiosk_ui.staff.reasons import say_reason
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams, frame
 from kiosk_ui.texts import (
@@ -163,6 +164,7 @@ def _draw_board(store: Store, board: Board, words: Words, nonce: str) -> Markup:
             store_name=words.pick(store.name),
             zone_title=lambda zone: store.zone_title(zone, words),
             remedy=remedy,
+            say_reason=say_reason,
             other_languages=_other_languages(store, words),
             language_names=LANGUAGE_NAMES,
             language_tags=LANGUAGE_TAGS,

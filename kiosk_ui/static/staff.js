@@ -8,9 +8,11 @@ function put(html) {
   const table = document.querySelector(".scroll");
   const scrolled = table?.scrollTop ?? 0;
   const focused = document.activeElement?.dataset?.key;
+  const opened = [...document.querySelectorAll("details[open]")].map(({ dataset }) => dataset.key);
   document.getElementById("screen").replaceWith(template.content.firstElementChild);
   const again = document.querySelector(".scroll");
   if (again) again.scrollTop = scrolled;
+  for (const each of document.querySelectorAll("details")) each.open = opened.includes(each.dataset.key);
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 

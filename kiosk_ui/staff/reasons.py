@@ -1,0 +1,56 @@
+"""Why a device or the store is unwell, in the words of staff instead of those of a program."""
+
+from dataclasses import dataclass
+
+from kiosk_ui.texts import Words
+
+# What a reason contains, in the program's own words, and the code of what it means; the first that
+# fits. Drivers give some as one word, which must be the whole of it; sentences end differently.
+CODES: tuple[tuple[str, str], ...] = (
+    ("still hangs in its last read", "hangs"),
+    ("gives no more frames", "unplugged"),
+    ("was unplugged", "unplugged"),
+    ("cannot be opened", "cannot_open"),
+    ("is not open", "cannot_open"),
+    ("was lost", "lost"),
+    ("serial scanner at", "lost"),
+    ("failed in the video library", "video_library"),
+    ("frames above", "too_large"),
+    ("there is no image in", "no_images"),
+    ("cannot be listed", "no_folder"),
+    ("in the program; see the log", "mistake"),
+    ("the recorder does not run", "recorder"),
+    ("nothing can be recorded", "recorder"),
+    ("the outbox is nearly full", "outbox_full"),
+    ("the disk is nearly full", "disk_full"),
+    ("the database was damaged and set aside", "salvaged"),
+    ("the database", "database"),
+    ("the clock cannot be trusted", "clock"),
+)
+WORDS: dict[str, str] = {
+    "stalled": "stalled",
+    "black": "black",
+    "unreadable-image": "unreadable_image",
+    "ended": "ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason in words; `detail` is what the program said, for whoever mends it."""
+
+    text: str
+    detail: str
+
+
+def code_of(raw: str) -> str:
+    """Return the code of a program's reason, empty for one that this version does not know."""
+    if raw in WORDS:
+        return WORDS[raw]
+    return next((code for part, code in CODES if part in raw), "")
+
+
+def say_reason(raw: str, words: Words) -> Reason:
+    """Put a program's reason into words; one that nobody translated stands as it is."""
+    code = code_of(raw)
+    return Reason(words(f"staff.reason.{code}"), raw) if code else Reason(raw, "")
