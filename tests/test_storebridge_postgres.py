@@ -3,8 +3,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -23,6 +25,10 @@ def ask(dsn: str, question: str) -> object:
     with psycopg.connect(dsn) as connection:
         row = connection.execute(question.encode()).fetchone()
     return row[0] if row else None
+
+
+def pid_of(server: EmbeddedPostgres) -> int:
+    return int((server.folder / "postmaster.pid").read_text().split("\n")[0])
 
 
 def test_its_settings_are_in_effect_and_databases_come_and_go(embedded: EmbeddedPostgres) -> None:
@@ -48,15 +54,69 @@ def test_a_server_left_by_a_killed_program_is_adopted_and_stopped(
     )
     killed = subprocess.run([sys.executable, "-c", program, str(embedded.folder)], check=False)
     assert killed.returncode == -9
-    left = (embedded.folder / "postmaster.pid").read_text().split("\n")[0]
+    left = pid_of(embedded)
 
     dsn = embedded.start()
-    assert (embedded.folder / "postmaster.pid").read_text().split("\n")[0] == left
+    assert pid_of(embedded) == left
     assert ask(dsn, "SELECT 1") == 1
     embedded.stop()
     embedded.stop()
     with pytest.raises(psycopg.OperationalError):
         ask(dsn, "SELECT 1")
+
+
+@contextmanager
+def another_program(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that uses the server until its standard input is closed."""
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from storebridge.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1])); server.start()\n"
+        "print('ready', flush=True); sys.stdin.read(); server.stop()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield process
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+def test_a_program_that_finds_a_running_server_leaves_it_to_its_owner(
+    embedded: EmbeddedPostgres,
+) -> None:
+    with another_program(embedded.folder):
+        command = EmbeddedPostgres(embedded.folder)
+        dsn = command.start()
+        command.stop()
+        assert ask(dsn, "SELECT 1") == 1
+    assert not embedded.alive
+
+
+def test_a_program_that_started_the_server_leaves_it_to_one_that_came_since(
+    embedded: EmbeddedPostgres,
+) -> None:
+    command = EmbeddedPostgres(embedded.folder)
+    dsn = command.start()
+    with another_program(embedded.folder):
+        command.stop()
+        assert ask(dsn, "SELECT 1") == 1
+    assert not embedded.alive
+
+
+def test_a_server_that_died_is_brought_back_under_the_same_dsn(embedded: EmbeddedPostgres) -> None:
+    dsn = embedded.start()
+    postmaster = psutil.Process(pid_of(embedded))
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    postmaster.kill()
+    psutil.wait_procs(processes, timeout=30)
+    assert not embedded.alive
+    assert embedded.start() == dsn
+    assert ask(dsn, "SELECT 1") == 1
+    embedded.stop()
+    assert not embedded.alive
 
 
 def test_a_pid_file_that_names_a_stranger_is_not_adopted(embedded: EmbeddedPostgres) -> None:
