@@ -1,4 +1,4 @@
-"""The backlog of a store that was cut off: what visits and passers-by leave, in the order of time."""
+"""The backlog of a store that was cut off: visits and passers-by, in the order of time."""
 
 import random
 from collections.abc import Iterator

@@ -9,8 +9,8 @@ How it may change (a store may be years older or newer than the cloud):
   do not know as bytes, to be decoded by a later version;
 - `tests/golden` holds messages of every released version, which must decode for ever.
 
-Events hold no references in circles, so the garbage collector need not visit them (`gc=False`): with
-thousands of them in memory that took more time than decoding.
+Events hold no references in circles, so the garbage collector need not visit them (`gc=False`):
+with thousands of them in memory that took more time than decoding.
 
 An event names its zone, brand and store operator itself; tenant and store stand in the header of
 the message that carries it, since one outbox belongs to one store of one tenant.
