@@ -41,6 +41,7 @@ class WebServer:
             ident="storebridge",
         )
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+        self._asked_to_hang_up = threading.Lock()
 
     def start(self) -> None:
         """Start serving."""
@@ -52,9 +53,13 @@ class WebServer:
             self._server.close()
         elif self._thread.is_alive():
             # The loop's own thread closes the sockets: it must not select on one that is gone.
-            self._server.trigger.pull_trigger(self._hang_up)
+            with self._asked_to_hang_up:
+                self._server.trigger.pull_trigger(self._hang_up)
             self._thread.join(CLOSE_S_MAX / 2)
             self._server.task_dispatcher.shutdown(timeout=CLOSE_S_MAX / 2)
 
     def _hang_up(self) -> None:
-        wasyncore.close_all(self._server._map)  # noqa: SLF001 (there is no public way)
+        # The trigger is closed here, too: not before the thread that asked is done with it, since
+        # a response that ends meanwhile wakes the loop just as well.
+        with self._asked_to_hang_up:
+            wasyncore.close_all(self._server._map)  # noqa: SLF001 (there is no public way)
