@@ -17,8 +17,12 @@ from typing import Literal
 
 from storebridge.ports import free_port, wait_until_open
 
+# The server refuses a client whose QoS 1 subscriptions together may leave more than 65,535 messages
+# without an acknowledgement; a cloud worker has two for each shard, unless it holds all of them.
+ACK_PENDING_MAX = 512
 START_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
+PID_FILE = "broker.pid"
 
 
 class BrokerError(Exception):
@@ -79,7 +83,7 @@ def write_config(users: Sequence[BrokerUser], *, host: str, port: int, folder: P
             'server_name: "storebridge"',
             f'listen: "{host}:-1"',
             f'jetstream {{ store_dir: "{folder / "jetstream"}" }}',
-            f'mqtt {{ listen: "{host}:{port}", max_ack_pending: 1024 }}',
+            f'mqtt {{ listen: "{host}:{port}", max_ack_pending: {ACK_PENDING_MAX} }}',
             f'log_file: "{folder / "broker.log"}"',
             "logfile_size_limit: 10MB",
             "authorization { users: [",
@@ -117,7 +121,7 @@ class EmbeddedBroker:
         Raises BrokerError when it ends at once or does not listen in time.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._end_left_over()
+        end_left_over(self.folder)
         config = self.folder / "broker.conf"
         config.touch(mode=0o600)
         config.write_text(
@@ -162,17 +166,7 @@ class EmbeddedBroker:
 
     @property
     def _pid_file(self) -> Path:
-        return self.folder / "broker.pid"
-
-    def _end_left_over(self) -> None:
-        try:
-            pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-        except (OSError, ValueError):
-            return
-        if "nats-server" in command and str(self.folder) in command:
-            os.kill(pid, signal.SIGKILL)
-        self._pid_file.unlink(missing_ok=True)
+        return self.folder / PID_FILE
 
     def _last_words(self) -> str:
         if self._process is None or self._process.poll() is None:
@@ -181,6 +175,19 @@ class EmbeddedBroker:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
         return (said.strip() or " | ".join(lines[-3:]) or "it ended without a word")[:500]
+
+
+def end_left_over(folder: Path) -> None:
+    """End a server that a killed parent left running in this folder."""
+    pid_file = folder / PID_FILE
+    try:
+        pid = int(pid_file.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (OSError, ValueError):
+        return
+    if "nats-server" in command and str(folder) in command:
+        os.kill(pid, signal.SIGKILL)
+    pid_file.unlink(missing_ok=True)
 
 
 def new_password() -> str:
