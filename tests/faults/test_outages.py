@@ -1,4 +1,4 @@
-"""The line is cut, the database dies: recording goes on, and afterwards everything is there once."""
+"""The line is cut, the database dies: recording goes on, and everything arrives once."""
 
 import os
 import random

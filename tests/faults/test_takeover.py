@@ -5,15 +5,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.cloud_parts import wait_until
+from tests.conftest import BrokerForTests
 from tests.faults.parts import WAIT_S, Town
 from tests.faults.recording import STORE, TENANT
 from wire.codec import decode
+from wire.link import OnMessage
 from wire.messages import Receipt
 from wire.mqtt import MqttLink
-from wire.topics import SHARDS, down_topic, shard_of
+from wire.topics import SHARDS, down_topic, shard_filters, shard_of
 
 TAKEOVER_S_MAX = 5.0
 SHARD = shard_of(TENANT, STORE)
+
+
+@contextmanager
+def listening(
+    broker: BrokerForTests, subscriptions: tuple[str, ...], hear: OnMessage = lambda *_: None
+) -> Iterator[MqttLink]:
+    """A link with the rights of the cloud."""
+    link = MqttLink(broker.host, broker.port, "listener", "cloud", broker.PASSWORD)
+    link.open(
+        subscriptions=subscriptions,
+        on_message=hear,
+        on_up=lambda: None,
+        on_down=lambda _: None,
+        will=lambda: None,
+    )
+    try:
+        yield link
+    finally:
+        link.close()
 
 
 @contextmanager
@@ -26,19 +47,8 @@ def receipts_heard(town: Town) -> Iterator[list[tuple[float, bytes]]]:
         if isinstance(message, Receipt):
             heard.append((time.monotonic(), message.owner))
 
-    broker = town.broker
-    link = MqttLink(broker.host, broker.port, "listener", "cloud", broker.PASSWORD)
-    link.open(
-        subscriptions=(down_topic(TENANT, STORE),),
-        on_message=hear,
-        on_up=lambda: None,
-        on_down=lambda _: None,
-        will=lambda: None,
-    )
-    try:
+    with listening(town.broker, (down_topic(TENANT, STORE),), hear):
         yield heard
-    finally:
-        link.close()
 
 
 def shards_held(town: Town) -> dict[bytes, int]:
@@ -53,6 +63,12 @@ def shards_held(town: Town) -> dict[bytes, int]:
 def holder_of_our_shard(town: Town) -> bytes:
     ((worker,),) = town.ask(f"SELECT worker FROM shard_lease WHERE shard = {SHARD}")
     return bytes(worker)  # type: ignore[arg-type]
+
+
+def test_the_broker_grants_a_worker_every_share_of_the_shards(broker: BrokerForTests):
+    all_but_one = tuple(each for shard in range(1, SHARDS) for each in shard_filters(shard))
+    with listening(broker, all_but_one) as link:
+        wait_until(lambda: link.up, "the subscriptions of 63 shards", WAIT_S)
 
 
 def test_a_killed_workers_shards_are_taken_over_within_five_seconds(town: Town):
