@@ -8,6 +8,7 @@ from storebridge.commands import (
     cloud,
     demo,
     dwell,
+    guard,
     light_stores,
     quarantine,
     scan,
@@ -30,6 +31,7 @@ app.add_typer(wire.app, name="wire")
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)
+app.command("guard", hidden=True)(guard.guard)
 app.command("light-stores", hidden=True)(light_stores.light_stores)
 
 

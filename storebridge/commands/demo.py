@@ -62,7 +62,7 @@ def demo(
     ] = None,
 ) -> None:
     """Run broker, database, cloud, stores, shoppers and a web shop until Ctrl-C."""
-    from storebridge.demo.demo import Demo, DemoOptions
+    from storebridge.demo.demo import FAILURES, Demo, DemoOptions
 
     console = Console(stderr=as_json)
     ended = threading.Event()
@@ -86,6 +86,9 @@ def demo(
             with console.status("Everything recorded is being counted…"):
                 result = summary(running)
             typer.echo(json.dumps(result))
+    except FAILURES as error:
+        typer.echo(f"The demo ended: {error}", err=True)
+        raise typer.Exit(1) from error
     finally:
         with console.status("Ending every process…"):
             running.close()
@@ -162,7 +165,7 @@ def summary(demo: "Demo") -> dict[str, object]:
     from storebridge.demo.town import TENANT
 
     demo.end_shoppers()
-    drained_s = demo.drain()
+    demo.drain()
     audit = demo.audit()
     counts = counts_now(demo.dsn, TENANT)
     seen = demo.seen
@@ -171,6 +174,7 @@ def summary(demo: "Demo") -> dict[str, object]:
         "accepted": audit.accepted,
         "lost": audit.lost,
         "doubled": audit.doubled,
+        "absent": audit.absent,
         "quarantined": audit.quarantined,
         "online_events": counts["online_events"],
         "scans_shown": seen.shown,
@@ -182,7 +186,7 @@ def summary(demo: "Demo") -> dict[str, object]:
         "redemptions": counts["redemptions"],
         "dwell_events": counts["dwell_events"],
         "cut_seconds": round(demo.cut_seconds, 1),
-        "drained_seconds": round(drained_s, 1),
+        "drained_seconds": demo.drained_seconds and round(demo.drained_seconds, 1),
     }
 
 

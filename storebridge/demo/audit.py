@@ -1,11 +1,13 @@
 """What the stores recorded held against what the cloud has: equality of sets, not of counts."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
+from cloud_sync.fleet import twins
 from edge_agent.database import Database
 
 Place = tuple[bytes, int]
@@ -13,26 +15,34 @@ Place = tuple[bytes, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Events recorded in stores and how they fared; all but `recorded` should speak for itself."""
+    """Events recorded in stores and what became of each.
+
+    `absent` are those that a store itself declared gone (evicted, expired, damaged); `lost` are
+    neither in the cloud nor declared.
+    """
 
     recorded: int
     accepted: int
     lost: int
     doubled: int
+    absent: int
     quarantined: int
 
 
 def recorded_in(path: Path) -> set[Place]:
-    """Return (stream, seq) of every event that a store's file holds; its agent must have ended."""
+    """Return (stream, seq) of all that a store recorded in its stream; its agent has ended.
+
+    A seq is never given twice, so the head of the stream says what was recorded, also of rows that
+    are not kept any more; what an earlier stream held was recorded again in this one.
+    """
     database = Database(path)
     try:
-        stream, base = (
+        stream, head = (
             database.reader()
-            .execute("SELECT stream, base FROM stream ORDER BY number DESC LIMIT 1")
+            .execute("SELECT stream, head FROM stream ORDER BY number DESC LIMIT 1")
             .fetchone()
         )
-        rows = database.reader().execute("SELECT id FROM outbox WHERE id > ?", (base,))
-        return {(bytes(stream), row_id - base) for (row_id,) in rows}
+        return {(bytes(stream), seq) for seq in range(1, head + 1)}
     finally:
         database.close()
 
@@ -45,15 +55,27 @@ def audit(dsn: str, stores: Iterable[Path]) -> Audit:
     with psycopg.connect(dsn) as connection:
         rows = connection.execute("SELECT stream, seq FROM ledger WHERE stream IS NOT NULL")
         accepted = [(bytes(stream), seq) for stream, seq in rows]
+        rows = connection.execute(
+            "SELECT stream, lower(part), upper(part) FROM stream, unnest(absent) AS part"
+        )
+        absent = {(bytes(each), seq) for each, low, high in rows for seq in range(low, high)}
         row = connection.execute("SELECT coalesce(sum(count), 0) FROM quarantine").fetchone()
         quarantined = int(row[0]) if row else 0
     return Audit(
         recorded=len(recorded),
         accepted=len(accepted),
-        lost=len(recorded - set(accepted)),
+        lost=len(recorded - set(accepted) - absent),
         doubled=len(accepted) - len(set(accepted)),
+        absent=len(absent & recorded),
         quarantined=quarantined,
     )
+
+
+def drained(dsn: str, tenant: str, since: int) -> bool:
+    """Tell whether every store has spoken since a time (µs UTC), and holds nothing back."""
+    with psycopg.connect(dsn) as connection:
+        found = twins.stores(connection, tenant, time.time_ns() // 1000)
+    return all(twin.seen_at > since and twin.waiting == 0 for twin in found)
 
 
 def counts_now(dsn: str, tenant: str) -> dict[str, int]:

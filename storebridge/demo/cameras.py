@@ -4,6 +4,7 @@ The agents' real cameras read these streams as they would a network camera's; no
 from here to them.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -73,12 +74,14 @@ class FloorCamera:
         self._walks: Sequence[Walk] = ()
         self._seed = seed
 
-    def visit(self, zone: str, *, now_s: float, stay_s: float) -> None:
-        """Let somebody come in, stand in a zone and leave."""
+    def visit(self, zone: str, *, now_s: float, stay_s: float) -> float:
+        """Let somebody come in, stand in a zone and leave; returns when they will stand there."""
         self._seed += 1
         polygon = tuple((float(x), float(y)) for x, y in FLOOR_ZONES[zone])
         walk = visit_walk(SIZE, polygon, starts_s=now_s, stay_s=stay_s, seed=self._seed)
         self._walks = (*self._walks, walk)
+        door, stand = walk.stops[0].at, walk.stops[1].at
+        return now_s + math.dist(door, stand) / walk.speed_px_s
 
     def next_jpeg(self, now_s: float) -> bytes:
         """Return the next frame; called at the camera's pace."""

@@ -10,7 +10,7 @@ from typing import IO
 
 from storebridge.parent import FOLLOWS_PARENT
 
-END_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 20.0
 LAST_WORDS_CHARS = 600
 
 

@@ -10,16 +10,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
+
 from cloud_sync import catalogue
 from cloud_sync.console.people import add_person
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.api_keys import create_key
-from edge_agent.web import WebServer
-from storebridge.broker import EmbeddedBroker
+from edge_agent.web import WebError, WebServer
+from storebridge.broker import BrokerError, EmbeddedBroker
 from storebridge.demo import audit as auditing
 from storebridge.demo.cameras import StoreCameras
-from storebridge.demo.children import Child, own_environ
+from storebridge.demo.children import Child, ChildError, own_environ
 from storebridge.demo.kiosk_client import KioskClient
 from storebridge.demo.light_stores import LightPlan, write_plan
 from storebridge.demo.shoppers import Seen, Shoppers, Surroundings
@@ -34,7 +36,7 @@ from storebridge.demo.town import (
 from storebridge.demo.webshop_visitor import WebshopVisitor
 from storebridge.line import Line
 from storebridge.ports import wait_until_open
-from storebridge.postgres import EmbeddedPostgres
+from storebridge.postgres import EmbeddedPostgres, PostgresError
 from storebridge.stage.app import create_stage
 from wire.views import ProductView
 
@@ -49,6 +51,10 @@ log = logging.getLogger(__name__)
 
 class DemoError(Exception):
     """The demo cannot be started, or a part of it ended by itself."""
+
+
+# What the world can do to a demo; anything else is our mistake.
+FAILURES = (DemoError, ChildError, BrokerError, PostgresError, WebError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +79,10 @@ class Demo:
         self.options = options
         self.seen = Seen()
         self.cut_seconds = 0.0
+        # 0 before the first cut, None while, or if never, the stores hold something back after one.
+        self.drained_seconds: float | None = 0.0
         self._cut_at_s: float | None = None
+        self._drain: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ending = ExitStack()
         self._children: list[Child] = []
@@ -89,6 +98,7 @@ class Demo:
             self._ending.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         self.town = plan_town(folder, stores=options.stores, seed=options.seed)
+        self._start("guard", "guard", str(folder), "--passing" if not options.folder else "--keep")
         self.broker = EmbeddedBroker(folder / "broker", self.town.broker_users)
         self._ending.callback(self.broker.stop)
         self.broker.start()
@@ -141,7 +151,10 @@ class Demo:
             if self._cut_at_s is not None:
                 self.cut_seconds += time.monotonic() - self._cut_at_s
                 self._cut_at_s = None
+                self.drained_seconds = None
                 self.line.restore()
+                self._drain = threading.Thread(target=self._watch_drain, name="drain", daemon=True)
+                self._drain.start()
 
     def figures(self) -> dict[str, object]:
         """Return what the stage shows of the whole town."""
@@ -165,16 +178,27 @@ class Demo:
         for shoppers in self._shoppers:
             shoppers.close()
 
-    def drain(self) -> float:
-        """Wait until the cloud holds what the stores recorded; returns the seconds it took."""
-        began_s = time.monotonic()
+    def drain(self) -> None:
+        """Wait until the stores hold nothing back; gives up after DRAIN_TIMEOUT_S."""
+        if self._drain is not None:
+            self._drain.join(DRAIN_TIMEOUT_S)
         self._light_stores.end()
-        while time.monotonic() - began_s < DRAIN_TIMEOUT_S:
-            counts = auditing.counts_now(self.dsn, TENANT)
-            if counts["accepted"] >= counts["recorded"]:
-                break
+        gives_up_s = time.monotonic() + DRAIN_TIMEOUT_S
+        while time.monotonic() < gives_up_s and any(map(self._queued, self.town.stores)):
             time.sleep(DRAIN_POLL_S)
-        return time.monotonic() - began_s
+
+    def _watch_drain(self) -> None:
+        """Measure how long it takes after a cut until no store holds anything back."""
+        began_s, since = time.monotonic(), time.time_ns() // 1000
+        while time.monotonic() - began_s < DRAIN_TIMEOUT_S:
+            if auditing.drained(self.dsn, TENANT, since):
+                self.drained_seconds = time.monotonic() - began_s
+                return
+            time.sleep(DRAIN_POLL_S)
+
+    def _queued(self, store: StorePlan) -> bool:
+        text = requests.get(f"http://{self.town.host}:{store.port}/metrics", timeout=5).text
+        return "storebridge_edge_queue_rows 0.0\n" not in text
 
     def audit(self) -> auditing.Audit:
         """End the stores and hold what they recorded against what the cloud has."""

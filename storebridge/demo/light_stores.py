@@ -6,10 +6,11 @@ Fifty of them fit into one process, since what costs in a store is its cameras a
 import json
 import random
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent import states
+from edge_agent import health, states
 from edge_agent.clock import StoreClock
 from edge_agent.database import Database
 from edge_agent.doorbell import Doorbell
@@ -25,6 +26,8 @@ from wire.mqtt import MqttLink
 TICK_S = 0.5
 # Each store has something to tell about this often.
 EVENT_EVERY_S = 6.0
+DRAIN_S_MAX = 15.0
+DRAIN_POLL_S = 0.1
 UNWELL_DEVICE = "camera-door"
 UNWELL_REASON = "the picture has been black since 08:12: is the lens covered?"
 
@@ -103,6 +106,10 @@ class LightStore:
         instant = self._clock.now()
         self._recorder.record(event_at(place, instant, self._body(instant.at)))
 
+    def is_drained(self) -> bool:
+        """Tell whether the cloud has receipted everything."""
+        return health.stored_in(self._database.reader()).queue.rows == 0
+
     def close(self) -> None:
         """Stop."""
         self._uplink.close()
@@ -135,5 +142,8 @@ def run(plan: LightPlan, ended: threading.Event) -> None:
     while not ended.wait(TICK_S):
         for store in stores:
             store.tick(TICK_S)
+    gives_up_s = time.monotonic() + DRAIN_S_MAX
+    while time.monotonic() < gives_up_s and not all(store.is_drained() for store in stores):
+        time.sleep(DRAIN_POLL_S)
     for store in stores:
         store.close()

@@ -16,7 +16,12 @@ from storebridge.demo.kiosk_client import KioskClient
 SCREEN_TIMEOUT_S = 6.0
 COUPON_TIMEOUT_S = 3.0
 PAUSE_S = 5.0
-STAY_S = (3.0, 9.0)
+STAY_S = (6.0, 14.0)
+# The kiosk stands in this zone; who holds a card to it has been there for a moment.
+KIOSK_ZONE = "shelf-a"
+SETTLES_S = 0.8
+# Somebody else only looks, here.
+OTHER_ZONE = "shelf-b"
 
 
 @dataclass(slots=True)
@@ -83,8 +88,12 @@ class Shoppers:
         around, rng = self._around, self._rng
         if rng.random() < 0.6:
             around.browse(member, rng.choice(around.products))
-        zone = rng.choice(["shelf-a", "shelf-b"])
-        around.cameras.floor.visit(zone, now_s=time.monotonic(), stay_s=rng.uniform(*STAY_S))
+        if rng.random() < 0.5:
+            stay_s = rng.uniform(*STAY_S)
+            around.cameras.floor.visit(OTHER_ZONE, now_s=time.monotonic(), stay_s=stay_s)
+        now_s = time.monotonic()
+        stands_s = around.cameras.floor.visit(KIOSK_ZONE, now_s=now_s, stay_s=rng.uniform(*STAY_S))
+        self._ended.wait(stands_s - now_s + SETTLES_S)
         asked_s = time.monotonic()
         cut = around.line_is_cut()
         around.cameras.kiosk.show(f"sb:m:{member}")

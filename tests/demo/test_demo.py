@@ -1,0 +1,112 @@
+"""The demo as a visitor runs it: real processes, a real cut, nothing left behind."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from storebridge.commands.demo import duration_s, percentiles
+
+KEYS = {
+    "recorded", "accepted", "lost", "doubled", "quarantined", "scan_to_screen_ms", "offers_shown",
+    "redemptions", "dwell_events", "cut_seconds", "drained_seconds",
+}  # fmt: skip
+END_TIMEOUT_S = 30.0
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "storebridge", "demo", "--folder", str(folder), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return every process whose command line names the folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(folder) in " ".join(process.info["cmdline"] or [])
+    ]
+
+
+def wait_until_none(folder: Path) -> list[str]:
+    gives_up = time.monotonic() + END_TIMEOUT_S
+    while (left := processes_of(folder)) and time.monotonic() < gives_up:
+        time.sleep(0.1)
+    return [" ".join(process.info["cmdline"])[:200] for process in left]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own account may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="storebridge-demo-test-") as name:
+        yield Path(name) / "town"
+
+
+def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: Path):
+    run = start(
+        folder, "--for", "30s", "--json", "--stores", "1", "--speed", "3",
+        "--cut-after", "8s", "--cut-for", "6s",
+    )  # fmt: skip
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    result = json.loads(out)
+    assert result.keys() >= KEYS
+    assert result["recorded"] == result["accepted"] > 100
+    assert (result["lost"], result["doubled"], result["quarantined"]) == (0, 0, 0)
+    assert result["cut_seconds"] == pytest.approx(6, abs=2)
+    assert result["drained_seconds"] is not None
+    assert result["scans_answered"] > 0
+    assert result["scan_to_screen_ms"].keys() == {"p50", "p95", "p99"}
+    assert result["dwell_events"] > 0
+    ready = re.search(r"Ready after (\d+) s", err)
+    assert ready is not None
+    assert int(ready[1]) <= 60
+    assert wait_until_none(folder) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_however_a_demo_ends_no_process_is_left(folder: Path, how: signal.Signals):
+    run = start(folder, "--stores", "1")
+    assert run.stdout is not None
+    ready = any("headquarters" in line for line in run.stdout)
+    assert ready, run.stderr.read() if run.stderr else ""
+    assert len(processes_of(folder)) >= 6  # the demo, broker, database, guard, cloud, agent
+    run.send_signal(how)
+    run.wait(END_TIMEOUT_S)
+    assert wait_until_none(folder) == []
+    run.communicate()
+
+
+def test_a_demo_that_cannot_have_its_folder_says_so_and_leaves_nothing(tmp_path: Path):
+    taken = tmp_path / "taken"
+    taken.write_text("a file, no folder")
+    run = start(taken, "--for", "1s")
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "Traceback" not in err + out
+    assert "taken" in err + out
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("45", 45), ("1.5m", 90), ("2 min", 120), ("1h", 3600)]
+)
+def test_a_duration_is_read_as_people_write_it(text, seconds):
+    assert duration_s(text.replace(" ", "")) == seconds
+
+
+def test_percentiles_are_values_that_were_measured():
+    assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 51, "p95": 96, "p99": 100}
+    assert percentiles([]) == {"p50": None, "p95": None, "p99": None}
