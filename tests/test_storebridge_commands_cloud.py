@@ -1,0 +1,112 @@
+"""The cloud's commands share the embedded database, and say in a line what the world prevents."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from storebridge.demo.children import Child, own_environ
+from storebridge.ports import free_port
+from storebridge.postgres import EmbeddedPostgres
+from tests.cloud_parts import wait_until
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder below none of pytest's own, which are closed to the server's account."""
+    with tempfile.TemporaryDirectory(prefix="storebridge-cloud-") as folder:
+        yield Path(folder)
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "cloud.toml"
+    file.write_text(f'folder = "{folder}"\n{text}[web]\nport = {free_port()}\nsecure = false\n')
+    return file
+
+
+def command(*arguments: object, said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "storebridge", *map(str, arguments)],
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@contextmanager
+def running(config: Path, *options: str) -> Iterator[Path]:
+    """A running service and its log."""
+    log = config.with_suffix(".log")
+    log.write_bytes(b"")
+    child = Child("cloud", ["cloud", "run", str(config), *options], log=log, environ=own_environ())
+    child.start()
+    try:
+        wait_until(lambda: "web at" in log.read_text(), "the service")
+        yield log
+    finally:
+        child.end()
+
+
+def lets_in(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def test_a_command_beside_a_running_service_leaves_its_database_running(folder: Path):
+    config = write(folder, "")
+    postgres = EmbeddedPostgres(folder / "postgres")
+    with running(config, "--no-work"):
+        added = command(
+            "user", "add", config, "ann", "--tenant", "acme", said="four words make one\n"
+        )
+        assert added.returncode == 0, added.stderr
+        listed = command("quarantine", "list", config, "--json")
+        assert (listed.returncode, listed.stdout) == (0, "[]\n"), listed.stderr
+        assert postgres.alive
+    assert not postgres.alive
+
+
+def test_a_service_brings_its_dead_database_back(folder: Path):
+    config = write(folder, "")
+    postgres = EmbeddedPostgres(folder / "postgres")
+    with running(config, "--no-work") as log:
+        pid = int((postgres.folder / "postmaster.pid").read_text().split("\n")[0])
+        postmaster = psutil.Process(pid)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not postmaster.is_running(), "its end")
+        wait_until(lambda: log.read_text().count("embedded PostgreSQL is up") == 2, "its return")
+        assert lets_in(f"postgresql://postgres@/postgres?host={postgres.folder}")
+    assert not postgres.alive
+
+
+@pytest.mark.parametrize("name", ["run", "migrate"])
+def test_a_database_that_is_away_is_told_in_a_line(tmp_path: Path, name: str):
+    ended = command("cloud", name, write(tmp_path, '[database]\ndsn = "host=127.0.0.1 port=1"\n'))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "the database cannot be used" in ended.stderr
+
+
+def test_an_address_in_use_is_told_in_a_line(cloud_dsn: str, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = tmp_path / "cloud.toml"
+        config.write_text(
+            f'[database]\ndsn = "{cloud_dsn}"\n[web]\nport = {taken.getsockname()[1]}\n'
+        )
+        ended = command("cloud", "run", config)
+    assert ended.returncode == 1
+    assert "stop what uses the address" in ended.stderr
+    assert "Traceback" not in ended.stderr
