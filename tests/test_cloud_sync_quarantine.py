@@ -1,8 +1,9 @@
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cloud_sync.database import Database
 from cloud_sync.intake import quarantine
@@ -132,21 +133,26 @@ def test_stray_messages_of_a_store_have_a_limit(database: Database) -> None:
     assert replay(database, entries[0]) == Replayed(appended=0, refused=1)
 
 
-def test_the_command_lists_shows_and_replays(database: Database) -> None:
+def test_the_command_lists_shows_and_replays(database: Database, tmp_path: Path) -> None:
     keep(database, first=7, payload=row(7), checksum=1, reason="\x1b[2Jkind 7 is unknown")
     keep(database, first=8, payload=b"\x93\x01\x02\x1b[2J")
-    run = CliRunner()
-    listed = run.invoke(app, ["list", "--dsn", database.dsn, "--json"])
-    assert [each["first"] for each in json.loads(listed.output)] == [7, 8]
-    assert "\x1b[2J" not in run.invoke(app, ["list", "--dsn", database.dsn]).output
-    shown = run.invoke(app, ["show", STREAM.hex(), "8", "--dsn", database.dsn])
+    cloud = tmp_path / "cloud.toml"
+    cloud.write_text(f"[database]\ndsn = {json.dumps(database.dsn)}\n")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, [arguments[0], str(cloud), *arguments[1:]])
+
+    assert [each["first"] for each in json.loads(run("list", "--json").output)] == [7, 8]
+    assert "\x1b[2J" not in run("list").output
+    shown = run("show", STREAM.hex(), "8")
     assert shown.exit_code == 0
     assert "\x1b" not in shown.output
-    one = run.invoke(app, ["show", STREAM.hex(), "8", "--dsn", database.dsn, "--json"])
+    one = run("show", STREAM.hex(), "8", "--json")
     assert json.loads(one.output)["payload"] == b"\x93\x01\x02\x1b[2J".hex()
-    replayed = run.invoke(app, ["replay", "--dsn", database.dsn, "--json"])
+    replayed = run("replay", "--json")
     assert json.loads(replayed.output) == {"entries": 2, "appended": 1, "refused": 1}
-    missing = run.invoke(app, ["show", STREAM.hex(), "99", "--dsn", database.dsn])
-    assert missing.exit_code == 2
-    unreachable = run.invoke(app, ["list", "--dsn", "host=/nowhere"])
-    assert unreachable.exit_code == 1
+    assert run("show", STREAM.hex(), "99").exit_code == 2
+    cloud.write_text('[database]\ndsn = "host=/nowhere"\n')
+    unreachable = run("list")
+    assert (unreachable.exit_code, unreachable.output.count("\n")) == (1, 1)
+    assert "the database cannot be used" in unreachable.output

@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import psycopg
@@ -14,6 +12,7 @@ from rich.table import Table
 from cloud_sync.database import Database, retried
 from cloud_sync.intake import quarantine
 from cloud_sync.intake.quarantine import Poison, Replayed
+from storebridge.commands.cloud import ConfigFile, opened, read_config
 
 app = typer.Typer(help="What could not be accepted, with its bytes.", no_args_is_help=True)
 
@@ -21,9 +20,6 @@ app = typer.Typer(help="What could not be accepted, with its bytes.", no_args_is
 REASON_CHARACTERS_MAX = 80
 READABLE_BYTES_MAX = 512
 
-Dsn = Annotated[
-    str, typer.Option(envvar="STOREBRIDGE_DATABASE_DSN", help="The DSN of the cloud's database.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Stream = Annotated[
     str, typer.Argument(help="The stream, as `list` names it; '-' for an event of a channel.")
@@ -33,13 +29,13 @@ First = Annotated[int, typer.Argument(help="The first seq, as `list` names it.")
 
 @app.command("list")
 def list_entries(
-    dsn: Dsn,
+    config: ConfigFile,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
     replayed: Annotated[bool, typer.Option(help="Those that were replayed, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is set aside, oldest first."""
-    with _connection(dsn) as connection:
+    with opened(read_config(config)) as database, database.ledger(0) as connection:
         entries = quarantine.listed(connection, tenant, replayed=replayed)
     if as_json:
         typer.echo(json.dumps([_plain(each) for each in entries]))
@@ -59,9 +55,9 @@ def list_entries(
 
 
 @app.command("show")
-def show_entry(stream: Stream, first: First, dsn: Dsn, as_json: AsJson = False) -> None:
+def show_entry(config: ConfigFile, stream: Stream, first: First, as_json: AsJson = False) -> None:
     """Show one entry with its bytes, escaped."""
-    with _connection(dsn) as connection:
+    with opened(read_config(config)) as database, database.ledger(0) as connection:
         entries = _found(connection, stream, first)
     for each in entries:
         plain = {**_plain(each), "payload": each.payload.hex()}
@@ -75,7 +71,7 @@ def show_entry(stream: Stream, first: First, dsn: Dsn, as_json: AsJson = False) 
 
 @app.command("replay")
 def replay_entries(
-    dsn: Dsn,
+    config: ConfigFile,
     stream: Annotated[str | None, typer.Argument(help="The stream; all when none named.")] = None,
     first: Annotated[int | None, typer.Argument(help="The first seq.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
@@ -84,16 +80,13 @@ def replay_entries(
     """Accept what can be accepted now, under its own stream and seq; after an upgrade, say."""
     if (stream is None) != (first is None):
         raise typer.BadParameter("name a stream and the first seq, or neither to replay all")
-    database = Database(dsn)
-    try:
-        with _connection(dsn) as connection:
+    with opened(read_config(config)) as database:
+        with database.ledger(0) as connection:
             if stream is None or first is None:
                 entries = quarantine.listed(connection, tenant)
             else:
                 entries = _found(connection, stream, first)
         done = [_replay(database, each) for each in entries]
-    finally:
-        database.close()
     appended, refused = sum(d.appended for d in done), sum(d.refused for d in done)
     if as_json:
         typer.echo(json.dumps({"entries": len(done), "appended": appended, "refused": refused}))
@@ -115,16 +108,6 @@ def _found(connection: psycopg.Connection, stream: str, first: int) -> list[Pois
     if not entries:
         raise typer.BadParameter(f"nothing is in quarantine under {stream} {first}")
     return entries
-
-
-@contextmanager
-def _connection(dsn: str) -> Iterator[psycopg.Connection]:
-    try:
-        with psycopg.connect(dsn) as connection:
-            yield connection
-    except psycopg.OperationalError as error:
-        typer.echo(f"the database cannot be reached: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 def _plain(entry: Poison) -> dict[str, object]:
