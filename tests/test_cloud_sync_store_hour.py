@@ -16,7 +16,7 @@ def connection(cloud_dsn):
         yield connection
 
 
-def accepted(body, at, store="s0001", tenant="acme", shard=3):
+def accepted(body, at, store="s0001", tenant="acme", shard=3, accepted_at=None):
     event = Event(
         occurred_at=at, mono_ms=0, boot=1, clock=2, device="d", zone="a", identifiers=(), body=body
     )
@@ -29,7 +29,7 @@ def accepted(body, at, store="s0001", tenant="acme", shard=3):
         source="store",
         stream=b"s" * 16,
         seq=1,
-        accepted_at=at,
+        accepted_at=at if accepted_at is None else accepted_at,
         live=True,
         event=event,
     )
@@ -67,3 +67,12 @@ def test_events_add_up_by_store_and_hour_in_any_order(connection):
 def test_hours_outside_the_time_asked_for_do_not_count(connection):
     store_hour.fold(connection, [accepted(Door(line="d", people_in=1), 4 * HOUR)])
     assert store_hour.totals(connection, "acme", 5 * HOUR, 7 * HOUR) == {}
+
+
+def test_a_store_whose_clock_is_a_year_ahead_sells_today(connection):
+    order = Purchased(order="o", lines=(), amount_cents=1250, currency="CNY")
+    year = 365 * 24 * HOUR
+    store_hour.fold(connection, [accepted(order, 5 * HOUR + year, accepted_at=5 * HOUR)])
+    assert store_hour.totals(connection, "acme", 5 * HOUR, 6 * HOUR) == {
+        "s0001": {"orders": 1, "paid_cents.CNY": 1250}
+    }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from psycopg import Connection
 
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.shoppers.acts import time_of
 from wire.events import (
     AnyBody,
     Arrival,
@@ -67,10 +68,13 @@ def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
 
 
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
-    """Add events to the figures, in the caller's transaction: once for each ledger position."""
+    """Add events to the figures, in the caller's transaction: once for each ledger position.
+
+    What claims to come from the future counts in the hour in which it was accepted.
+    """
     sums: Counter[tuple[int, str, str, int, str]] = Counter()
     for event in events:
-        hour = event.event.occurred_at // HOUR_US * HOUR_US
+        hour = time_of(event) // HOUR_US * HOUR_US
         for figure, amount in figures_of(event.event.body):
             sums[(event.shard, event.tenant, event.store or "", hour, figure)] += amount
     rows = sorted((*key, amount) for key, amount in sums.items() if amount)
