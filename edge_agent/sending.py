@@ -74,30 +74,47 @@ def _next_back(state: DeliveryState, under_way: Ranges, limits: DeliveryLimits) 
 
 
 def _plan(state: DeliveryState, lane: Lane, hole: tuple[int, int], limits: DeliveryLimits) -> Plan:
-    """Plan a Batch from the beginning of a hole: absent ranges first, then the rows after them."""
+    """Plan a Batch from the beginning of a hole: absent ranges first, then the rows after them.
+
+    What is absent is declared whole, also where the cloud says that it holds a part of it: those
+    may be the rows of a clone, under whose numbers ours would go missing unreported.
+    """
     first, last = hole
+    first = _begin_of_absent(state, first)
     absent: list[Absent] = []
-    while first <= last and len(absent) < ABSENT_RANGES_MAX:
-        gone = _gone_at(state, first)
+    while len(absent) < ABSENT_RANGES_MAX:
+        gone = _gone_at(state, first, last)
         if gone is None:
             break
-        absent.append(Absent(first, min(gone.last, last), gone.reason))
-        first = absent[-1].last + 1
-    last = min(last, first + limits.rows_per_batch_max - 1)
-    for gone in state.absent:
-        if gone.first >= first:
-            last = min(last, gone.first - 1)
-            break
+        absent.append(Absent(first, gone.last, gone.reason))
+        first = gone.last + 1
+    last = min(last, first + limits.rows_per_batch_max - 1, _next_absent(state, first) - 1)
     return Plan(lane, first, max(last, first - 1), tuple(absent))
 
 
-def _gone_at(state: DeliveryState, seq: int) -> Absent | None:
-    """Return the range of gone rows that a seq lies in, None when its row is kept."""
+def _begin_of_absent(state: DeliveryState, seq: int) -> int:
+    """Return where the absent ranges begin, above the watermark, that go on up to a seq."""
+    joined = 0
+    for gone in reversed(state.absent):
+        if gone.first <= seq <= gone.last + 1 and joined < ABSENT_RANGES_MAX // 2:
+            seq = max(gone.first, state.watermark + 1)
+            joined += 1
+    return seq
+
+
+def _gone_at(state: DeliveryState, seq: int, last: int) -> Absent | None:
+    """Return the range of gone rows that a seq lies in, None when its row is kept.
+
+    Of rows that were pruned after their receipt, only those up to `last` are asked for.
+    """
     for gone in state.absent:
         if gone.first <= seq <= gone.last:
             return gone
-        if gone.first > seq:
-            if seq < state.first_kept:
-                return Absent(seq, min(gone.first, state.first_kept) - 1, "expired")
-            return None
-    return Absent(seq, state.first_kept - 1, "expired") if seq < state.first_kept else None
+    if seq > last or seq >= state.first_kept:
+        return None
+    return Absent(seq, min(last, state.first_kept - 1, _next_absent(state, seq) - 1), "expired")
+
+
+def _next_absent(state: DeliveryState, seq: int) -> int:
+    """Return where the next absent range from a seq on begins, `head + 1` when there is none."""
+    return next((gone.first for gone in state.absent if gone.first >= seq), state.head + 1)

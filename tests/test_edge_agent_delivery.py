@@ -236,3 +236,11 @@ def test_an_update_of_an_unknown_owner_is_answered_by_a_birth():
     state = online(head=0, applied=5, applied_owner=OWNER)
 
     assert delivery.on_update(state, update(5, 9, owner=b"stranger")) == (state, "birth")
+
+
+def test_a_loss_is_declared_whole_even_where_a_clone_s_row_stands_under_its_number():
+    gone = (Absent(3, 9, "evicted"),)
+
+    _, plans = sent(online(head=12, watermark=2, ranges=((6, 6),), absent=gone))
+
+    assert plans == [Plan("back", 10, 12, gone)]
