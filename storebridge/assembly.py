@@ -1,16 +1,12 @@
-"""How the parts of a store and of the cloud are put together."""
+"""How the parts of a store and of the cloud are put together.
+
+What the cloud needs is imported where it is built: a store shall not load it.
+"""
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 from wsgiref.types import WSGIApplication
 
-from cloud_sync.app import create_app as create_cloud_app
-from cloud_sync.cloud import Cloud
-from cloud_sync.config import CloudConfig
-from cloud_sync.database import Database as CloudDatabase
-from cloud_sync.decisions.decide import decide
-from cloud_sync.fleet.twins import store_names
-from cloud_sync.road import Road, tell_catalogue
-from cloud_sync.worker import Worker
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
 from edge_agent.web import WebServer
@@ -18,6 +14,11 @@ from kiosk_ui.app import create_app
 from kiosk_ui.store import Store
 from wire.link import Link
 from wire.mqtt import MqttLink
+
+if TYPE_CHECKING:
+    from cloud_sync.config import CloudConfig
+    from cloud_sync.database import Database
+    from cloud_sync.worker import Worker
 
 
 def our_version() -> str:
@@ -74,8 +75,12 @@ def build_screens(agent: Agent) -> WSGIApplication:
     )
 
 
-def build_worker(config: CloudConfig, database: CloudDatabase) -> Worker:
+def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
     """Build a cloud worker."""
+    from cloud_sync.decisions.decide import decide
+    from cloud_sync.road import Road
+    from cloud_sync.worker import Worker
+
     broker = config.broker
 
     def link(client_id: str) -> Link:
@@ -92,8 +97,11 @@ def build_worker(config: CloudConfig, database: CloudDatabase) -> Worker:
     return Worker(config, database, link, Road().fold, decide)
 
 
-def build_cloud_web(config: CloudConfig, database: CloudDatabase) -> WebServer:
+def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
     """Build the server of headquarters' pages and the API."""
+    from cloud_sync.app import create_app as create_cloud_app
+    from cloud_sync.cloud import Cloud
+
     web = config.web
     cloud = Cloud(
         database=database,
@@ -105,7 +113,10 @@ def build_cloud_web(config: CloudConfig, database: CloudDatabase) -> WebServer:
     return WebServer(create_cloud_app(cloud), web.host, web.port, web.threads)
 
 
-def tell_stores(database: CloudDatabase, tenant: str) -> int:
+def tell_stores(database: "Database", tenant: str) -> int:
     """Tell each known store what it does not know of the catalogue; returns how many there were."""
+    from cloud_sync.fleet.twins import store_names
+    from cloud_sync.road import tell_catalogue
+
     with database.shopper(tenant) as connection:
         return len(tell_catalogue(connection, tenant, store_names(connection, tenant)))

@@ -2,34 +2,29 @@
 
 import getpass
 import json
-import logging
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(help="The program of one store.", no_args_is_help=True)
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+PROGRAM = "storebridge.store_program"
 
 
 @app.command()
 def run(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) -> None:
     """Run the agent of a store until Ctrl-C."""
     from edge_agent.config import ConfigError, load
-    from storebridge.assembly import build_agent
-    from storebridge.parent import when_asked_to_end
 
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     try:
-        checked = load(config, os.environ)
+        load(config, os.environ)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    agent = build_agent(checked)
-    when_asked_to_end(agent.close)
-    agent.start()
-    agent.wait()
+    # The same process goes on as another program, without what the command line has loaded.
+    os.execv(sys.executable, [sys.executable, "-m", PROGRAM, str(config)])  # noqa: S606 (no shell)
 
 
 @app.command()

@@ -1,0 +1,40 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import requests
+
+from storebridge.ports import free_port, wait_until_open
+
+HEAVY = ("numpy", "cv2", "pandas", "psycopg", "cloud_sync", "typer", "rich", "pydantic")
+
+
+def test_a_store_without_cameras_loads_neither_numpy_nor_the_cloud_nor_the_command_line():
+    asked = (
+        "import json, sys, storebridge.store_program;"
+        f"print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    )
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True)
+    assert json.loads(said.stdout) == []
+
+
+def test_the_command_becomes_the_program_and_ends_when_asked(tmp_path: Path):
+    config = tmp_path / "store.toml"
+    port = free_port()
+    config.write_text(
+        f'tenant = "acme"\nstore = "s0001"\nidentifier_key = "{"00" * 16}"\n'
+        f"[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
+    )
+    agent = subprocess.Popen([sys.executable, "-m", "storebridge", "agent", "run", str(config)])
+    try:
+        assert wait_until_open("127.0.0.1", port, timeout_s=60, alive=lambda: agent.poll() is None)
+        requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60)
+        command = Path(f"/proc/{agent.pid}/cmdline").read_bytes()
+        assert b"storebridge.store_program" in command
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(20) == 0
+    finally:
+        agent.kill()
+        agent.wait()
