@@ -4,4 +4,30 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.result import Result
 
-BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {}
+# Each imports its module only when called: some run parts of themselves as processes of their own,
+# which shall load nothing of the others.
+
+
+def _enqueue() -> Iterable[Result]:
+    from benchmarks.enqueue import enqueue
+
+    return enqueue()
+
+
+def _memory() -> Iterable[Result]:
+    from benchmarks.memory import memory
+
+    return memory()
+
+
+def _restart() -> Iterable[Result]:
+    from benchmarks.restart import restart
+
+    return restart()
+
+
+BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
+    "enqueue": _enqueue,
+    "restart": _restart,
+    "memory": _memory,
+}

@@ -29,12 +29,15 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One measured figure: medians over `runs` runs in which ours and the peer took turns."""
+    """One measured figure: medians over `runs` runs in which ours and the peer took turns.
+
+    A figure without a goal is printed to be known; it neither holds nor fails.
+    """
 
     name: str
     value: float
     unit: str
-    goal: Goal
+    goal: Goal | None = None
     peer: str = ""
     peer_value: float | None = None
     runs: int = 1
@@ -44,17 +47,22 @@ class Result:
         """Return ours divided by the peer's, None without a peer."""
         return self.value / self.peer_value if self.peer_value else None
 
+    @property
+    def holds(self) -> bool | None:
+        """Tell whether the goal holds, None where there is none."""
+        return None if self.goal is None else self.goal.holds(value=self.value, ratio=self.ratio)
+
     def as_json(self) -> dict[str, object]:
         """Return the line as it is printed with `--json`."""
         return {
             "name": self.name,
             "value": round(self.value, 4),
             "unit": self.unit,
-            "goal": str(self.goal),
+            "goal": None if self.goal is None else str(self.goal),
             "peer": self.peer or None,
             "peer_value": None if self.peer_value is None else round(self.peer_value, 4),
             "ratio": None if self.ratio is None else round(self.ratio, 4),
-            "holds": self.goal.holds(value=self.value, ratio=self.ratio),
+            "holds": self.holds,
             "runs": self.runs,
         }
 
