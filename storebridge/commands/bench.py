@@ -12,6 +12,8 @@ from rich.table import Table
 
 app = typer.Typer()
 
+HOLDS = {True: "yes", False: "[bold red]no[/]", None: ""}
+
 
 def machine() -> dict[str, object]:
     """Return what the figures were measured on."""
@@ -61,7 +63,7 @@ def bench(
             progress.update(task, description=name)
             for result in BENCHMARKS[name]():
                 line = result.as_json()
-                missed = missed or not line["holds"]
+                missed = missed or line["holds"] is False
                 if as_json:
                     typer.echo(json.dumps(line))
                 cells = [
@@ -70,7 +72,7 @@ def bench(
                 table.add_row(
                     *("" if cell is None else str(cell) for cell in cells),
                     "" if line["ratio"] is None else f"{line['ratio']}",
-                    "yes" if line["holds"] else "[bold red]no[/]",
+                    HOLDS[result.holds],
                 )
             progress.advance(task)
     if not as_json:
