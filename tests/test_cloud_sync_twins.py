@@ -10,11 +10,12 @@ from cloud_sync.database import Database
 from cloud_sync.fleet import twins
 from cloud_sync.fleet.twins import SILENT_S, StoreTwin
 from cloud_sync.intake.incoming import take_apart
+from cloud_sync.intake.quarantine import Poison, keep, stray
 from cloud_sync.intake.receive import receive
 from wire.codec import encode, encode_event
-from wire.events import Event, Viewed
+from wire.events import Event, Origin, Viewed
 from wire.messages import Absent, Batch, Birth, Death, DeviceState, Heartbeat
-from wire.topics import up_topic
+from wire.topics import shard_of, up_topic
 
 TENANT, STORE = "acme", "s0001"
 STREAM = b"s" * 16
@@ -55,6 +56,29 @@ def died(connection: psycopg.Connection, session: int, now: int = 2 * S) -> bool
 def twin(connection: psycopg.Connection, now: int = 3 * S) -> StoreTwin:
     (only,) = twins.stores(connection, TENANT, now)
     return only
+
+
+def row(origin: Origin | None = None) -> bytes:
+    return encode_event(
+        Event(
+            occurred_at=1,
+            mono_ms=1,
+            boot=1,
+            clock=2,
+            device="d",
+            zone="",
+            identifiers=(),
+            body=Viewed(),
+            origin=origin,
+        )
+    )
+
+
+def sent(dsn: str, *batches: Batch) -> None:
+    database = Database(dsn)
+    for batch in batches:
+        receive(database, [take_apart(up_topic(TENANT, STORE, "live"), encode(batch))], 7 * S)
+    database.close()
 
 
 def test_a_store_is_online_from_its_birth_to_its_death(connection: psycopg.Connection) -> None:
@@ -109,32 +133,58 @@ def test_a_new_stream_counts_sessions_anew(connection: psycopg.Connection) -> No
 def test_completeness_counts_what_is_here_what_is_gone_and_what_is_to_come(
     cloud_dsn: str, connection: psycopg.Connection
 ) -> None:
-    event = Event(
-        occurred_at=1,
-        mono_ms=1,
-        boot=1,
-        clock=2,
-        device="d",
-        zone="",
-        identifiers=(),
-        body=Viewed(),
-    )
     batch = Batch(
         stream=STREAM,
         first=6,
         lane="live",
         before=0,
-        rows=(encode_event(event), b"\x93\x01\x02\x03"),
+        rows=(row(), b"\x93\x01\x02\x03"),
         absent=(Absent(3, 5, "expired"),),
     )
-    database = Database(cloud_dsn)
-    receive(database, [take_apart(up_topic(TENANT, STORE, "live"), encode(batch))], 7 * S)
-    database.close()
+    sent(cloud_dsn, batch)
     born(connection, 1)
     now = twin(connection)
     assert (now.head, now.received, now.absent, now.waiting) == (10, 2, 3, 5)
     assert (now.complete, now.quarantined, now.seen_at) == (0.2, 1, 7 * S)
     assert replace(now, devices=()).unwell == ()
+
+
+def test_what_earlier_streams_owe_stays_visible_until_it_comes_under_a_later_one(
+    cloud_dsn: str, connection: psycopg.Connection
+) -> None:
+    gone = (Absent(5, 5, "damaged"),)
+    sent(cloud_dsn, Batch(stream=STREAM, first=1, lane="back", before=0, rows=(row(),) * 2))
+    late = Batch(stream=STREAM, first=6, lane="live", before=0, rows=(row(),), absent=gone)
+    sent(cloud_dsn, late)
+    born(connection, 1, stream=b"t" * 16, head=2)
+    now = twin(connection)
+    assert (now.head, now.received, now.absent, now.waiting) == (6 + 2, 3, 1, 2 + 2)
+    again = tuple(row(Origin(stream=STREAM, seq=seq, checksum=seq)) for seq in (3, 4))
+    sent(cloud_dsn, Batch(stream=b"t" * 16, first=1, lane="live", before=0, rows=again))
+    now = twin(connection)
+    assert (now.received, now.absent, now.waiting) == (7, 1, 0)
+    assert (now.complete, now.seen_at) == (7 / 8, 7 * S)
+
+
+def test_each_event_of_a_body_in_quarantine_counts(
+    cloud_dsn: str, connection: psycopg.Connection
+) -> None:
+    born(connection, 1)
+    shard = shard_of(TENANT, STORE)
+    body = Poison(
+        shard=shard,
+        tenant=TENANT,
+        store=STORE,
+        stream=STREAM,
+        first=1,
+        count=40,
+        part="body",
+        reason="torn",
+        payload=b"",
+        quarantined_at=1,
+    )
+    keep(connection, [body, stray(shard, TENANT, STORE, b"garbage", "no header", 1)])
+    assert twin(connection).quarantined == 41
 
 
 def test_another_tenant_sees_nothing(connection: psycopg.Connection) -> None:

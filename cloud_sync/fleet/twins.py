@@ -22,8 +22,11 @@ class StoreTwin:
     """One store as headquarters knows it; times in µs UTC by the cloud's clock, 0 for never.
 
     `state` is online, silent (online by its certificate, but nothing came for SILENT_S) or
-    offline. `complete` is the share of the stream's recorded seqs that are in the ledger or in
-    quarantine, `absent` how many it declared gone for ever, `waiting` how many are still to come.
+    offline. The counts are over all streams that the store ever had: `head` events were recorded
+    as far as is known, `received` of them are in the ledger or in quarantine, `absent` the store
+    declared gone for ever, `waiting` are still to come; `complete` is the share received. What an
+    earlier stream owed counts as received when it came under a later one. `quarantined` events are
+    set aside and not replayed.
     """
 
     tenant: str
@@ -139,28 +142,53 @@ def store_names(connection: Connection, tenant: str) -> list[str]:
     return [store for (store,) in rows]
 
 
+# `each` is a stream of the store: the seqs it has reached, those accounted for and those of them
+# gone. What an earlier stream owes is recorded again under a later one, naming where it was.
+_STORES = """
+SELECT twin.store, online, operator, version, changed_at, greatest(seen_at, received_at),
+    queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices, top, accounted, gone, again,
+    (SELECT coalesce(sum(greatest(count, 1)), 0)::bigint FROM quarantine q
+        WHERE q.shard = twin.shard AND q.tenant = twin.tenant AND q.store = twin.store
+        AND replayed_at IS NULL)
+FROM store_twin twin CROSS JOIN LATERAL (
+    SELECT max(received_at) AS received_at,
+        sum(greatest(coalesce(upper(received) - 1, 0), CASE WHEN is_current THEN head ELSE 0 END)
+            )::bigint AS top,
+        sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(received) part)
+            )::bigint AS accounted,
+        sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(absent) part)
+            )::bigint AS gone,
+        sum(CASE
+            WHEN is_current OR received = int8multirange(int8range(1, upper(received))) THEN 0
+            ELSE (SELECT count(DISTINCT origin_seq) FROM ledger
+                WHERE origin_stream = each.stream AND ledger.shard = twin.shard
+                AND ledger.tenant = twin.tenant AND ledger.store = twin.store
+                AND origin_seq < upper(received) AND NOT received @> origin_seq)
+            END)::bigint AS again
+    FROM (
+        SELECT stream, received, absent, received_at, stream = twin.stream AS is_current
+        FROM stream WHERE stream.shard = twin.shard AND stream.tenant = twin.tenant
+            AND stream.store = twin.store
+        UNION ALL SELECT twin.stream, '{}', '{}', 0, true WHERE NOT EXISTS (
+            SELECT FROM stream WHERE stream.shard = twin.shard AND stream.tenant = twin.tenant
+                AND stream.store = twin.store AND stream.stream = twin.stream)
+    ) each
+) streams
+WHERE twin.tenant = %s ORDER BY twin.store LIMIT %s
+"""
+
+
 def stores(connection: Connection, tenant: str, now: int) -> list[StoreTwin]:
     """Read the twins of a tenant's stores, by name, up to STORES_MAX."""
-    rows = connection.execute(
-        "SELECT twin.store, online, operator, version, changed_at,"
-        " greatest(seen_at, coalesce(stream.received_at, 0)), queue_rows, queue_bytes,"
-        " oldest_age_ms, clock_offset_ms, devices,"
-        " greatest(head, coalesce(upper(received) - 1, 0)) AS head,"
-        " (SELECT coalesce(sum(upper(part) - lower(part)), 0)::bigint FROM unnest(received) part),"
-        " (SELECT coalesce(sum(upper(part) - lower(part)), 0)::bigint FROM unnest(absent) part),"
-        " (SELECT count(*) FROM quarantine q WHERE q.shard = twin.shard AND q.tenant = twin.tenant"
-        "  AND q.store = twin.store AND replayed_at IS NULL)"
-        " FROM store_twin twin LEFT JOIN stream USING (shard, tenant, store, stream)"
-        " WHERE twin.tenant = %s ORDER BY twin.store LIMIT %s",
-        (tenant, STORES_MAX),
-    ).fetchall()
+    rows = connection.execute(_STORES, (tenant, STORES_MAX)).fetchall()
     return [_twin(tenant, row, now) for row in rows]
 
 
 def _twin(tenant: str, row: TupleRow, now: int) -> StoreTwin:
     store, online, operator, version, changed_at, seen_at = row[:6]
     queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices = row[6:11]
-    head, accounted, absent, quarantined = row[11:]
+    head, accounted, absent, again, quarantined = row[11:]
+    received = accounted - absent + again
     silent = now - seen_at > SILENT_S * 1_000_000
     return StoreTwin(
         tenant=tenant,
@@ -174,10 +202,10 @@ def _twin(tenant: str, row: TupleRow, now: int) -> StoreTwin:
         queue_bytes=queue_bytes,
         oldest_age_ms=oldest_age_ms,
         head=head,
-        received=accounted - absent,
+        received=received,
         absent=absent,
-        waiting=max(head - accounted, 0),
-        complete=(accounted - absent) / head if head else 1.0,
+        waiting=max(head - received - absent, 0),
+        complete=received / head if head else 1.0,
         quarantined=quarantined,
         clock_offset_ms=clock_offset_ms,
         devices=_decoder.decode(devices) if devices else (),
