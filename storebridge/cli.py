@@ -12,6 +12,7 @@ from storebridge.commands import (
     light_stores,
     quarantine,
     scan,
+    simulate,
     user,
     wire,
 )
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")

@@ -56,6 +56,7 @@ def demo(
             help="A real camera for the first kiosk: a number, an address, a file or folder."
         ),
     ] = None,
+    shoppers: Annotated[bool, typer.Option(help="Let simulated shoppers come.")] = True,
     seed: Annotated[int, typer.Option(help="Another seed, other shoppers.")] = 1,
     folder: Annotated[
         Path | None, typer.Option(help="Keep everything in this folder instead of a passing one.")
@@ -73,7 +74,11 @@ def demo(
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
-    running = Demo(DemoOptions(stores=stores, speed=speed, seed=seed, camera=camera, folder=folder))
+    running = Demo(
+        DemoOptions(
+            stores=stores, speed=speed, seed=seed, shoppers=shoppers, camera=camera, folder=folder
+        )
+    )
     try:
         with console.status("Starting broker, database, cloud and stores…"):
             began_s = time.monotonic()

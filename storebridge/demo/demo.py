@@ -59,11 +59,15 @@ FAILURES = (DemoError, ChildError, BrokerError, PostgresError, WebError, OSError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """How the demo runs: how many whole stores, how fast, a seed, and a real camera if any."""
+    """How the demo runs: how many whole stores, how fast, a seed, and a real camera if any.
+
+    Without `shoppers` nobody comes but the visitor, who then has the stores for themselves.
+    """
 
     stores: int = 2
     speed: float = 1.0
     seed: int = 1
+    shoppers: bool = True
     camera: str | None = None
     folder: Path | None = None
 
@@ -112,7 +116,8 @@ class Demo:
         self._start_cameras_and_stage()
         self._start_children()
         self._wait_until_ready()
-        self._start_shoppers()
+        if options.shoppers:
+            self._start_shoppers()
 
     def check(self) -> None:
         """Raise DemoError, with its last words, when a part has ended by itself."""
