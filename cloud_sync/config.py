@@ -55,7 +55,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     live_per_turn_max: int = 100
     back_per_turn_busy: int = 3
     back_per_turn_quiet: int = 30
-    fold_events_max: int = 2_000
+    fold_events_max: int = 10_000
     poll_s: float = 0.03
     lease_s: float = 3.0
     renew_every_s: float = 0.5

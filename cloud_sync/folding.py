@@ -47,6 +47,7 @@ class Folding:
     Guarantees:
     - events, position, decisions and downlink of a step commit together, under the lease's epoch;
     - a live event's shoppers are decided in its own step, those of the backlog when it is folded;
+    - a step folds little more than `events_max` events, and the next one goes on with other shards;
     - an event that the database refuses is quarantined alone, and the shard goes on.
     """
 
@@ -55,19 +56,27 @@ class Folding:
         self._fold = fold
         self._decide = decide
         self._events_max = events_max
+        self._last = -1
 
-    def step(self, leases: Mapping[int, Lease], now: int) -> Step:
-        """Fold some events of each shard that has new ones, and decide some of who is due."""
+    def step(self, leases: Mapping[int, Lease], now: int, *, patient: bool = False) -> Step:
+        """Fold events of the shards that have new ones, and decide some of who is due.
+
+        A patient step lets a shard's events gather until they are `events_max`, and decides
+        nobody: the facts of many events merge into few rows, so a large backlog costs far less.
+        """
         if not leases:
             return Step()
-        behind = self._shards(
-            leases,
-            "SELECT shard FROM shard_head JOIN shard_fold USING (shard) WHERE shard = ANY(%s)"
-            " AND shard_head.position > shard_fold.position ORDER BY shard",
-        )
-        folded = sum(self._step_shard(leases[shard], self._events_max, now) for shard in behind)
+        folded = 0
+        behind = self._behind(leases, self._events_max if patient else 1)
+        for shard in behind:
+            folded += self._step_shard(leases[shard], self._events_max, now)
+            self._last = shard
+            if folded >= self._events_max:
+                break
         if folded >= BUSY_EVENTS:
             return Step(folded=folded, more=True)
+        if patient:
+            return Step(folded=folded)
         due = self._shards(
             leases, "SELECT DISTINCT shard FROM shopper_due WHERE shard = ANY(%s) ORDER BY shard"
         )
@@ -75,9 +84,20 @@ class Folding:
             self._unless_lost(leases[shard], partial(self._decide_due, leases[shard], now))
         return Step(folded=folded, more=bool(behind or due))
 
-    def _shards(self, leases: Mapping[int, Lease], question: str) -> list[int]:
+    def _behind(self, leases: Mapping[int, Lease], events_min: int) -> list[int]:
+        """Return the shards with so many events to fold, beginning after the last one folded."""
+        shards = self._shards(
+            leases,
+            "SELECT shard FROM shard_head JOIN shard_fold USING (shard) WHERE shard = ANY(%s)"
+            " AND shard_head.position - shard_fold.position >= %s ORDER BY shard",
+            events_min,
+        )
+        return sorted(shards, key=lambda shard: (shard <= self._last, shard))
+
+    def _shards(self, leases: Mapping[int, Lease], question: str, *values: int) -> list[int]:
         with self._database.ledger(min(leases)) as connection:
-            return [row[0] for row in connection.execute(question.encode(), (list(leases),))]
+            rows = connection.execute(question.encode(), (list(leases), *values)).fetchall()
+        return [row[0] for row in rows]
 
     def _step_shard(self, lease: Lease, events_max: int, now: int) -> int:
         try:
@@ -103,6 +123,12 @@ class Folding:
         self._answer(connection, folded.live, now)
         _let_wait(connection, lease.shard, folded.touched - folded.live)
         _move(connection, lease, events[-1])
+        if not (folded.live or folded.told):
+            # The commit need not wait for the disk: nobody is told of anything yet. Should the
+            # server crash, facts and position are lost together, and the events, whose own commit
+            # did wait, are folded again. What is decided from these facts later is committed
+            # after them in the same log, so that it cannot survive them.
+            connection.execute("SET LOCAL synchronous_commit = off")
         return len(events)
 
     def _decide_due(self, lease: Lease, now: int, connection: Connection) -> int:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from psycopg import Connection
 
@@ -37,6 +38,7 @@ class Road:
         for tenant in sorted(new):
             told = tell_catalogue(connection, tenant, new[tenant])
             self._knowing |= {(tenant, store) for store in new[tenant] - told}
+            folded = replace(folded, told=folded.told or bool(told))
         return folded
 
 

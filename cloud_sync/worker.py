@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 ALL_SHARDS = ("sb/+/up/+/+/+", "sb/+/state/+/+", "sb/+/beat/+/+", "sb/+/applied/+/+")
 # After the database was lost the loop tries again this often.
 DATABASE_RETRY_S = 0.5
+# The backlog's events gather for up to the first time before they are folded, as long as more of
+# them come and no live event came within the second: whoever stands at a kiosk waits for the fold.
+FOLD_PATIENCE_MS = 1_000
+PATIENT_WHEN_QUIET_S = 10.0
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -79,6 +83,7 @@ class Worker:
         self._publisher = Publisher(database, self._publish_down)
         self._owners: frozenset[bytes] = frozenset()
         self._more = False
+        self._folded_at_ms = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
 
@@ -151,10 +156,22 @@ class Worker:
             if isinstance(each.message, Heartbeat):
                 lease = leases[each.topic.shard]
                 self._publisher.wake(each.topic.tenant, each.topic.store, lease)
-        step = self._folding.step(leases, now)
+        patient = self._is_patient(messages, now_ms)
+        step = self._folding.step(leases, now, patient=patient)
         self._more = step.more
         self.figures.folded += step.folded
         self.figures.updates += self._publisher.send(now_ms)
+
+    def _is_patient(self, messages: Sequence[tuple[str, bytes]], now_ms: int) -> bool:
+        """Tell whether the backlog may gather before it is folded."""
+        if (
+            messages
+            and now_ms - self._folded_at_ms < FOLD_PATIENCE_MS
+            and self._waiting.quiet_s() > PATIENT_WHEN_QUIET_S
+        ):
+            return True
+        self._folded_at_ms = now_ms
+        return False
 
     def _follow(self, leases: Mapping[int, Lease]) -> None:
         """Subscribe to the shards held, and forget what was known under an older lease."""

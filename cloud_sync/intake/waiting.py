@@ -23,7 +23,7 @@ class Waiting:
         self._lanes: dict[bool, deque[Message]] = {False: deque(), True: deque()}
         self._changed = threading.Condition()
         self._full_wait_s_max = full_wait_s_max
-        self._live_at = -QUIET_S
+        self._live_at = float("-inf")
         self._closed = False
         self.dropped = 0
 
@@ -59,6 +59,11 @@ class Waiting:
             back = self._from(True, back_quiet if now - self._live_at > QUIET_S else back_busy)
             self._changed.notify_all()
         return live + back
+
+    def quiet_s(self) -> float:
+        """Return for how long no message of the live lane has come."""
+        with self._changed:
+            return 0.0 if self._lanes[False] else time.monotonic() - self._live_at
 
     def credit(self) -> int:
         """Return how many back-lane Batches a store may have under way, as much as there is room.

@@ -27,12 +27,13 @@ class Folded:
     """Whom a fold concerned: (tenant, shopper ID) of all shoppers touched.
 
     `live` are those that a live event touched, to be answered now; `stores` the (tenant, store)
-    that sent events.
+    that sent events. `told` says that something was put on a downlink.
     """
 
     touched: set[Key]
     live: set[Key]
     stores: set[tuple[str, str]]
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
