@@ -66,14 +66,7 @@ def demo(
     from storebridge.demo.demo import FAILURES, Demo, DemoOptions
 
     console = Console(stderr=as_json)
-    ended = threading.Event()
-
-    def end(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        ended.set()
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
+    ended = asked_to_end()
     running = Demo(
         DemoOptions(
             stores=stores, speed=speed, seed=seed, shoppers=shoppers, camera=camera, folder=folder
@@ -97,6 +90,19 @@ def demo(
     finally:
         with console.status("Ending every process…"):
             running.close()
+
+
+def asked_to_end() -> threading.Event:
+    """Return what is set when Ctrl-C or SIGTERM comes."""
+    ended = threading.Event()
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        ended.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    return ended
 
 
 def addresses(demo: "Demo") -> Table:
