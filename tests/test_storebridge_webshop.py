@@ -22,7 +22,7 @@ from looks.words import LANGUAGES
 from storebridge.webshop.cloud_api import CloudApi, Coupon
 from storebridge.webshop.orders import OrderLine, best_coupon, lines_of, total_cents
 from storebridge.webshop.shop import LOCALES, create_shop, matches
-from storebridge.webshop.visitor import PIECES_MAX, Visitor, new_order
+from storebridge.webshop.visitor import PIECES_MAX, Visitor, new_visitor
 from tests.shopper_builders import KEY, TENANT, sell_sample
 from wire.events import AnyBody, BasketChanged, CouponRedeemed, Event, Purchased, Saved, Viewed
 from wire.topics import shard_of
@@ -137,6 +137,12 @@ def test_two_members_in_one_browser_do_not_become_one_shopper(shop: Shop):
     assert shop.events()[-1].identifiers[0] not in cookies
 
 
+def test_a_page_that_changes_nothing_does_not_bring_back_who_was_signed_in_before(shop: Shop):
+    shop.post("/sign-in", member=M1)
+    for path in ("/", "/coupons", "/basket", f"/product/{TEA}", "/pictures/tea/1.svg"):
+        assert "Set-Cookie" not in shop.browser.get(f"/shop{path}").headers
+
+
 def test_a_coupon_is_used_for_an_order_and_the_price_falls(shop: Shop):
     coupon = shop.with_coupon()
     page = shop.get("/coupons")
@@ -160,12 +166,12 @@ def test_an_order_sent_twice_is_one_order(shop: Shop):
 
 def test_a_used_coupon_is_refused_for_another_order_and_nothing_is_bought(shop: Shop):
     coupon = shop.with_coupon()
-    shop.post(f"/coupons/{coupon}/order", order=new_order())
-    answer = shop.post(f"/coupons/{coupon}/order", order=new_order())
+    shop.post(f"/coupons/{coupon}/order", order=new_visitor().order)
+    answer = shop.post(f"/coupons/{coupon}/order", order=new_visitor().order)
     assert answer.status_code == 409
     assert len(shop.bodies(Purchased)) == 1
     shop.post("/sign-in", member=M2)
-    assert shop.post(f"/coupons/{coupon}/order", order=new_order()).status_code == 409
+    assert shop.post(f"/coupons/{coupon}/order", order=new_visitor().order).status_code == 409
 
 
 def test_a_basket_is_told_and_ordered_with_the_coupon_that_fits(shop: Shop):
@@ -213,7 +219,7 @@ def test_without_the_cloud_the_shop_goes_on_and_says_so_and_tells_it_later_once(
 
 def test_an_event_that_is_sent_again_is_not_told_twice(shop: Shop):
     client = CloudApi(f"http://127.0.0.1:{shop.api.port}", shop.key)
-    event = Visitor(web="c", basket={}).event("viewed", {"product": TEA})
+    event = Visitor(web="c").event("viewed", {"product": TEA})
     assert client.record(event)
     assert client.record(event)
     assert len(shop.events()) == 1
@@ -221,7 +227,7 @@ def test_an_event_that_is_sent_again_is_not_told_twice(shop: Shop):
 
 def test_a_cloud_that_is_away_is_waited_for_a_moment_only():
     away = CloudApi("http://127.0.0.1:9", "sbk.x")
-    visitor = Visitor(web="c", basket={})
+    visitor = Visitor(web="c")
     for _ in range(3):
         assert not away.record(visitor.event("viewed", {"product": TEA}))
     assert away.waiting == 3
@@ -304,7 +310,7 @@ def test_a_fraction_of_a_cent_is_the_shoppers():
 
 
 def test_a_basket_holds_a_few_pieces_and_no_less_than_none():
-    visitor = Visitor(web="c", basket={}).with_pieces("a", 99).with_pieces("b", 0)
+    visitor = Visitor(web="c").with_pieces("a", 99).with_pieces("b", 0)
     assert visitor.basket == {"a": PIECES_MAX}
 
 

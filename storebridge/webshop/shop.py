@@ -23,7 +23,7 @@ from storebridge.webshop.orders import (
     purchase,
     total_cents,
 )
-from storebridge.webshop.visitor import ORDER, Visitor, new_order, read_visitor, write_visitor
+from storebridge.webshop.visitor import ORDER, Visitor, read_visitor, write_visitor
 from wire.views import ProductView
 
 LOCALES = load_locales(Path(__file__).parent / "locales")
@@ -135,9 +135,7 @@ class Shop:
         basket = self._visitor.basket
         coupon = best_coupon(basket, self._sold, self._coupons())
         lines = lines_of(basket, self._sold, coupon)
-        return self._page(
-            "basket.html", lines=lines, coupon=coupon, total=total_cents(lines), order=next_order()
-        )
+        return self._page("basket.html", lines=lines, coupon=coupon, total=total_cents(lines))
 
     def order_basket(self) -> AnyResponse:
         """Order what is in the basket, with the coupon that the page showed."""
@@ -152,7 +150,7 @@ class Shop:
         """Show the shopper's coupons."""
         coupons = [each for each in self._coupons() if each.product in self._sold]
         coupons.sort(key=lambda each: each.state == "redeemed")
-        return self._page("coupons.html", coupons=coupons, order=next_order())
+        return self._page("coupons.html", coupons=coupons)
 
     def order_with_coupon(self, coupon: str) -> AnyResponse:
         """Order the product of a coupon, which is redeemed for it."""
@@ -195,11 +193,7 @@ class Shop:
                 if ended != "used":
                     return self._refused(ended)
         self._tell("purchased", purchase(order, lines), event_id=f"{order}-paid")
-        basket = self._visitor
-        for line in lines:
-            basket = basket.with_pieces(line.product.product, 0)
-        g.visitor = basket
-        cookie.pop("order", None)
+        g.visitor = self._visitor.paid(line.product.product for line in lines)
         cookie["ordered"], cookie["used"] = order, any(line.coupon for line in lines)
         return redirect("/shop/ordered", SEE_OTHER)
 
@@ -316,12 +310,6 @@ def remember(response: Response) -> Response:
             LANGUAGE_COOKIE, language, max_age=LANGUAGE_AGE_S, httponly=True, samesite="Strict"
         )
     return response
-
-
-def next_order() -> str:
-    """Return the number of the order under way, which stays until that one is paid."""
-    order: str = cookie.setdefault("order", new_order())
-    return order
 
 
 def _whole(text: str) -> int:

@@ -3,8 +3,8 @@
 import re
 import secrets
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 from flask.sessions import SessionMixin
 
@@ -14,11 +14,15 @@ ORDER = re.compile(r"w-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """One browser: its cookie id, the member who signed in (or ""), the pieces in the basket."""
+    """One browser: its cookie id, the member who signed in (or ""), the pieces in the basket.
+
+    `order` is the number of the order under way, which stays until that one is paid.
+    """
 
     web: str
     member: str = ""
-    basket: Mapping[str, int]
+    basket: Mapping[str, int] = field(default_factory=dict)
+    order: str = field(default_factory=lambda: f"w-{secrets.token_hex(6)}")
 
     @property
     def identifiers(self) -> list[dict[str, str]]:
@@ -47,37 +51,45 @@ class Visitor:
         The cookie then is a new one, too: two people who share a browser are not one shopper.
         """
         if self.member and self.member != member:
-            return Visitor(web=new_cookie(), member=member, basket={})
+            return replace(new_visitor(), member=member)
         return replace(self, member=member)
 
     def signed_out(self) -> "Visitor":
         """Return a stranger."""
-        return Visitor(web=new_cookie(), basket={}) if self.member else self
+        return new_visitor() if self.member else self
 
     def with_pieces(self, product: str, pieces: int) -> "Visitor":
         """Return them with so many pieces of a product in the basket."""
         basket = {**self.basket, product: min(max(pieces, 0), PIECES_MAX)}
         return replace(self, basket={each: count for each, count in basket.items() if count})
 
+    def paid(self, products: Iterable[str]) -> "Visitor":
+        """Return them without these products in the basket, at the beginning of another order."""
+        gone = set(products)
+        basket = {each: count for each, count in self.basket.items() if each not in gone}
+        return Visitor(web=self.web, member=self.member, basket=basket)
+
 
 def read_visitor(cookie: SessionMixin) -> Visitor:
     """Return the visitor whom a signed cookie names, a new one when it names none."""
-    web, basket = cookie.get("web"), cookie.get("basket")
-    if not isinstance(web, str) or not isinstance(basket, dict):
-        return Visitor(web=new_cookie(), basket={})
-    return Visitor(web=web, member=str(cookie.get("member", "")), basket=basket)
+    match cookie.get("visitor"):
+        case {"web": str(web), "member": str(member), "basket": dict(basket), "order": str(order)}:
+            return Visitor(web=web, member=member, basket=basket, order=order)
+        case _:
+            return new_visitor()
 
 
 def write_visitor(cookie: SessionMixin, visitor: Visitor) -> None:
-    """Write the visitor into the signed cookie."""
-    cookie.update(web=visitor.web, member=visitor.member, basket=dict(visitor.basket))
+    """Write the visitor into the signed cookie.
+
+    Only where it changes: of two answers at once the one that changes nothing may come last, and
+    must not bring back what was before.
+    """
+    fields = asdict(visitor)
+    if cookie.get("visitor") != fields:
+        cookie["visitor"] = fields
 
 
-def new_cookie() -> str:
-    """Return a random cookie id."""
-    return secrets.token_hex(8)
-
-
-def new_order() -> str:
-    """Return a new order number; the form that carries it may be sent twice."""
-    return f"w-{secrets.token_hex(6)}"
+def new_visitor() -> Visitor:
+    """Return somebody with a random cookie id."""
+    return Visitor(web=secrets.token_hex(8))

@@ -42,6 +42,7 @@ function draw(live) {
 
 // The kiosk's page is of another origin and tells us nothing: what it offers is what the shop knows.
 async function seeCoupon() {
+  if ($("shop").contentDocument?.body?.dataset.member !== member) return;
   const response = await fetch("/shop/coupons");
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (page.querySelector(".ticket:not(.ticket--off)")) finish("3");
