@@ -14,7 +14,7 @@ QUANTITY_MAX = 1_000_000
 LEVELS_SHOWN_MAX = 1_000
 
 # Why stock may move; StockMoved.reason is one of these.
-REASONS = ("sold", "returned", "delivered", "damaged", "moved", "other")
+REASONS = ("sold", "returned", "delivered", "damaged", "displayed", "moved", "other")
 
 
 class StockError(ValueError):

@@ -5,22 +5,24 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent import calls, stock, traffic
+from edge_agent import calls, traffic
 from edge_agent.calls import Call
 from edge_agent.health import Health
-from edge_agent.stock import StockLevel
 from edge_agent.traffic import Footfall, HourTraffic, ZoneTraffic
+from kiosk_ui.staff.shelf import Item, items
 from kiosk_ui.store import Store
 from wire.messages import DeviceState
 
 HOUR_US = 3_600_000_000
 CHART_HOURS = 12
+# What the board shows of the goods; all are a touch away.
+ITEMS_SHOWN_MAX = 10
 
 # What to do about an unwell device, by a part of its driver's name; the first that fits.
 REMEDIES: tuple[tuple[str, str], ...] = (
-    ("barcode", "staff.do.barcode"),
     ("people", "staff.do.people"),
     ("camera", "staff.do.camera"),
+    ("barcode", "staff.do.barcode"),
     ("printer", "staff.do.printer"),
 )
 REMEDY_OTHERWISE = "staff.do.other"
@@ -40,7 +42,7 @@ class Board:
 
     at: int
     calls: tuple[Call, ...]
-    levels: tuple[StockLevel, ...]
+    items: tuple[Item, ...]
     zones: tuple[ZoneTraffic, ...]
     hours: tuple[HourTraffic, ...]
     footfall: Footfall
@@ -48,8 +50,23 @@ class Board:
 
     @property
     def low(self) -> int:
-        """Return how many products run low."""
-        return sum(each.low for each in self.levels)
+        """Return how many products run low, ran out or must be counted again."""
+        return sum(each.state in ("recount", "out", "low") for each in self.items)
+
+    @property
+    def never(self) -> int:
+        """Return how many products nobody has counted yet."""
+        return sum(each.state == "never" for each in self.items)
+
+    @property
+    def fine(self) -> int:
+        """Return of how many products there is enough."""
+        return len(self.items) - self.low - self.never
+
+    @property
+    def urgent(self) -> tuple[Item, ...]:
+        """Return the products that staff should see to first, a few of them."""
+        return self.items[: min(self.low, ITEMS_SHOWN_MAX)]
 
     @property
     def unwell(self) -> tuple[DeviceState, ...]:
@@ -66,7 +83,7 @@ class Board:
     @property
     def mark(self) -> str:
         """Return what changes when staff should see it at once, unlike ages and counters."""
-        packed = msgspec.msgpack.encode((self.calls, self.levels, self.zones, self.health.devices))
+        packed = msgspec.msgpack.encode((self.calls, self.items, self.zones, self.health.devices))
         return hashlib.blake2b(packed, digest_size=8).hexdigest()
 
     def bars(self, zone: str) -> list[Bar]:
@@ -94,7 +111,7 @@ def look(store: Store) -> Board:
     return Board(
         at=at,
         calls=tuple(calls.waiting(connection)),
-        levels=tuple(stock.levels(connection)),
+        items=tuple(items(connection)),
         zones=tuple(traffic.zones(connection, at, day_began_at)),
         hours=tuple(traffic.hours(connection, at - (CHART_HOURS - 1) * HOUR_US)),
         footfall=traffic.footfall(connection, day_began_at),

@@ -1,17 +1,14 @@
-// Keeps the staff page current: each event of the stream brings the whole board, already drawn.
+// Keeps the board current: each event of the stream brings the whole of it, already drawn.
+// On the pages of stock: finds goods while one types, steps quantities, sends each form once.
 const base = document.body.dataset.base;
 const RETRY_MS = 5000;
 
 function put(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  const table = document.querySelector(".scroll");
-  const scrolled = table?.scrollTop ?? 0;
   const focused = document.activeElement?.dataset?.key;
   const opened = [...document.querySelectorAll("details[open]")].map(({ dataset }) => dataset.key);
   document.getElementById("screen").replaceWith(template.content.firstElementChild);
-  const again = document.querySelector(".scroll");
-  if (again) again.scrollTop = scrolled;
   for (const each of document.querySelectorAll("details")) each.open = opened.includes(each.dataset.key);
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -33,3 +30,31 @@ function listen() {
 }
 
 if (document.querySelector(".board")) listen();
+
+const find = document.getElementById("find");
+find?.addEventListener("input", () => {
+  const words = find.value.toLowerCase().split(/\s+/);
+  const rows = [...document.querySelectorAll("[data-sought]")];
+  for (const row of rows) row.hidden = !words.every((word) => row.dataset.sought.includes(word));
+  document.getElementById("nothing").hidden = rows.some((row) => !row.hidden);
+});
+
+for (const step of document.querySelectorAll("[data-step]")) {
+  step.hidden = false;
+  step.addEventListener("click", () => {
+    const { parentElement: stepper } = step;
+    const input = stepper.querySelector("input");
+    const next = Number(input.value || 0) + Number(step.dataset.step);
+    input.value = Math.min(Math.max(next, Number(input.min)), Number(input.max));
+  });
+}
+
+document.addEventListener("submit", (event) => {
+  if (!("once" in event.target.dataset)) return;
+  if (event.target.dataset.once === "sent") event.preventDefault();
+  event.target.dataset.once = "sent";
+});
+// A page that the browser brings back from its memory may be sent again.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-once]")) form.dataset.once = "";
+});
