@@ -6,17 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from wsgiref.types import WSGIApplication
 
 from edge_agent import chores, health, states
-from edge_agent.chores import Chore, Terms, store_chores
+from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
 from edge_agent.config import AgentConfig, DeviceConfig
 from edge_agent.database import Database
 from edge_agent.devices import CodeRules, Device, Equipment
 from edge_agent.doorbell import Doorbell
-from edge_agent.health import Health
+from edge_agent.health import Health, Troubles
 from edge_agent.places import Place
 from edge_agent.recorder import Recorder
 from edge_agent.scans import Spot
@@ -71,12 +70,15 @@ class Agent:
             )
             keys = _keys(config)
             self.devices = {each.name: self._device(each, keys) for each in config.devices}
+            self._rounds = Rounds(self._chores())
+            # What fails there stands in `failing`.
+            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=log.error)
             self._threads = [
                 *(
                     Supervised(f"device {name}", device.run, on_failed=device.failed)
                     for name, device in self.devices.items()
                 ),
-                Supervised("chores", partial(chores.run, self._chores()), on_failed=log.error),
+                self._chores_thread,
             ]
             if screens is not None:
                 web = config.web
@@ -111,10 +113,12 @@ class Agent:
         for thread in self._threads:
             if not thread.join(deadline_s - time.monotonic()):
                 log.warning("%s does not come back, and is left to itself", thread.name)
-        self.uplink.close()
-        self.recorder.close()
-        self.database.close()
-        self._closed.set()
+        with ExitStack() as closing:
+            # From the last to the first, each whatever becomes of those before it.
+            closing.callback(self._closed.set)
+            closing.callback(self.database.close)
+            closing.callback(self.recorder.close)
+            closing.callback(self.uplink.close)
 
     def health(self) -> Health:
         """Return how the agent is now."""
@@ -124,6 +128,22 @@ class Agent:
             self.config.outbox,
             self.clock.now(),
             link_up=self.uplink.up,
+            troubles=self._troubles(),
+            losses={name: device.losses for name, device in self.devices.items()},
+        )
+
+    def _troubles(self) -> Troubles:
+        """Say which of the agent's own threads do not what they should."""
+        ended = {"uplink": self.uplink.alive, "chores": self._chores_thread.alive}
+        waiting = [self.uplink.failure] if self.uplink.failure else []
+        failing = dict(self._rounds.failing)
+        return Troubles(
+            failures=tuple(
+                f"the thread {name} does not run: restart the agent"
+                for name, alive in ended.items()
+                if not alive
+            ),
+            worries=(*waiting, *(f"cannot {name}: {why}" for name, why in failing.items())),
         )
 
     def kiosks(self) -> dict[str, Place]:

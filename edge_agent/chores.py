@@ -19,6 +19,7 @@ TICK_S = 1.0
 FORGET_EVERY_S = 600.0
 VISITS_FORGOTTEN_MAX = 1_000
 DAY_US = 86_400_000_000
+MISTAKE = "a mistake in the program; see the log"
 
 log = logging.getLogger(__name__)
 
@@ -74,20 +75,43 @@ def store_chores(
     )
 
 
-def run(chores: Sequence[Chore], stop: threading.Event) -> None:
-    """Do each chore when it is due, until told to stop; the database's refusal costs one turn."""
-    due_s = dict.fromkeys(range(len(chores)), 0.0)
-    failing: set[str] = set()
-    while not stop.is_set():
-        for index, chore in enumerate(chores):
-            if time.monotonic() < due_s[index]:
-                continue
-            try:
-                chore.do()
-                failing.discard(chore.name)
-            except (RecordError, sqlite3.Error) as error:
-                if chore.name not in failing:
-                    log.warning("cannot %s: %s", chore.name, error)
-                failing.add(chore.name)
-            due_s[index] = time.monotonic() + chore.every_s
-        stop.wait(max(0.05, min(due_s.values()) - time.monotonic()))
+class Rounds:
+    """Does each chore when it is due.
+
+    Guarantees: what the database refuses costs one turn of one chore; a mistake in one ends `run`,
+    which can be begun again, and then keeps no other from its turn. `failing` says which chores
+    failed at their last turn, and why.
+    """
+
+    def __init__(self, chores: Sequence[Chore]) -> None:
+        self.failing: dict[str, str] = {}
+        self._chores = tuple(chores)
+        self._due_s = [0.0] * len(self._chores)
+        self._next = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Do what is due until told to stop."""
+        while not stop.is_set():
+            for _ in self._chores:
+                # Noted beforehand, so that after a mistake the turn is that of the next one.
+                index, self._next = self._next, (self._next + 1) % len(self._chores)
+                if time.monotonic() >= self._due_s[index]:
+                    chore = self._chores[index]
+                    self._due_s[index] = time.monotonic() + chore.every_s
+                    self._do(chore)
+            stop.wait(max(0.05, min(self._due_s) - time.monotonic()))
+
+    def _do(self, chore: Chore) -> None:
+        reason = MISTAKE
+        try:
+            chore.do()
+            reason = ""
+        except (RecordError, sqlite3.Error) as error:
+            reason = str(error)
+            if chore.name not in self.failing:
+                log.warning("cannot %s: %s", chore.name, error)
+        finally:
+            if reason:
+                self.failing[chore.name] = reason
+            else:
+                self.failing.pop(chore.name, None)

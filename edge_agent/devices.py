@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from edge_agent import attention, scans, states
 from edge_agent.clock import StoreTime
+from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
-from edge_agent.retention import OutboxFull
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, show
@@ -60,14 +60,14 @@ class Device:
 
     Guarantees:
     - every reading is one transaction with everything that follows from it; one that the disk or
-      a full outbox refuses is counted in `unrecorded`, and the device reads on;
+      a full outbox refuses is counted in `losses`, and the device reads on;
     - the device's state is an event whenever it changes.
     """
 
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
         self.name = equipment.spot.place.device
-        self.unrecorded = 0
+        self.losses = Losses()
         self._showings = Showings()
         self._open = False
         self._beat: float | None = None
@@ -165,7 +165,6 @@ class Device:
     def _record(self, change: Callable[[Writing], object]) -> None:
         try:
             self.equipment.recorder.write(change)
-        except (RecordError, OutboxFull) as error:
-            self.unrecorded += 1
-            if self.unrecorded == 1:
+        except RecordError as error:
+            if self.losses.add(self.equipment.clock.now().at) == 1:
                 log.error("%s: a reading was not recorded: %s", self.name, error)

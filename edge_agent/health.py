@@ -4,8 +4,9 @@ Being offline is normal and no failure: events queue, and the screens are served
 """
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from edge_agent import outbox
 from edge_agent.clock import Instant
 from edge_agent.database import Database
 from edge_agent.limits import Limits
+from edge_agent.losses import Losses
 from edge_agent.recorder import Recorder
 from wire.events import Clock
 from wire.messages import DeviceState
@@ -27,6 +29,8 @@ State = Literal["ok", "degraded", "failed"]
 
 # From this part of a limit on, the queue is called nearly full.
 QUEUE_NEARLY_FULL = 0.8
+# How long a loss is named among the reasons after it happened.
+LOST_SHOWN_S = 3_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,9 @@ class Health:
 
     `queue_…` is what the cloud has not receipted, `kept_rows` what the file holds in all,
     `absent_rows` what was evicted, expired or damaged since the first day, `damaged_rows` the part
-    of it whose bytes are kept aside. Times are µs UTC, ages ms.
+    of it whose bytes are kept aside. `refused` counts the writes that a full outbox turned away
+    since the start, `unrecorded` the readings of each device that were not recorded, for that or
+    another reason. Times are µs UTC, ages ms.
     """
 
     at: int
@@ -52,9 +58,22 @@ class Health:
     damaged_rows: int = 0
     commits: int = 0
     writes: int = 0
+    refused: int = 0
+    unrecorded: Mapping[str, int] = field(default_factory=dict)
     disk_free_bytes: int = 0
     clock: Clock = Clock.UNKNOWN
     devices: tuple[DeviceState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """What is wrong with the agent's own threads: failures want a restart, worries do not."""
+
+    failures: tuple[str, ...] = ()
+    worries: tuple[str, ...] = ()
+
+
+WELL = Troubles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +88,34 @@ class Stored:
 
 
 def snapshot(
-    database: Database, recorder: Recorder, limits: Limits, now: Instant, *, link_up: bool
+    database: Database,
+    recorder: Recorder,
+    limits: Limits,
+    now: Instant,
+    *,
+    link_up: bool,
+    troubles: Troubles = WELL,
+    losses: Mapping[str, Losses] = MappingProxyType({}),
 ) -> Health:
-    """Look at everything once; costs the same however much is queued."""
+    """Look at everything once; costs the same however much is queued.
+
+    `losses` are the readings of each device that could not be recorded.
+    """
     free = shutil.disk_usage(database.path.parent).free
     try:
         stored = stored_in(database.reader())
     except sqlite3.Error as error:
         reason = f"the database cannot be read: {error}"
-        return Health(at=now.at, state="failed", reasons=(reason,), link_up=link_up)
+        return Health(
+            at=now.at, state="failed", reasons=(reason, *troubles.failures), link_up=link_up
+        )
     queue = stored.queue
-    failures = tuple(_failures(database, recorder, limits, free))
-    worries = tuple(_worries(database, stored, limits, now))
+    failures = (*_failures(database, recorder, limits, free), *troubles.failures)
+    worries = (
+        *_worries(database, stored, limits, now),
+        *_lost(recorder, losses, now),
+        *troubles.worries,
+    )
     return Health(
         at=now.at,
         state="failed" if failures else "degraded" if worries else "ok",
@@ -96,6 +131,8 @@ def snapshot(
         damaged_rows=stored.damaged_rows,
         commits=recorder.commits,
         writes=recorder.writes,
+        refused=recorder.refused.count,
+        unrecorded={name: each.count for name, each in losses.items()},
         disk_free_bytes=free,
         clock=now.quality,
         devices=stored.devices,
@@ -143,6 +180,7 @@ class _Figures(Collector):
             "damaged_rows": ("Damaged events whose bytes are kept aside", health.damaged_rows),
             "commits": ("Commits since the agent's start", health.commits),
             "writes": ("Writes in these commits", health.writes),
+            "refused_writes": ("Writes that a full outbox turned away", health.refused),
         }
         for name, (about, value) in gauges.items():
             yield GaugeMetricFamily(f"storebridge_edge_{name}", about, float(value))
@@ -154,6 +192,14 @@ class _Figures(Collector):
         for device in health.devices:
             devices.add_metric((device.device, device.driver), float(device.state == "ok"))
         yield devices
+        unrecorded = CounterMetricFamily(
+            "storebridge_edge_unrecorded_readings",
+            "Readings that could not be recorded since the agent's start",
+            labels=("device",),
+        )
+        for name, count in health.unrecorded.items():
+            unrecorded.add_metric((name,), float(count))
+        yield unrecorded
 
 
 def stored_in(connection: sqlite3.Connection) -> Stored:
@@ -183,6 +229,22 @@ def _failures(
         yield "the database file is damaged: restart the agent, which salvages it"
     if free_bytes < limits.disk_free_bytes_min:
         yield f"the disk is nearly full: {free_bytes} B are free"
+
+
+def _lost(recorder: Recorder, losses: Mapping[str, Losses], now: Instant) -> Iterator[str]:
+    """Say what was lost in the last LOST_SHOWN_S; the figures keep the rest."""
+    if _recent(recorder.refused, now):
+        yield (
+            f"the outbox was full and refused {recorder.refused.count} writes since the start: "
+            "let the store go online, or raise the outbox's limits"
+        )
+    for name, each in losses.items():
+        if _recent(each, now):
+            yield f"device {name}: {each.count} readings were not recorded since the start"
+
+
+def _recent(losses: Losses, now: Instant) -> bool:
+    return losses.last_at is not None and abs(now.at - losses.last_at) < LOST_SHOWN_S * 1_000_000
 
 
 def _worries(database: Database, stored: Stored, limits: Limits, now: Instant) -> Iterator[str]:

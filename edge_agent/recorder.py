@@ -12,9 +12,13 @@ from edge_agent import outbox, retention, salvage
 from edge_agent.clock import wall_us
 from edge_agent.database import Database
 from edge_agent.doorbell import Doorbell
+from edge_agent.errors import OutboxFull, RecorderClosed, RecordError
 from edge_agent.limits import Limits
+from edge_agent.losses import Losses
 from wire.codec import encode_event
 from wire.events import Event
+
+__all__ = ["OutboxFull", "RecordError", "Recorder", "RecorderClosed", "Writing"]
 
 T = TypeVar("T")
 
@@ -35,14 +39,6 @@ STORAGE_ERRORS = frozenset(
         sqlite3.SQLITE_BUSY,
     }
 )
-
-
-class RecordError(Exception):
-    """Nothing of this write was recorded, for a reason that lies outside the writer."""
-
-
-class RecorderClosed(RecordError):
-    """The recorder was closed before the write was recorded."""
 
 
 class Writing:
@@ -156,6 +152,7 @@ class Recorder:
     - a change that raises is undone alone; the exception reaches its caller only;
     - when the disk fails, each writer of the group gets a RecordError, and nothing that got one
       is reported as recorded; the next write tries again;
+    - a writer that a full outbox turns away gets OutboxFull, and is counted in `refused`;
     - changes with `durable=False` are applied in order like the others, but a power cut may undo
       the last of them: for what can be fetched or computed again;
     - after each commit the doorbell rings.
@@ -188,6 +185,7 @@ class Recorder:
         self._tail = outbox.tail_of(database.writer)
         self._full_sync = True
         self.failure = ""
+        self.refused = Losses()
         self.commits = 0
         self.writes = 0
 
@@ -249,6 +247,8 @@ class Recorder:
                 self._wake.set()
             waiter.done.acquire()
         if waiter.error is not None:
+            if isinstance(waiter.error, OutboxFull):
+                self.refused.add(self._now())
             raise waiter.error
         return waiter.result[0]
 

@@ -7,6 +7,7 @@ from sqlite_utils.utils import sqlite3
 
 from edge_agent import outbox
 from edge_agent.clock import Instant
+from edge_agent.errors import OutboxFull
 from edge_agent.limits import Limits
 from edge_agent.outbox import Tail
 from wire.events import Clock
@@ -16,10 +17,6 @@ from wire.ranges import holds
 # Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 1_000
 MARK_S = 60
-
-
-class OutboxFull(Exception):
-    """A limit with the policy "refuse-new" is reached: this event was not recorded."""
 
 
 def has_room(tail: Tail, rows: int, size: int, limits: Limits) -> bool:

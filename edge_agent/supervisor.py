@@ -41,6 +41,7 @@ class Supervised:
     Guarantees:
     - `work` is given an event and returns soon after that is set; when it raises, `on_failed` is
       told the reason and the work begins again after a delay, in the same thread;
+    - the same holds when `on_failed` itself fails;
     - a failure is logged once when it starts and once when it ends, however often it repeats;
     - nothing that happens here touches the threads of other work.
     """
@@ -64,6 +65,11 @@ class Supervised:
     def start(self) -> None:
         """Start, and return at once."""
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the work is being done, or waits to begin again."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Ask the work to end; see `join`."""
@@ -95,18 +101,21 @@ class Supervised:
 
     def _attempt(self, *, repeated: bool) -> str:
         """Do the work once, and return why it failed, empty when it came to its end."""
+        reason = self._guarded(lambda: self._work(self._stop), repeated=repeated)
+        if reason and not self._stop.is_set():
+            self._guarded(lambda: self._on_failed(reason), repeated=repeated)
+        return reason
+
+    def _guarded(self, call: Callable[[], None], *, repeated: bool) -> str:
+        """Call, and return why that failed, empty when it did not."""
         try:
-            self._work(self._stop)
+            call()
         except DeviceError as error:
-            reason = str(error)
+            return str(error)
         # The one broad except of the project: a driver is other people's code, and a mistake in
         # one device must not stop the till beside it. It is logged with its whole trace.
         except Exception as error:
             if not repeated:
                 log.exception("%s failed by a mistake in the program", self.name)
-            reason = f"{type(error).__name__} in the program; see the log"
-        else:
-            return ""
-        if not self._stop.is_set():
-            self._on_failed(reason)
-        return reason
+            return f"{type(error).__name__} in the program; see the log"
+        return ""

@@ -17,6 +17,7 @@ from edge_agent.clock import Instant, StoreTime
 from edge_agent.database import Database
 from edge_agent.delivery_state import DeliveryLimits, Plan
 from edge_agent.recorder import Recorder, RecordError
+from edge_agent.supervisor import Supervised
 from wire.codec import DecodeError, decode, encode
 from wire.link import Link, Will
 from wire.messages import (
@@ -37,6 +38,8 @@ POLL_S = 0.5
 LIVE_AGE_S = 30
 # Answers of the cloud that wait to be heard; more are dropped, since the cloud repeats them.
 INBOX_MAX = 1_000
+# How long closing waits for the step under way.
+CLOSE_S_MAX = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,9 @@ class Uplink:
     Guarantees:
     - a row is sent only when its checksum proves it whole; a damaged one is set aside and declared;
     - a row counts as received only by the cloud's Receipt, never by the broker's word;
-    - whatever fails here (line, disk, hostile bytes) costs one step and is tried again.
+    - whatever fails here (line, disk, hostile bytes) costs one step and is tried again; a mistake
+      in the program costs the thread a pause as well, and is told by `failure` until a step went
+      well.
     """
 
     def __init__(
@@ -76,21 +81,27 @@ class Uplink:
         self._identity = identity
         self._limits = limits or DeliveryLimits()
         self._inbox: deque[Callable[[Instant], None]] = deque()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = Supervised("uplink", self._run, on_failed=self._note_mistake)
+        self._connecting = False
+        self._open = False
         self._absent_rows = -1
         self._beat_ms = 0
-        self._failing = ""
+        self.failure = ""
         self._state = delivery_store.load(database.writer, clock.now())
 
     @property
     def up(self) -> bool:
-        """Tell whether the line stands."""
-        return self._link.up
+        """Tell whether the line stands and is used."""
+        return self._link.up and self.alive and not self.failure
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the uplink's thread runs."""
+        return self._thread.alive
 
     def start(self) -> None:
         """Begin to connect and to send."""
-        self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+        self._open = True
         self._thread.start()
         self._link.open(
             subscriptions=(down_topic(self._identity.tenant, self._identity.store),),
@@ -102,13 +113,16 @@ class Uplink:
 
     def close(self) -> None:
         """Say goodbye and stop; safe to call twice."""
-        self._closing.set()
+        if not self._open:
+            return
+        self._open = False
+        self._thread.stop()
         self._recorder.doorbell.ring()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.join(CLOSE_S_MAX)
+        try:
             if self._state.connected:
                 self._publish_state(Death(session=self._state.session, clean=True))
+        finally:
             self._link.close()
 
     def _will(self) -> Will:
@@ -124,13 +138,13 @@ class Uplink:
         self._inbox.append(step)
         self._recorder.doorbell.ring()
 
-    def _run(self) -> None:
+    def _run(self, stop: threading.Event) -> None:
         bell = self._recorder.doorbell
-        while not self._closing.is_set():
+        while not stop.is_set():
             seen = bell.count
             try:
                 busy = self._step()
-                self._failing = ""
+                self.failure = ""
             except (sqlite3.Error, RecordError) as error:
                 busy = False
                 self._note_failure(error)
@@ -140,15 +154,21 @@ class Uplink:
     def _note_failure(self, error: Exception) -> None:
         if salvage.is_damage(error):
             self._database.mark_damaged()
-        if str(error) != self._failing:
-            log.warning("the uplink waits for the database: %s", error)
-        self._failing = str(error)
+        failure = f"the uplink waits for the database: {error}"
+        if failure != self.failure:
+            log.warning(failure)
+        self.failure = failure
+
+    def _note_mistake(self, reason: str) -> None:
+        self.failure = f"the uplink failed and begins again: {reason}"
 
     def _step(self) -> bool:
         """Hear what came, then send what may be sent; says whether there is more to do at once."""
         now = self._clock.now()
         while self._inbox:
             self._inbox.popleft()(now)
+        if self._connecting:
+            self._greet(now)
         connection = self._database.reader()
         tail = outbox.tail_of(connection)
         self._look_at(connection, tail)
@@ -196,25 +216,36 @@ class Uplink:
     def _publish_batch(self, planned: tuple[Plan, Batch]) -> bool:
         plan, batch = planned
         topic = up_topic(self._identity.tenant, self._identity.store, plan.lane)
-        sent = self._link.publish(topic, encode(batch), qos=1)
-        if not sent:
-            self._state = delivery.on_unsent(self._state, plan)
+        sent = False
+        try:
+            sent = self._link.publish(topic, encode(batch), qos=1)
+        finally:
+            if not sent:
+                self._state = delivery.on_unsent(self._state, plan)
         return sent
 
-    def _connected(self, now: Instant) -> None:
+    def _connected(self, _: Instant) -> None:
+        self._state = delivery.on_disconnected(self._state)
+        self._connecting = True
+
+    def _greet(self, now: Instant) -> None:
+        """Begin a session once, and say so; a step that fails here is made good by the next."""
         connection = self._database.reader()
-        tail = outbox.tail_of(connection)
-        self._look_at(connection, tail)
-        live_from = outbox.first_since(connection, tail, now.at - LIVE_AGE_S * 1_000_000)
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        self._state = delivery.on_connected(self._state, now.mono_ms, nonce, live_from)
-        delivery_store.save_session(self._recorder, self._state.session)
+        if not self._state.connected:
+            tail = outbox.tail_of(connection)
+            self._look_at(connection, tail)
+            live_from = outbox.first_since(connection, tail, now.at - LIVE_AGE_S * 1_000_000)
+            nonce = secrets.token_bytes(NONCE_BYTES)
+            state = delivery.on_connected(self._state, now.mono_ms, nonce, live_from)
+            delivery_store.save_session(self._recorder, state.session)
+            self._state = state
         self._publish_birth(now)
         self._beat(connection, now)
+        self._connecting = False
         log.info("online")
 
     def _disconnected(self, _: Instant, reason: str) -> None:
-        self._state = delivery.on_disconnected(self._state)
+        self._state, self._connecting = delivery.on_disconnected(self._state), False
         log.info("offline: %s", reason)
 
     def _give_birth(self, now: Instant, nonce: bytes) -> None:

@@ -270,3 +270,30 @@ def test_what_the_cloud_sends_reaches_the_visit_at_the_kiosk(tmp_path: Path):
         cloud.close()
     assert isinstance(heard[-1], Death)
     assert heard[-1].clean
+
+
+def test_a_thread_that_fails_or_is_gone_is_told_by_the_health(tmp_path: Path):
+    link = Mistaken(LoopbackBroker(), "acme-store-1")
+    agent = Agent(a_config(tmp_path), link)
+    assert any("thread uplink does not run" in each for each in agent.health().reasons)
+    agent.start()
+    try:
+        eventually(lambda: any("ValueError" in each for each in agent.health().reasons))
+        state = agent.health()
+        assert (state.state, state.link_up) == ("degraded", False)
+        link.mistaken = False
+        eventually(lambda: agent.health().link_up)
+    finally:
+        agent.close()
+    assert any("thread chores does not run" in each for each in agent.health().reasons)
+
+
+class Mistaken(LoopbackLink):
+    """A link whose publishing has a mistake in it."""
+
+    mistaken = True
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
+        if self.mistaken:
+            raise ValueError("a mistake in the program")
+        return super().publish(topic, payload, qos=qos, retain=retain)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent import chores, traffic, visits
-from edge_agent.chores import Chore, Terms
+from edge_agent.chores import Chore, Rounds, Terms
 from edge_agent.limits import Limits
 from edge_agent.recorder import RecordError
+from edge_agent.supervisor import Supervised
 from tests.edge_store import ANNA, KIOSK, Shop, a_shop
 
 TERMS = Terms(
@@ -78,5 +79,34 @@ def test_a_chore_that_the_disk_refuses_is_done_again_and_stops_no_other():
         Chore(name="refused", every_s=0.001, do=refused),
         Chore(name="well", every_s=0.001, do=well),
     )
-    chores.run(both, stop)
+    rounds = Rounds(both)
+    rounds.run(stop)
     assert min(done) >= 3
+    assert rounds.failing == {"refused": "the disk is full"}
+
+
+def test_a_mistake_in_a_chore_is_told_and_keeps_no_other_from_its_turn():
+    recovered, done, broken = threading.Event(), [0], [True]
+
+    def mistaken() -> None:
+        if broken:
+            raise ValueError("a mistake in the program")
+
+    def well() -> None:
+        done[0] += 1
+        if done[0] == 1:
+            assert rounds.failing == {"mistaken": chores.MISTAKE}
+            broken.clear()
+        if done[0] >= 3 and not rounds.failing:
+            recovered.set()
+
+    both = (
+        Chore(name="mistaken", every_s=0.001, do=mistaken),
+        Chore(name="well", every_s=0.001, do=well),
+    )
+    rounds = Rounds(both)
+    thread = Supervised("chores", rounds.run, on_failed=lambda _: None)
+    thread.start()
+    assert recovered.wait(20)
+    thread.stop()
+    assert thread.join(20)

@@ -137,7 +137,7 @@ def test_a_reading_that_cannot_be_recorded_is_counted_and_logged_once(
     shop.recorder.close()
     with caplog.at_level(logging.ERROR):
         device = play(shop, code(shop, 3_000, data=b"sb:m:ANNA-1"), code(shop, 0))
-    assert device.unrecorded == 3
+    assert device.losses.count == 3
     assert len(caplog.records) == 1
     assert "ANNA" not in caplog.text
 

@@ -1,23 +1,34 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from edge_agent.clock import EARLIEST_AT
-from edge_agent.health import Health, healthz, prometheus, snapshot
+from edge_agent.health import LOST_SHOWN_S, WELL, Health, Troubles, healthz, prometheus, snapshot
 from edge_agent.limits import Limits
+from edge_agent.losses import Losses
 from edge_agent.recorder import RecordError
 from tests.edge_builders import StoreParts, event, store_in
 from wire.messages import DeviceState
 
 
-def look(store: StoreParts, limits: Limits | None = None, *, link_up: bool = True) -> Health:
+def look(
+    store: StoreParts,
+    limits: Limits | None = None,
+    *,
+    link_up: bool = True,
+    troubles: Troubles = WELL,
+    losses: Mapping[str, Losses] | None = None,
+) -> Health:
     return snapshot(
         store.database,
         store.recorder,
         limits or Limits(disk_free_bytes_min=0),
         store.clock.now(),
         link_up=link_up,
+        troubles=troubles,
+        losses=losses or {},
     )
 
 
@@ -103,6 +114,41 @@ def test_a_clock_without_trust_and_a_failed_device_are_named(tmp_path: Path):
         assert len(health.reasons) == 2
         assert health.reasons[1] == "device cam is failed: unplugged"
         assert health.devices == (DeviceState("cam", "camera", "failed", "unplugged", 5),)
+
+
+def test_writes_that_a_full_outbox_refused_are_counted_and_named(tmp_path: Path):
+    limits = Limits(rows_max=3, rows_policy="refuse-new", disk_free_bytes_min=0)
+    with store_in(tmp_path, limits) as store:
+        store.record(3)
+        for _ in range(2):
+            with pytest.raises(RecordError, match="outbox is full"):
+                store.recorder.record(event(4))
+        health = look(store)
+        assert (health.state, health.refused) == ("degraded", 2)
+        assert any("refused 2 writes since the start" in reason for reason in health.reasons)
+        assert "storebridge_edge_refused_writes_total 2.0\n" in prometheus(health).decode()
+        store.clock.advance(LOST_SHOWN_S)
+        assert not any("refused" in reason for reason in look(store).reasons)
+        assert look(store).refused == 2
+
+
+def test_readings_that_were_not_recorded_are_counted_by_device(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        losses = Losses()
+        losses.add(store.clock.now().at)
+        health = look(store, losses={"camera-1": losses})
+        assert health.state == "degraded"
+        assert health.reasons == ("device camera-1: 1 readings were not recorded since the start",)
+        text = prometheus(health).decode()
+        assert 'storebridge_edge_unrecorded_readings_total{device="camera-1"} 1.0\n' in text
+
+
+def test_a_thread_that_is_gone_is_a_failure_and_one_that_waits_a_worry(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        health = look(store, troubles=Troubles(worries=("the uplink waits",)))
+        assert (health.state, health.reasons) == ("degraded", ("the uplink waits",))
+        health = look(store, troubles=Troubles(failures=("no uplink",)))
+        assert healthz(health)[0] == 503
 
 
 def test_the_metrics_say_the_same_as_the_picture(tmp_path: Path):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import outbox, retention
+from edge_agent import outbox
 from edge_agent.database import Database
 from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder, RecorderClosed, RecordError, Writing
+from edge_agent.recorder import OutboxFull, Recorder, RecorderClosed, RecordError, Writing
 from tests.edge_builders import WAIT_S, Gate, StoreParts, event, number_of, store_in, wait_until
 from wire.codec import EncodeError
 
@@ -266,7 +266,7 @@ def test_records_of_a_group_that_find_no_room_are_refused_alone(tmp_path: Path):
     def record(recorder: Recorder, number: int) -> None:
         try:
             seqs.append(recorder.record(event(number)))
-        except retention.OutboxFull as error:
+        except OutboxFull as error:
             refused.append(error)
 
     limits = Limits(rows_max=3, rows_policy="refuse-new")

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import outbox, retention
+from edge_agent.errors import OutboxFull
 from edge_agent.limits import Limits
-from edge_agent.retention import OutboxFull
 from tests.edge_builders import StoreParts, event, store_in
 from wire.codec import encode_event
 from wire.messages import Absent

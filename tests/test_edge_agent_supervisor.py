@@ -73,3 +73,24 @@ def test_work_that_hangs_is_left_to_itself():
     assert not supervised.join(0.05)
     freed.set()
     assert supervised.join(20)
+
+
+def test_a_mistake_in_saying_so_does_not_end_the_work():
+    done = threading.Event()
+    attempts = []
+
+    def work(_: threading.Event) -> None:
+        attempts.append(1)
+        if len(attempts) == 3:
+            done.set()
+            return
+        raise DeviceError("unplugged")
+
+    def say(_: str) -> None:
+        raise ValueError("a mistake in the program")
+
+    supervised = Supervised("reader", work, on_failed=say, delays=QUICK)
+    supervised.start()
+    assert done.wait(20)
+    assert supervised.join(20)
+    assert not supervised.alive

@@ -112,12 +112,26 @@ class Cloud:
             self.say(receipt_of(state, stream=stream, owner=self.owner, credit=4, nonce=nonce))
 
 
+class Mistaken(LoopbackLink):
+    """A link in whose publishing there is a mistake, as often as it is told."""
+
+    mistakes = 0
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
+        if self.mistakes > 0:
+            self.mistakes -= 1
+            raise ValueError("a mistake in the program")
+        return super().publish(topic, payload, qos=qos, retain=retain)
+
+
 @contextmanager
-def uplink_of(store: StoreParts, broker: LoopbackBroker) -> Iterator[Uplink]:
+def uplink_of(
+    store: StoreParts, broker: LoopbackBroker, link: LoopbackLink | None = None
+) -> Iterator[Uplink]:
     uplink = Uplink(
         store.database,
         store.recorder,
-        LoopbackLink(broker, STORE),
+        link or LoopbackLink(broker, STORE),
         store.clock,
         StoreIdentity(tenant=TENANT, store=STORE, operator="op", version="1"),
         QUICK,
@@ -349,3 +363,36 @@ def test_live_events_pass_the_backlog_on_their_own_topic(
         live = next(at for at, batch in enumerate(sent) if batch.first <= 5_001 <= batch.last)
         assert sent[live].lane == "live"
         assert any(batch.lane == "back" for batch in sent[live:])
+
+
+def test_a_mistake_in_a_step_ends_no_uplink_and_is_told_meanwhile(
+    tmp_path: Path, broker: LoopbackBroker, cloud: Cloud
+):
+    link = Mistaken(broker, STORE)
+    with store_in(tmp_path) as store, uplink_of(store, broker, link) as uplink:
+        store.record(5)
+        receipted(store, 5)
+        assert uplink.up
+        link.mistakes = 2
+        store.record(5, first=5)
+        wait_until(lambda: bool(uplink.failure), "the mistake to be told")
+        assert "ValueError in the program" in uplink.failure
+        assert uplink.alive
+        assert not uplink.up
+        receipted(store, 10)
+        wait_until(lambda: uplink.up, "the recovery")
+        assert sorted(cloud.numbers) == list(range(10))
+
+
+def test_a_mistake_while_connecting_is_made_good_in_the_same_session(
+    tmp_path: Path, broker: LoopbackBroker, cloud: Cloud
+):
+    link = Mistaken(broker, STORE)
+    link.mistakes = 1
+    with store_in(tmp_path) as store, uplink_of(store, broker, link):
+        store.record(5)
+        receipted(store, 5)
+        sessions = {birth.session for birth in cloud.of(Birth)}
+        broker.drop(STORE)
+        wait_until(lambda: bool(cloud.of(Death)), "the will")
+        assert {death.session for death in cloud.of(Death)} == sessions
