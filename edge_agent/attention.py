@@ -25,6 +25,7 @@ def attend(
 ) -> tuple[Visit | None, int]:
     """Decide whose stay it was, and how sure that is in per cent; None and 0 for nobody's.
 
+    Whoever asked for the ordinary page is joined to no stay, neither before nor after they asked.
     `overlapping` are the visits of the zone during the stay. The confidence is the share of the
     stay that the visit covers: a member who scans as soon as they step up is surer the one who
     stood there than one who scans at the very end.
@@ -33,7 +34,11 @@ def attend(
         return None, 0
     visit = overlapping[0]
     scanned_at = visit.named_at
-    if scanned_at is None or not (visit.consented and entered_at <= scanned_at <= left_at):
+    if (
+        visit.ended_by == "ordinary"
+        or scanned_at is None
+        or not (visit.consented and entered_at <= scanned_at <= left_at)
+    ):
         return None, 0
     until = left_at if visit.ended_at is None else min(left_at, visit.ended_at)
     covered = max(0, until - scanned_at) / (left_at - entered_at)

@@ -21,7 +21,12 @@ VISIT_BYTES = 8
 # ordinary page, after which nothing that happens here is joined to them.
 ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid", "ordinary")
 
-_COLUMNS = "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at"
+# How long after an ordinary end the one who asked for it is taken to stand there still.
+ORDINARY_HOLDS_S = 120
+
+_COLUMNS = (
+    "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at, ended_by"
+)
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...])
 
 
@@ -43,6 +48,7 @@ class Visit:
     touched_at: int
     named_at: int | None = None
     ended_at: int | None = None
+    ended_by: str = ""
     shopper: str | None = None
     consented: bool = False
     operator: str = ""
@@ -86,14 +92,24 @@ def current(connection: sqlite3.Connection, kiosk: str) -> Visit | None:
 
 
 def in_zone(connection: sqlite3.Connection, zone: str, since: int, until: int) -> list[Visit]:
-    """Return the visits that overlap the time from `since` to `until` in a zone."""
+    """Return the visits that overlap the time from `since` to `until` in a zone.
+
+    One that ended by the wish for the ordinary page counts for ORDINARY_HOLDS_S longer: whoever
+    asked for it may still stand there, and is joined to nothing that begins meanwhile.
+    """
+    held_since = since - ORDINARY_HOLDS_S * 1_000_000
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM visits WHERE zone = ? AND began_at <= ?"  # noqa: S608 (a constant)
         " AND (ended_at IS NULL OR ended_at >= ?)"
         " ORDER BY began_at",
-        (zone, until, since),
+        (zone, until, held_since),
     ).fetchall()
-    return [_visit(connection, row) for row in rows]
+    found = [_visit(connection, row) for row in rows]
+    return [
+        each
+        for each in found
+        if each.ended_by == "ordinary" or each.ended_at is None or each.ended_at >= since
+    ]
 
 
 def begin(
@@ -200,7 +216,7 @@ def _open(
 
 
 def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
-    visit, kiosk, zone, operator, packed, began_at, touched_at, named_at, ended_at = row
+    visit, kiosk, zone, operator, packed, began_at, touched_at, named_at, ended_at, by = row
     identifiers = _identifiers.decode(packed)
     view = local_view.shopper(connection, identifiers)
     return Visit(
@@ -212,6 +228,7 @@ def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
         touched_at=touched_at,
         named_at=named_at,
         ended_at=ended_at,
+        ended_by=by,
         shopper=fallback_shopper(identifiers) if view is None else view.shopper,
         consented=view is not None and view.consented,
         operator=operator,

@@ -12,6 +12,7 @@ from hardware.readings import Passage, PeopleReading, Stay
 from tests.edge_store import (
     ANNA,
     BO,
+    KIOSK,
     MINUTE_US,
     NOON,
     Shop,
@@ -161,6 +162,42 @@ def test_of_two_visits_in_one_zone_neither_is_given_the_stay():
     assert attention.attend(stay, 0, 10_000_000, [a_visit()]) == (a_visit(), 90)
     both = [a_visit(), a_visit(kiosk="kiosk-2", visit=b"87654321")]
     assert attention.attend(stay, 0, 10_000_000, both) == (None, 0)
+
+
+def test_a_wish_for_the_ordinary_page_is_respected(shop: Shop):
+    """Anna scans, asks for the ordinary page and goes on standing there: nothing names her."""
+    shop.knows(ANNA, a_shopper("shopper-7", consented=True))
+    began_ms = shop.clock.now().mono_ms
+    shop.clock.advance(1)
+    shop.begin(ANNA)
+    shop.clock.advance(14)
+    visits.end(shop.recorder, shop.clock, KIOSK.device, "ordinary")
+    shop.clock.advance(5)
+    left_ms = shop.clock.now().mono_ms
+    stays = [Stay(zone="shoes", entered_mono_ms=began_ms, left_mono_ms=left_ms, people_max=1)]
+    # The counter lost her for a moment, and somebody scans at the same kiosk.
+    shop.clock.advance(1)
+    shop.begin(BO)
+    shop.clock.advance(20)
+    again_ms = shop.clock.now().mono_ms
+    stays += [Stay(zone="shoes", entered_mono_ms=left_ms, left_mono_ms=again_ms, people_max=1)]
+    shop.knows(BO, a_shopper("shopper-8", consented=True))
+    see(shop, PeopleReading(at_mono_ms=again_ms, stays=tuple(stays)))
+    for event in shop.events("dwell"):
+        assert (event.identifiers, event.visit, confidence(event)) == ((), b"", 0)
+
+
+def test_the_wish_for_the_ordinary_page_does_not_bind_those_who_come_later(shop: Shop):
+    shop.begin(BO)
+    visits.end(shop.recorder, shop.clock, KIOSK.device, "ordinary")
+    shop.clock.advance(visits.ORDINARY_HOLDS_S + 1)
+    assert confidence(stay_and_scan(shop, (ANNA, 2))) == 90
+
+
+def test_a_visit_that_ended_by_the_ordinary_page_is_given_no_stay():
+    stay = Stay(zone="shoes", entered_mono_ms=0, left_mono_ms=10_000, people_max=1)
+    ended = a_visit(ended_at=9_900_000, ended_by="ordinary")
+    assert attention.attend(stay, 0, 10_000_000, [ended]) == (None, 0)
 
 
 def test_a_visit_named_after_the_stay_is_not_given_it():

@@ -244,7 +244,11 @@ class Acted(Body, frozen=True, tag=24):
 
 
 class VisitEnded(Body, frozen=True, tag=25):
-    """A visit ended: by the shopper's tap, walk-away, time-out or another member's code."""
+    """A visit ended.
+
+    `by` is tap, walk_away, time_out, other_member, paid or ordinary: the wish for the ordinary
+    page, after which nothing at the kiosk is joined to this shopper.
+    """
 
     by: str
 
