@@ -53,7 +53,8 @@ def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
 def build_screens(agent: Agent) -> WSGIApplication:
     """Build the screens that an agent serves."""
     config = agent.config
-    screens = {each.name for each in config.kiosks if each.role == "kiosk"}
+    places = agent.kiosks()
+    tills = {each.name for each in config.kiosks if each.role == "till"}
     return create_app(
         Store(
             recorder=agent.recorder,
@@ -64,7 +65,8 @@ def build_screens(agent: Agent) -> WSGIApplication:
             tenant=config.tenant,
             store=config.store,
             name=config.names,
-            kiosks={name: at for name, at in agent.kiosks().items() if name in screens},
+            kiosks={name: at for name, at in places.items() if name not in tills},
+            tills={name: at for name, at in places.items() if name in tills},
             zones={zone.name: zone.names for zone in config.zones},
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
@@ -90,7 +92,7 @@ def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
             client_id=client_id,
             username=broker.username,
             password=broker.password,
-            tls_ca=broker.tls_ca or None,
+            tls_ca=broker.tls_ca,
             keepalive_s=broker.keepalive_s,
         )
 

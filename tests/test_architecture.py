@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("wire", "hardware", "looks", "edge_agent", "cloud_sync", "kiosk_ui", "storebridge")
+PACKAGES = (
+    "wire",
+    "hardware",
+    "looks",
+    "settings",
+    "edge_agent",
+    "cloud_sync",
+    "kiosk_ui",
+    "storebridge",
+)
 EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
     [
         "recorder",
@@ -29,14 +38,16 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "till",
         "actions",
         "places",
+        "basket",
     ]
 )
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "wire": frozenset(),
     "hardware": frozenset(),
     "looks": frozenset(),
-    "edge_agent": frozenset({"wire", "hardware"}),
-    "cloud_sync": frozenset({"wire", "looks"}),
+    "settings": frozenset(),
+    "edge_agent": frozenset({"wire", "hardware", "settings"}),
+    "cloud_sync": frozenset({"wire", "looks", "settings"}),
     "kiosk_ui": frozenset({"wire", "edge_agent", "looks"}),
     "storebridge": frozenset(PACKAGES),
 }

@@ -2,30 +2,67 @@ from pathlib import Path
 
 import pytest
 
-from cloud_sync.config import CloudConfig, ConfigError, from_table, load
+from cloud_sync.config import ConfigError, from_table, load
+from cloud_sync.settings import SETTINGS
+
+KEY = "00112233445566778899aabbccddeeff"
+
+
+def problems(table: dict[str, object]) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as raised:
+        from_table(table, {})
+    return raised.value.problems
 
 
 def test_an_empty_file_is_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "cloud.toml").write_text("")
-    assert load(tmp_path / "cloud.toml", {}) == CloudConfig()
+    config = load(tmp_path / "cloud.toml", {})
+    assert (config.database.dsn, config.broker.port, config.tenants) == ("", 1883, {})
 
 
 def test_every_wrong_key_is_named_at_once_with_what_is_expected() -> None:
-    table = {
+    table: dict[str, object] = {
         "databse": {},
         "broker": {"port": "1883", "hots": "x", "keepalive_s": 1},
+        "database": {"dsn": "postgres//nowhere"},
         "worker": 3,
-        "web": {"port": 70_000},
+        "web": {"port": 70_000, "time_zone": "Mars/Base", "threads": 1},
+        "tenants": {"Bad Name!": {"identifier_key": KEY}, "acme": {"identifier_key": "ab"}},
     }
-    with pytest.raises(ConfigError) as raised:
-        from_table(table, {})
-    assert len(raised.value.problems) == 6
-    text = str(raised.value)
-    assert "databse is no setting; known here: folder, database" in text
-    assert "broker.port: Expected `int`, got `str`" in text
-    assert "broker.keepalive_s is 1, expected from 5 to 300" in text
-    assert "worker must be a table of settings" in text
-    assert "web.port is 70000, expected from 0 to 65535" in text
+    text = "\n".join(problems(table))
+    for line in (
+        "databse: no such setting; did you mean database?",
+        "broker.hots: no such setting; did you mean broker.host?",
+        "broker.port: '1883' is not a whole number from 1 to 65535",
+        "broker.keepalive_s: 1 is not a whole number from 5 to 300",
+        "database.dsn: the secret is not a PostgreSQL DSN",
+        "worker: 3 is not a table of settings",
+        "web.port: 70000 is not a whole number from 0 to 65535",
+        "web.time_zone: 'Mars/Base' is not a time zone",
+        "web.threads: 1 is not a whole number from 8 to 256",
+        "tenants: the name 'Bad Name!' is not 1 to 40 of a-z",
+        "tenants.acme.identifier_key: the secret is not a key",
+    ):
+        assert line in text
+    assert len(problems(table)) == 11
+
+
+def test_what_would_break_the_content_policy_is_refused() -> None:
+    (problem,) = problems({"web": {"frame_ancestors": ["https://a.example; script-src *"]}})
+    assert "is not a list in which each value is an origin" in problem
+
+
+def test_paths_begin_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("")
+    (tmp_path / "cloud.toml").write_text('folder = "data"\n[broker]\ntls_ca = "ca.pem"\n')
+    config = load(tmp_path / "cloud.toml", {})
+    assert (config.folder, config.broker.tls_ca) == (tmp_path / "data", tmp_path / "ca.pem")
+
+
+def test_a_certificate_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cloud.toml").write_text('[broker]\ntls_ca = "ca.pem"\n')
+    with pytest.raises(ConfigError, match=r"broker\.tls_ca: '.*ca\.pem' is no file that can be"):
+        load(tmp_path / "cloud.toml", {})
 
 
 def test_secrets_of_the_environment_win() -> None:
@@ -47,5 +84,21 @@ def test_a_file_that_is_missing_or_not_toml_is_named(tmp_path: Path) -> None:
 
 
 def test_a_lease_fits_a_takeover_within_5_s() -> None:
-    with pytest.raises(ConfigError, match="expected from 1 to 4"):
-        from_table({"worker": {"lease_s": 10}}, {})
+    assert problems({"worker": {"lease_s": 10}}) == (
+        "worker.lease_s: 10 is not a number from 1 to 4",
+    )
+    (problem,) = problems({"worker": {"lease_s": 1, "renew_every_s": 0.9}})
+    assert "worker.renew_every_s: 0.9 is more than half of worker.lease_s" in problem
+
+
+def test_every_setting_stands_in_the_table_and_nowhere_else() -> None:
+    """A field without its line in SETTINGS, or a line without its field, would fail to load."""
+    config = from_table({"tenants": {"acme": {"identifier_key": KEY}}}, {})
+    assert config.identifier_keys == {"acme": bytes.fromhex(KEY)}
+    for setting in SETTINGS:
+        value: object = config
+        for part in setting.name.split("."):
+            value = getattr(value, part.removesuffix("{}"))
+            if part.endswith("{}"):
+                value = value["acme"]  # type: ignore[index]
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import psycopg
 import pytest
 
-from cloud_sync.config import CloudConfig, WorkerConfig
+from cloud_sync.config import from_table
 from cloud_sync.database import Database
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake.ledger import LedgerEvent, read
@@ -41,7 +41,7 @@ from wire.topics import (
 TENANT, STORE = "acme", "s0001"
 STREAM = b"s" * 16
 SHARD = shard_of(TENANT, STORE)
-CONFIG = CloudConfig(worker=WorkerConfig(lease_s=1.0, renew_every_s=0.1, poll_s=0.01))
+CONFIG = from_table({"worker": {"lease_s": 1.0, "renew_every_s": 0.1, "poll_s": 0.01}}, {})
 
 
 def wait_until(true: Callable[[], object], timeout_s: float = 30) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.listing import list_settings
+
 if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
@@ -65,7 +67,7 @@ def embedded(config: "CloudConfig") -> "EmbeddedPostgres | None":
     """Return the embedded server, not yet started; None where a DSN names another."""
     from storebridge.postgres import EmbeddedPostgres
 
-    return None if config.database.dsn else EmbeddedPostgres(Path(config.folder) / "postgres")
+    return None if config.database.dsn else EmbeddedPostgres(config.folder / "postgres")
 
 
 @contextmanager
@@ -140,6 +142,24 @@ def _bring_back(server: "EmbeddedPostgres", ended: threading.Event) -> None:
             ended.wait(CHECK_EVERY_S)
         else:
             return
+
+
+@app.command()
+def check(config: ConfigFile) -> None:
+    """Check the service's configuration and name every wrong key."""
+    checked = read_config(config)
+    tenants = ", ".join(sorted(checked.tenants)) or "none"
+    typer.echo(f"{config}: the cloud is well configured; tenants over HTTP: {tenants}.")
+
+
+@app.command()
+def settings(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
+) -> None:
+    """List everything that can be set in the service's TOML file."""
+    from cloud_sync.settings import SETTINGS
+
+    list_settings(SETTINGS, as_json=as_json)
 
 
 @app.command()

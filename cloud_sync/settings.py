@@ -1,0 +1,167 @@
+"""The table of everything that can be set for the cloud service."""
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from settings import checks
+from settings.checks import Expected
+from settings.setting import Setting
+from wire.topics import NAME
+
+
+def dsn(value: object) -> str:
+    """Accept how a PostgreSQL is reached, as psycopg reads it."""
+    try:
+        conninfo_to_dict(checks.text(value))
+    except psycopg.ProgrammingError as error:
+        raise Expected("a PostgreSQL DSN such as host=db.example dbname=storebridge") from error
+    return str(value)
+
+
+_NAME = checks.matching(NAME, "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit")
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        name="folder",
+        check=checks.file,
+        default="storebridge-cloud",
+        about="where the embedded database lies when no DSN is given, from the place of this file",
+    ),
+    Setting(
+        name="database.dsn",
+        check=checks.or_empty(dsn),
+        default="",
+        environ="STOREBRIDGE_DATABASE_DSN",
+        about="the PostgreSQL to use; empty: the embedded one",
+    ),
+    Setting(
+        name="database.connections_max",
+        check=checks.whole(4, 200),
+        default=16,
+        about="connections of one process",
+    ),
+    Setting(name="broker.host", check=checks.text, default="127.0.0.1", about="the MQTT broker"),
+    Setting(name="broker.port", check=checks.whole(1, 65_535), default=1883, about="its port"),
+    Setting(name="broker.username", check=checks.text, default="", about="the login of the cloud"),
+    Setting(
+        name="broker.password",
+        check=checks.text,
+        default="",
+        environ="STOREBRIDGE_BROKER_PASSWORD",
+        about="its password",
+    ),
+    Setting(
+        name="broker.tls_ca",
+        check=checks.file_or_empty,
+        default="",
+        about="the certificate file the broker is checked with, from the place of this file;"
+        " empty: no TLS",
+    ),
+    Setting(
+        name="broker.keepalive_s",
+        check=checks.whole(5, 300),
+        default=15,
+        about="how long a dead line stays unnoticed",
+    ),
+    Setting(
+        name="worker.live_messages_max",
+        check=checks.whole(1, 10_000),
+        default=512,
+        about="live messages that may wait; when full, the link waits",
+    ),
+    Setting(
+        name="worker.back_messages_max",
+        check=checks.whole(1, 10_000),
+        default=256,
+        about="backlog messages that may wait",
+    ),
+    Setting(
+        name="worker.full_wait_s_max",
+        check=checks.number(0, 60),
+        default=5.0,
+        about="how long the link waits before a message is dropped, which its store then sends"
+        " again",
+    ),
+    Setting(
+        name="worker.live_per_turn_max",
+        check=checks.whole(1, 1_000),
+        default=100,
+        about="live messages of one turn of the loop",
+    ),
+    Setting(
+        name="worker.back_per_turn_busy",
+        check=checks.whole(1, 1_000),
+        default=3,
+        about="backlog messages of a turn while live ones come",
+    ),
+    Setting(
+        name="worker.back_per_turn_quiet",
+        check=checks.whole(1, 1_000),
+        default=30,
+        about="backlog messages of a turn when none did for a second",
+    ),
+    Setting(
+        name="worker.fold_events_max",
+        check=checks.whole(1, 20_000),
+        default=10_000,
+        about="events folded in one transaction",
+    ),
+    Setting(
+        name="worker.poll_s",
+        check=checks.number(0.001, 0.05),
+        default=0.03,
+        about="how often the ledger is looked at for events that came over HTTP",
+    ),
+    Setting(
+        name="worker.lease_s",
+        check=checks.number(1, 4),
+        default=3.0,
+        about="how long a shard stays with a worker that says nothing",
+    ),
+    Setting(
+        name="worker.renew_every_s",
+        check=checks.number(0.05, 1),
+        default=0.5,
+        about="how often a worker says that it lives",
+    ),
+    Setting(
+        name="web.host",
+        check=checks.text,
+        default="127.0.0.1",
+        about="where headquarters and the API are served",
+    ),
+    Setting(
+        name="web.port",
+        check=checks.whole(0, 65_535),
+        default=8080,
+        about="their port; 0: any free one",
+    ),
+    Setting(name="web.threads", check=checks.whole(8, 256), default=32, about="requests at once"),
+    Setting(
+        name="web.secure",
+        check=checks.flag,
+        default=True,
+        about="false only without TLS in front, on one machine",
+    ),
+    Setting(
+        name="web.time_zone",
+        check=checks.timezone,
+        default="Asia/Shanghai",
+        about="when headquarters' day begins",
+    ),
+    Setting(
+        name="web.frame_ancestors",
+        check=checks.many(checks.origin, 0, 8),
+        default=[],
+        about="origins, such as https://portal.example, whose pages may show headquarters in a"
+        " frame",
+    ),
+    Setting(name="tenants{}", check=_NAME, about="a brand or group: its table has this name"),
+    Setting(
+        name="tenants{}.identifier_key",
+        check=checks.key,
+        secret=True,
+        about="the secret key under which identifiers that come over HTTP are recorded; the same"
+        " as in the stores of that tenant",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What can be set in a TOML file: tables of settings, and the one way to check a file; a leaf."""
