@@ -196,7 +196,7 @@ class Agent:
                 device.watch(time.monotonic())
 
         return (
-            *store_chores(self.recorder, self.database, self.clock, terms),
+            *store_chores(self.recorder, self.database, self.clock, terms, self.kiosks()),
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
         )
 

@@ -1,10 +1,14 @@
 """What lies in the basket of a till, and what coupons take off it; all money in integer cents."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import local_view
 from edge_agent.answers import Answer
-from wire.events import Line
+from edge_agent.recorder import Writing
+from wire.events import BasketChanged, Event, Line
 from wire.views import CouponView
 
 
@@ -63,6 +67,56 @@ class Basket:
     def goods_cents(self) -> int:
         """Return what the goods cost before the coupons."""
         return sum(each.amount_cents for each in self.lines)
+
+
+def lines(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
+    """Return what lies in the basket of a till, in the order of the first scan."""
+    rows = connection.execute(
+        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
+    ).fetchall()
+    found = [(quantity, local_view.product(connection, product)) for product, quantity in rows]
+    return [
+        BasketLine(
+            product=view.product,
+            name=view.name,
+            quantity=quantity,
+            price_cents=view.price_cents,
+            currency=view.currency,
+            brand=view.brand,
+        )
+        for quantity, view in found
+        if view is not None
+    ]
+
+
+def put_back(writing: Writing, till: str, event: Callable[[BasketChanged, str], Event]) -> None:
+    """Take everything out of a basket that will not be paid, each product with its event.
+
+    `event` makes the event of a change of goods of a brand.
+    """
+    rows = writing.execute(
+        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
+    ).fetchall()
+    for product, quantity in rows:
+        brand = local_view.brand(writing.connection, product)
+        writing.append(event(BasketChanged(product=product, quantity=-quantity), brand))
+    clear(writing, till)
+
+
+def clear(writing: Writing, till: str) -> None:
+    """Leave an empty basket."""
+    writing.execute("DELETE FROM baskets WHERE till = ?", (till,))
+    writing.execute("DELETE FROM basket_coupons WHERE till = ?", (till,))
+
+
+def abandoned(connection: sqlite3.Connection, idle_before: int) -> list[str]:
+    """Return the tills whose basket is nobody's and was not touched since a time."""
+    rows = connection.execute(
+        "SELECT till FROM baskets GROUP BY till HAVING max(added_at) < ?"
+        " AND till NOT IN (SELECT kiosk FROM visits WHERE ended_at IS NULL) ORDER BY till",
+        (idle_before,),
+    ).fetchall()
+    return [till for (till,) in rows]
 
 
 def discounted(

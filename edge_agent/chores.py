@@ -3,16 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import traffic, visits
-from edge_agent.clock import StoreTime
+from edge_agent import basket, traffic, visits
+from edge_agent.clock import Instant, StoreTime
 from edge_agent.database import Database
 from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder, RecordError
+from edge_agent.places import Place, event_at
+from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.tidy import TIDY_S, tidy
 
 TICK_S = 1.0
@@ -45,18 +46,31 @@ class Terms:
 
 
 def store_chores(
-    recorder: Recorder, database: Database, clock: StoreTime, terms: Terms
+    recorder: Recorder,
+    database: Database,
+    clock: StoreTime,
+    terms: Terms,
+    tills: Mapping[str, Place],
 ) -> tuple[Chore, ...]:
-    """Return the chores that keep the store's tables in order."""
+    """Return the chores that keep the store's tables in order; `tills` says where each stands."""
 
     def end_visits() -> None:
         now = clock.now()
         idle_before = now.at - int(terms.idle_s_max * 1_000_000)
         left_before = now.at - int(terms.walk_away_s * 1_000_000)
+
+        def end(writing: Writing) -> None:
+            due = visits.due(writing.connection, idle_before=idle_before, left_before=left_before)
+            for kiosk, by in due:
+                visits.end_in(writing, now, kiosk, by=by)
+            for till in basket.abandoned(writing.connection, idle_before):
+                _put_back(writing, now, tills.get(till, Place(device=till, zone="")))
+
         # Looked up first, since an empty commit would wake every screen.
-        due = visits.due(database.reader(), idle_before=idle_before, left_before=left_before)
-        for kiosk, by in due:
-            recorder.write(lambda w, kiosk=kiosk, by=by: visits.end_in(w, now, kiosk, by=by))  # type: ignore[misc]
+        reader = database.reader()
+        due = visits.due(reader, idle_before=idle_before, left_before=left_before)
+        if due or basket.abandoned(reader, idle_before):
+            recorder.write(end)
 
     def forget() -> None:
         at = clock.now().at
@@ -72,6 +86,13 @@ def store_chores(
         Chore(name="end visits", every_s=TICK_S, do=end_visits),
         Chore(name="tidy the outbox", every_s=TIDY_S, do=tidy_outbox),
         Chore(name="forget old visits and traffic", every_s=FORGET_EVERY_S, do=forget),
+    )
+
+
+def _put_back(writing: Writing, now: Instant, till: Place) -> None:
+    """Put back the goods of a basket that is nobody's."""
+    basket.put_back(
+        writing, till.device, lambda body, brand: event_at(till, now, body, brand=brand)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlite_utils.utils import sqlite3
 
 from edge_agent import answers, local_view, stock, visits, wallet
-from edge_agent.basket import Basket, BasketLine, priced
+from edge_agent.basket import Basket, clear, lines, priced
 from edge_agent.clock import Instant
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Writing
@@ -35,26 +35,6 @@ def basket(connection: sqlite3.Connection, till: str) -> Basket:
     )
 
 
-def lines(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
-    """Return what lies in the basket of a till, in the order of the first scan."""
-    rows = connection.execute(
-        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
-    ).fetchall()
-    found = [(quantity, local_view.product(connection, product)) for product, quantity in rows]
-    return [
-        BasketLine(
-            product=view.product,
-            name=view.name,
-            quantity=quantity,
-            price_cents=view.price_cents,
-            currency=view.currency,
-            brand=view.brand,
-        )
-        for quantity, view in found
-        if view is not None
-    ]
-
-
 def add(writing: Writing, instant: Instant, place: Place, visit: Visit | None, product: str) -> str:
     """Put one piece into the basket, if it can be sold here; returns the kind of the answer.
 
@@ -72,7 +52,8 @@ def add(writing: Writing, instant: Instant, place: Place, visit: Visit | None, p
         return "basket_full"
     writing.execute(
         "INSERT INTO baskets (till, product, quantity, added_at) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (till, product) DO UPDATE SET quantity = quantity + 1",
+        " ON CONFLICT (till, product) DO UPDATE SET quantity = quantity + 1,"
+        " added_at = excluded.added_at",
         (place.device, product, instant.at),
     )
     body = BasketChanged(product=product, quantity=1)
@@ -113,8 +94,7 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
     _append(writing, instant, place, visit, body)
     for line in after:
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
-    writing.execute("DELETE FROM baskets WHERE till = ?", (place.device,))
-    writing.execute("DELETE FROM basket_coupons WHERE till = ?", (place.device,))
+    clear(writing, place.device)
     visits.end_in(writing, instant, place.device, by="paid")
     return "paid"
 

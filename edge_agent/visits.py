@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view
+from edge_agent import basket, local_view
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Recorder, Writing
@@ -158,10 +158,14 @@ def end(recorder: Recorder, clock: StoreTime, kiosk: str, by: str) -> bool:
 
 
 def end_in(writing: Writing, instant: Instant, kiosk: str, *, by: str) -> bool:
-    """End the visit at a kiosk within the caller's transaction; False when none was going on."""
+    """End the visit at a kiosk within the caller's transaction; False when none was going on.
+
+    What lies unpaid in the basket of a till is put back: it is not the next shopper's.
+    """
     visit = current(writing.connection, kiosk)
     if visit is None:
         return False
+    basket.put_back(writing, kiosk, lambda body, brand: visit.event(instant, body, brand=brand))
     writing.execute(
         "UPDATE visits SET ended_at = ?, ended_by = ? WHERE visit = ?",
         (max(instant.at, visit.began_at), by, visit.visit),

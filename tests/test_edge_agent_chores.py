@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import chores, traffic, visits
+from edge_agent import basket, chores, till, traffic, visits
 from edge_agent.chores import Chore, Rounds, Terms
 from edge_agent.limits import Limits
 from edge_agent.recorder import RecordError
 from edge_agent.supervisor import Supervised
-from tests.edge_store import ANNA, KIOSK, Shop, a_shop
+from tests.edge_store import ANNA, KIOSK, SHOE, TILL, Shop, a_shop
 
 TERMS = Terms(
     idle_s_max=90, walk_away_s=20, visits_kept_days=30, traffic_kept_days=35, outbox=Limits()
 )
+TILLS = {TILL.device: TILL}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def do_all(shop: Shop) -> None:
-    for chore in chores.store_chores(shop.recorder, shop.database, shop.clock, TERMS):
+    for chore in chores.store_chores(shop.recorder, shop.database, shop.clock, TERMS, TILLS):
         chore.do()
 
 
@@ -36,8 +37,27 @@ def test_an_idle_visit_is_ended_and_a_quiet_store_is_not_written(shop: Shop):
     assert shop.events()[-1].body == visits.VisitEnded(by="time_out")
 
 
+def test_a_basket_that_nobody_pays_is_put_back_in_time(shop: Shop):
+    shop.sells(SHOE)
+    for _ in range(2):
+        shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, None, SHOE))
+        shop.clock.advance(60)
+        do_all(shop)
+    assert len(basket.lines(shop.connection, TILL.device)) == 1
+    shop.clock.advance(31)
+    do_all(shop)
+    assert basket.lines(shop.connection, TILL.device) == []
+    changed = shop.events("basket_changed")
+    assert [event.body.quantity for event in changed] == [1, 1, -2]  # type: ignore[union-attr]
+    assert (changed[-1].device, changed[-1].zone, changed[-1].brand) == (
+        "till-1",
+        "checkout",
+        "acme",
+    )
+
+
 def test_nothing_due_wakes_no_screen(shop: Shop):
-    (end_visits, *_) = chores.store_chores(shop.recorder, shop.database, shop.clock, TERMS)
+    (end_visits, *_) = chores.store_chores(shop.recorder, shop.database, shop.clock, TERMS, TILLS)
     shop.begin(ANNA)
     before = shop.recorder.doorbell.count
     end_visits.do()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, scans, till
+from edge_agent import answers, basket, scans
 from edge_agent.answers import ANSWER_KINDS, Answer
 from edge_agent.places import Place
 from edge_agent.scans import Spot
@@ -146,7 +146,7 @@ def test_a_member_buys_with_a_coupon_at_the_till(shop: Shop):
     shop.knows(ANNA, a_shopper(coupons=(a_coupon("c1", percent=10, brand="acme"),)))
     for code in ("sb:m:ANNA-1", SHOE, SOCK, SOCK, "sb:c:c1"):
         scan(shop, code, AT_TILL)
-    assert [(each.product, each.quantity) for each in till.lines(shop.connection, "till-1")] == [
+    assert [(each.product, each.quantity) for each in basket.lines(shop.connection, "till-1")] == [
         (SHOE, 1),
         (SOCK, 2),
     ]
@@ -163,10 +163,10 @@ def test_a_member_buys_with_a_coupon_at_the_till(shop: Shop):
     assert redeemed.body.order == bought.body.order  # type: ignore[union-attr]
     assert redeemed.body.amount_cents == 1_000  # type: ignore[union-attr]
     assert shop.events()[-1].body == VisitEnded(by="paid")
-    assert till.lines(shop.connection, "till-1") == []
+    assert basket.lines(shop.connection, "till-1") == []
     assert kind_of(scan(shop, "sb:t:card", AT_TILL)) == "basket_empty"
 
 
 def test_what_the_store_has_no_price_for_is_not_put_into_the_basket(shop: Shop):
     assert kind_of(scan(shop, SHOE, AT_TILL)) == "product_not_here"
-    assert till.lines(shop.connection, "till-1") == []
+    assert basket.lines(shop.connection, "till-1") == []

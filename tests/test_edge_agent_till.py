@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, till, wallet
+from edge_agent import answers, basket, till, visits, wallet
 from edge_agent.answers import Answer
 from edge_agent.basket import Basket
 from tests.edge_store import (
     ANNA,
+    BO,
     NOON,
     SHOE,
     SOCK,
@@ -20,7 +21,7 @@ from tests.edge_store import (
     a_shop,
     a_shopper,
 )
-from wire.events import Line, Purchased
+from wire.events import BasketChanged, Line, Purchased
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_two_currencies_do_not_meet_in_one_basket(shop: Shop):
     shop.tell("product", SOCK, a_product(SOCK, currency="EUR"))
     assert add(shop, SHOE) == "added_to_basket"
     assert add(shop, SOCK) == "other_currency"
-    assert [each.product for each in till.lines(shop.connection, TILL.device)] == [SHOE]
+    assert [each.product for each in basket.lines(shop.connection, TILL.device)] == [SHOE]
 
 
 def test_a_stuck_reader_cannot_fill_the_disk(shop: Shop):
@@ -83,9 +84,35 @@ def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(sho
     shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
     shop.clock.advance(2 * 3600)
     assert pay(shop) == "coupon_refused"
-    assert len(till.lines(shop.connection, TILL.device)) == 1
+    assert len(basket.lines(shop.connection, TILL.device)) == 1
     assert shop.events("purchased", "coupon_redeemed") == []
     assert pay(shop) == "paid"
+
+
+@pytest.mark.parametrize("by", ["time_out", "walk_away", "ordinary", "other_member"])
+def test_a_basket_does_not_outlive_its_visit(shop: Shop, by: str):
+    shop.sells(SHOE)
+    visit = shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    add(shop, SHOE)
+    shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
+    if by == "other_member":
+        shop.begin(BO, place=TILL)
+    else:
+        visits.end(shop.recorder, shop.clock, TILL.device, by)
+    put_back = shop.events("basket_changed")[-1]
+    assert put_back.body == BasketChanged(SHOE, -2)
+    assert (put_back.visit, put_back.identifiers, put_back.brand) == (visit.visit, (ANNA,), "acme")
+    assert till.basket(shop.connection, TILL.device).lines == ()
+    assert pay(shop) == "basket_empty"
+
+
+def test_what_is_paid_is_not_put_back(shop: Shop):
+    shop.sells(SHOE)
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    assert pay(shop) == "paid"
+    assert [event.body for event in shop.events("basket_changed")] == [BasketChanged(SHOE, 1)]
 
 
 def test_of_two_coupons_neither_is_used_when_one_is_refused(shop: Shop):
@@ -116,10 +143,10 @@ def test_a_till_page_sees_goods_discounts_total_and_the_last_answer(shop: Shop):
     said = Answer(kind="coupon", at=NOON, coupon="c1")
     shop.recorder.write(lambda w: till.add_coupon(w, shop.clock.now(), TILL, "c1"))
     shop.recorder.write(lambda w: answers.put(w, TILL.device, said))
-    basket = till.basket(shop.connection, TILL.device)
-    (line,) = basket.lines
+    shown = till.basket(shop.connection, TILL.device)
+    (line,) = shown.lines
     assert (line.quantity, line.price_cents, line.amount_cents) == (2, 999, 1_998)
-    (discount,) = basket.discounts
+    (discount,) = shown.discounts
     assert (discount.coupon, discount.title, discount.off_cents) == ("c1", {"en": "Spring"}, 199)
-    assert (basket.goods_cents, basket.total_cents, basket.currency) == (1_998, 1_799, "CNY")
-    assert basket.answer == said
+    assert (shown.goods_cents, shown.total_cents, shown.currency) == (1_998, 1_799, "CNY")
+    assert shown.answer == said
