@@ -1,41 +1,19 @@
 """The table of everything that can be set in a store, with what each setting accepts."""
 
-from dataclasses import dataclass
-
-from edge_agent import checks
-from edge_agent.checks import Check
 from edge_agent.limits import Limits
 from hardware.drivers import DRIVERS
+from settings import checks
+from settings.setting import Setting
+from wire.topics import NAME
 
-_REQUIRED = object()
 _LIMITS = Limits()
 _POLICY = checks.one_of("evict-oldest", "refuse-new")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One setting: its dotted name, what it accepts, its default, and what it is for.
-
-    `[]` in a name stands for each entry of a list. A secret may come from the environment, whose
-    variable then wins over the file.
-    """
-
-    name: str
-    check: Check
-    about: str
-    default: object = _REQUIRED
-    environ: str = ""
-
-    @property
-    def required(self) -> bool:
-        """Tell whether the file must say it."""
-        return self.default is _REQUIRED
-
+_NAME = checks.matching(NAME, "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit")
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting(name="tenant", check=checks.name, about="the brand or group this store belongs to"),
-    Setting(name="store", check=checks.name, about="the store"),
-    Setting(name="operator", check=checks.name_or_empty, default="", about="who runs the store"),
+    Setting(name="tenant", check=_NAME, about="the brand or group this store belongs to"),
+    Setting(name="store", check=_NAME, about="the store"),
+    Setting(name="operator", check=checks.or_empty(_NAME), default="", about="who runs the store"),
     Setting(name="names", check=checks.texts, default={}, about="the store's name by language"),
     Setting(
         name="languages",
@@ -115,7 +93,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="web.frame_ancestors",
-        check=checks.many(checks.text, 0, 8),
+        check=checks.many(checks.origin, 0, 8),
         default=[],
         about="origins, such as https://hq.example, whose pages may show a screen in a frame",
     ),
@@ -204,30 +182,30 @@ SETTINGS: tuple[Setting, ...] = (
         default=_LIMITS.disk_free_bytes_min,
         about="below this much free disk the health check fails",
     ),
-    Setting(name="zones[].name", check=checks.name, about="an area of the store"),
+    Setting(name="zones[].name", check=_NAME, about="an area of the store"),
     Setting(name="zones[].names", check=checks.texts, default={}, about="its name by language"),
     Setting(
         name="zones[].operator",
-        check=checks.name_or_empty,
+        check=checks.or_empty(_NAME),
         default="",
         about="who runs the zone, where that is not the store's operator",
     ),
-    Setting(name="kiosks[].name", check=checks.name, about="a screen, or a till"),
-    Setting(name="kiosks[].zone", check=checks.name, about="the zone it stands in"),
+    Setting(name="kiosks[].name", check=_NAME, about="a screen, or a till"),
+    Setting(name="kiosks[].zone", check=_NAME, about="the zone it stands in"),
     Setting(
         name="kiosks[].role",
         check=checks.one_of("kiosk", "till"),
         default="kiosk",
         about="at a till product codes become a purchase",
     ),
-    Setting(name="devices[].name", check=checks.name, about="a reader, camera, lamp or the like"),
+    Setting(name="devices[].name", check=_NAME, about="a reader, camera, lamp or the like"),
     Setting(
         name="devices[].driver", check=checks.one_of(*DRIVERS), about="the driver that runs it"
     ),
-    Setting(name="devices[].zone", check=checks.name, about="the zone it stands in"),
+    Setting(name="devices[].zone", check=_NAME, about="the zone it stands in"),
     Setting(
         name="devices[].kiosk",
-        check=checks.name_or_empty,
+        check=checks.or_empty(_NAME),
         default="",
         about="the kiosk or till whose shopper it reads codes of",
     ),

@@ -107,7 +107,7 @@ def texts(value: object) -> dict[str, str]:
 
 
 def options(value: object) -> dict[str, object]:
-    """Accept a table of options, which the driver checks itself."""
+    """Accept a table of options, which whoever takes them checks."""
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return dict(value)
     raise Expected("a table of options")

@@ -104,6 +104,7 @@ def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
         ({"codes": {"member_patterns": ["("]}}, "is not a list in which each value is a regular"),
         ({"timezone": "Asia/Shangai"}, "is not a time zone such as Asia/Shanghai"),
         ({"web": 3}, "web: 3 is not a table of settings"),
+        ({"web": {"frame_ancestors": ["https://a; script-src *"]}}, "each value is an origin"),
         ({"zones": {"name": "shoes"}}, "is not a list of tables"),
     ],
 )

@@ -1,13 +1,14 @@
 """`storebridge agent`: the program of one store."""
 
 import getpass
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from storebridge.listing import list_settings
 
 app = typer.Typer(help="The program of one store.", no_args_is_help=True)
 PROGRAM = "storebridge.store_program"
@@ -47,22 +48,7 @@ def settings(
     """List everything that can be set in a store's TOML file."""
     from edge_agent.settings import SETTINGS
 
-    rows = [
-        {
-            "name": each.name,
-            "default": None if each.required else each.default,
-            "required": each.required,
-            "environ": each.environ or None,
-            "about": each.about,
-        }
-        for each in SETTINGS
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, default=str))
-        return
-    for row in rows:
-        default = "required" if row["required"] else f"default {row['default']!r}"
-        typer.echo(f"{row['name']} ({default}): {row['about']}")
+    list_settings(SETTINGS, as_json=as_json)
 
 
 @app.command("pin")
