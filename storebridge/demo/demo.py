@@ -1,6 +1,7 @@
 """The demo: starts every part of a small town, lets it live, and ends it all in order."""
 
 import logging
+import re
 import shutil
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from storebridge.demo.shoppers import Seen, Shoppers, Surroundings
 from storebridge.demo.town import (
     CONSOLE_NAME,
     TENANT,
+    VISITORS,
     StorePlan,
     agent_toml,
     cloud_toml,
@@ -43,6 +45,9 @@ from wire.views import ProductView
 READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 90.0
 DRAIN_POLL_S = 0.25
+MAKE_WAY_S = 40.0
+METRICS_TIMEOUT_S = 5.0
+QUEUE_ROWS = re.compile(r"^storebridge_edge_queue_rows (\S+)$", re.MULTILINE)
 STAGE_THREADS = 48
 SAMPLE = Path(catalogue.__file__).parent / "samples" / "catalogue.json"
 
@@ -90,7 +95,7 @@ class Demo:
         self._lock = threading.Lock()
         self._ending = ExitStack()
         self._children: list[Child] = []
-        self._shoppers: list[Shoppers] = []
+        self._shoppers: dict[str, Shoppers] = {}
         self.products: Sequence[ProductView] = ()
         self.dsn = ""
 
@@ -136,6 +141,8 @@ class Demo:
 
     def show(self, store: str, text: str) -> None:
         """Hold a code to the kiosk's camera of a store."""
+        if (shoppers := self._shoppers.get(store)) is not None:
+            shoppers.make_way(MAKE_WAY_S)
         self._cameras[store].kiosk.show(text)
 
     @property
@@ -170,7 +177,7 @@ class Demo:
         median_ms = times_ms[len(times_ms) // 2] if times_ms else None
         return {
             **counts,
-            "waiting": max(0, counts["recorded"] - counts["accepted"]),
+            "waiting": sum(self._queued(store) for store in self.town.stores),
             "scans_answered": answered,
             "scan_to_screen_ms": None if median_ms is None else round(median_ms),
             "line_is_cut": self.line_is_cut,
@@ -180,7 +187,7 @@ class Demo:
 
     def end_shoppers(self) -> None:
         """Let nobody else come in, in the stores and online."""
-        for shoppers in self._shoppers:
+        for shoppers in self._shoppers.values():
             shoppers.close()
 
     def drain(self) -> None:
@@ -189,7 +196,9 @@ class Demo:
             self._drain.join(DRAIN_TIMEOUT_S)
         self._light_stores.end()
         gives_up_s = time.monotonic() + DRAIN_TIMEOUT_S
-        while time.monotonic() < gives_up_s and any(map(self._queued, self.town.stores)):
+        while time.monotonic() < gives_up_s and any(
+            self._queued(store) for store in self.town.stores
+        ):
             time.sleep(DRAIN_POLL_S)
 
     def _watch_drain(self) -> None:
@@ -201,9 +210,15 @@ class Demo:
                 return
             time.sleep(DRAIN_POLL_S)
 
-    def _queued(self, store: StorePlan) -> bool:
-        text = requests.get(f"http://{self.town.host}:{store.port}/metrics", timeout=5).text
-        return "storebridge_edge_queue_rows 0.0\n" not in text
+    def _queued(self, store: StorePlan) -> int:
+        """Return how many events a store holds that the cloud has not receipted."""
+        try:
+            address = f"http://{self.town.host}:{store.port}/metrics"
+            text = requests.get(address, timeout=METRICS_TIMEOUT_S).text
+        except requests.RequestException:
+            return 0  # it is starting or ending, and has nothing to say
+        found = QUEUE_ROWS.search(text)
+        return int(float(found[1])) if found else 0
 
     def audit(self) -> auditing.Audit:
         """End the stores and hold what they recorded against what the cloud has."""
@@ -310,11 +325,11 @@ class Demo:
                     line_is_cut=lambda: self.line_is_cut,
                     products=[product.product for product in self.products],
                 ),
-                self.town.members[store.number - 1 :: len(self.town.stores)],
+                self.town.members[VISITORS:][store.number - 1 :: len(self.town.stores)],
                 self.seen,
                 seed=self.options.seed * 100 + store.number,
                 speed=self.options.speed,
             )
-            self._shoppers.append(shoppers)
+            self._shoppers[store.name] = shoppers
             shoppers.start()
             self._ending.callback(shoppers.close)

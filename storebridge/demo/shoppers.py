@@ -66,11 +66,16 @@ class Shoppers:
         self._speed = speed
         self._rng = random.Random(seed)  # noqa: S311 (made-up people)
         self._ended = threading.Event()
+        self._quiet_until_s = 0.0
         self._thread = threading.Thread(target=self._run, name="shoppers", daemon=True)
 
     def start(self) -> None:
         """Let them come."""
         self._thread.start()
+
+    def make_way(self, seconds: float) -> None:
+        """Let nobody else come to the kiosk for a while: a visitor stands there."""
+        self._quiet_until_s = time.monotonic() + seconds
 
     def close(self) -> None:
         """Let nobody else come, and wait for the one inside."""
@@ -79,7 +84,8 @@ class Shoppers:
 
     def _run(self) -> None:
         while not self._ended.wait(self._pause(PAUSE_S)):
-            self._visit(self._rng.choice(self._members))
+            if time.monotonic() > self._quiet_until_s:
+                self._visit(self._rng.choice(self._members))
 
     def _pause(self, seconds: float) -> float:
         return seconds * self._rng.uniform(0.5, 1.5) / self._speed

@@ -18,6 +18,8 @@ STAFF_PIN = "2468"
 CONSOLE_NAME = "demo"
 LIGHT_STORES = 50
 MEMBERS = 40
+# The stage offers the cards of the first members to visitors; simulated shoppers are the others.
+VISITORS = 8
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480
 STORE_NAMES = (
     {"zh": "上海·安福路店", "en": "Shanghai, Anfu Road"},
@@ -128,7 +130,7 @@ def plan_town(folder: Path, *, stores: int, seed: int) -> Town:
         members=tuple(f"M{rng.randrange(10**8):08}" for _ in range(MEMBERS)),
         identifier_key=secrets.token_bytes(32),
         broker_password=new_password(),
-        console_password=new_password(),
+        console_password=secrets.token_hex(6),
         cloud_port=free_port(),
         stage_port=free_port(),
     )
@@ -159,6 +161,8 @@ def agent_toml(town: Town, store: StorePlan, *, line_port: int, camera: str | No
         f"port = {store.port}",
         f"staff_pin_hash = {_quoted(generate_password_hash(STAFF_PIN))}",
         f"frame_ancestors = [{_quoted(town.stage_url.rstrip('/'))}]",
+        "[codes]",
+        "held_s = 1.2",  # a drawn card is not read in every frame
         "[visits]",
         "idle_s_max = 30",
     ]
