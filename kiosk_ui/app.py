@@ -11,6 +11,7 @@ from kiosk_ui.shopper.views import blueprint as shopper_blueprint
 from kiosk_ui.staff.views import blueprint as staff_blueprint
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams
+from kiosk_ui.till.views import blueprint as till_blueprint
 
 __all__ = ["Store", "create_app"]
 
@@ -38,6 +39,7 @@ def create_app(store: Store) -> Flask:
     streams = Streams(store.doorbell)
     app.register_blueprint(shopper_blueprint(store, streams))
     app.register_blueprint(staff_blueprint(store, streams))
+    app.register_blueprint(till_blueprint(store, streams))
     app.add_url_rule("/looks/<name>", view_func=looks)
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))

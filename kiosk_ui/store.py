@@ -23,7 +23,7 @@ SECRET_BYTES = 32
 class Store:
     """One store as its screens see it.
 
-    `kiosks` maps each kiosk to where it stands, `zones` each zone to its title by language. An
+    `kiosks` and `tills` map each to where it stands, `zones` each zone to its title by language. An
     empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
     `visits_kept_days` is what the privacy notice says of them.
     `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
@@ -40,6 +40,7 @@ class Store:
     name: Mapping[str, str]
     kiosks: Mapping[str, Place]
     zones: Mapping[str, Mapping[str, str]]
+    tills: Mapping[str, Place] = field(default_factory=dict)
     languages: tuple[str, ...] = LANGUAGES
     staff_pin_hash: str = ""
     time_zone: str = "UTC"

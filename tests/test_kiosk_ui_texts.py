@@ -16,8 +16,7 @@ SHARED = Path(__file__).parent.parent / "looks"
 COMPOSED = (
     "age.", "answer.", "attract.step.", "because.", "category.", "error.", "evidence.",
     "help.topic.", "line.", "privacy.", "span.", "staff.device.", "staff.do.", "staff.reason.",
-    "staff.stock.state.", "staff.stock.move.", "stage.",
-    "wallet.",
+    "staff.stock.state.", "staff.stock.move.", "stage.", "till.", "wallet.",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from edge_agent.limits import Limits
 from edge_agent.recorder import Recorder
 from edge_agent.web import WebServer
 from kiosk_ui.app import Store, create_app
-from tests.edge_store import KIOSK, NOON, SHOE, SOCK, Shop, a_plan
+from tests.edge_store import KIOSK, NOON, SHOE, SOCK, TILL, Shop, a_plan
 
 PIN = "2468"
 THREADS = 32
@@ -67,6 +67,7 @@ def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
         store="s0001",
         name={"zh": "栖木", "en": "Qimu"},
         kiosks={KIOSK.device: KIOSK},
+        tills={TILL.device: TILL},
         zones={"shoes": {"zh": "鞋履", "en": "Shoes"}},
         staff_pin_hash=PIN_HASH,
     )
