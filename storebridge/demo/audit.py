@@ -84,7 +84,9 @@ def counts_now(dsn: str, tenant: str) -> dict[str, int]:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM ledger WHERE stream IS NOT NULL),"
             " (SELECT count(*) FROM ledger WHERE stream IS NULL),"
-            " (SELECT coalesce(sum(head), 0)::bigint FROM store_twin WHERE tenant = %(t)s),"
+            " (SELECT coalesce(sum(greatest(head, upper(received) - 1)), 0)::bigint"
+            "  FROM store_twin LEFT JOIN stream USING (shard, tenant, store, stream)"
+            "  WHERE tenant = %(t)s),"
             " (SELECT coalesce(sum(amount), 0)::bigint FROM store_hour"
             "  WHERE tenant = %(t)s AND figure = 'redemptions'),"
             " (SELECT coalesce(sum(amount), 0)::bigint FROM store_hour"
