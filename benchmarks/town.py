@@ -1,6 +1,6 @@
 """A small town for benchmarks: a real broker and PostgreSQL, a cloud worker, agents of stores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,9 +61,16 @@ class Town:
         """Return the agent of a store as a process, not yet started."""
         return self._child(store.name, "agent", "run", str(store.config))
 
-    def worker(self) -> Child:
-        """Return a cloud worker as a process, not yet started."""
-        return self._child("cloud", "cloud", "run", str(self.folder / "cloud.toml"), "--no-web")
+    def worker(self, **settings: int) -> Child:
+        """Return a cloud worker with these settings as a process, not yet started."""
+        config = self.folder / f"cloud-{len(settings)}.toml"
+        _write(config, cloud_toml(self.dsn, self.broker.port, self.password, settings))
+        return self._child("cloud", "cloud", "run", str(config), "--no-web")
+
+    @property
+    def database_pid(self) -> int:
+        """Return the process id of the database server."""
+        return int((self.folder / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
 
     def _child(self, name: str, *arguments: str) -> Child:
         log = self.folder / f"{name}.log"
@@ -86,7 +93,6 @@ def a_town(*, stores: int = 1, cloud: bool = True) -> Iterator[Town]:
             ending.callback(postgres.stop)
             dsn = postgres.start()
             fill_cloud(dsn)
-            _write(folder / "cloud.toml", cloud_toml(dsn, broker.port, password))
         parts = []
         for name in names:
             store = StoreParts(
@@ -98,6 +104,17 @@ def a_town(*, stores: int = 1, cloud: bool = True) -> Iterator[Town]:
             _write(store.config, store_toml(store, broker.port, password))
             parts.append(store)
         yield Town(folder=folder, broker=broker, stores=tuple(parts), password=password, dsn=dsn)
+
+
+@contextmanager
+def running(child: Child) -> Iterator[Child]:
+    """Run a process for the length of the block."""
+    child.start()
+    try:
+        yield child
+        child.check()
+    finally:
+        child.end()
 
 
 def fill_cloud(dsn: str) -> None:
@@ -136,8 +153,9 @@ kiosk = "{KIOSK}"
 """
 
 
-def cloud_toml(dsn: str, broker_port: int, password: str) -> str:
+def cloud_toml(dsn: str, broker_port: int, password: str, worker: Mapping[str, int]) -> str:
     """Return the configuration of the cloud service."""
+    settings = "\n".join(f"{name} = {value}" for name, value in worker.items())
     return f"""
 [database]
 dsn = "{dsn}"
@@ -145,6 +163,8 @@ dsn = "{dsn}"
 port = {broker_port}
 username = "cloud"
 password = "{password}"
+[worker]
+{settings}
 [tenants.{TENANT}]
 identifier_key = "{backlog.KEY.hex()}"
 """

@@ -1,0 +1,240 @@
+"""How fast a backlog becomes known: from a store's outbox to shoppers, beside its single steps."""
+
+import secrets
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import psycopg
+
+from benchmarks import backlog
+from benchmarks.outboxes import fill
+from benchmarks.processes import cpu_s
+from benchmarks.result import Goal, Result
+from benchmarks.town import HOUR_US, TENANT, StoreParts, Town, a_town, running
+from cloud_sync.config import from_table
+from cloud_sync.database import Database
+from cloud_sync.intake.accept import AcceptedRow
+from cloud_sync.intake.incoming import take_apart
+from cloud_sync.intake.ledger import COLUMNS, COPY, store_row
+from cloud_sync.intake.receive import receive
+from storebridge.demo.children import Child
+from wire.codec import ROWS_PER_BATCH_MAX, chain_all, decode_event, encode
+from wire.messages import STREAM_BYTES, Batch
+from wire.topics import down_topic, shard_of, up_topic
+
+EVENTS_PER_MEMBER = 60
+# As many Batches as the worker takes of the back lane in one turn.
+BATCHES_AT_ONCE = from_table({}, {}).worker.back_per_turn_quiet
+# With one event a message it may take more messages at once, and has more of them waiting.
+SINGLES_WORKER = {"back_messages_max": 10_000, "back_per_turn_quiet": 1_000}
+COPY_ALONE = COPY.replace("COPY ledger", "COPY copied")
+POLL_S = 0.01
+WINDOW_FULL_S = 0.001
+TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many events a second became known, and the processor time of one, by who used it."""
+
+    per_s: float
+    cpu_us: Mapping[str, float]
+
+
+def catchup(*, events: int = 40_000, singles: int = 4_000, runs: int = 3) -> Iterator[Result]:
+    """Measure backlogs of `events`; of `singles` where each event is a message of its own."""
+    road: list[Pace] = []
+    alone: list[float] = []
+    single: list[Pace] = []
+    copied: list[float] = []
+    with a_town(stores=3 * runs) as town:
+        for run in range(runs):
+            first, second, third = town.stores[3 * run : 3 * run + 3]
+            at = time.time_ns() // 1_000 - HOUR_US
+            rows = backlog.rows(events, at=at, members=max(1, events // EVENTS_PER_MEMBER))
+            single.append(_send_singly(town, first, rows[:singles]))
+            road.append(_catch_up(town, second, rows))
+            copied.append(_copy(town, third, rows))
+            alone.append(_receive(town, third, rows))
+    pace = statistics.median(each.per_s for each in road)
+    ledger = statistics.median(alone)
+    yield Result(
+        name="catch-up: from the outbox to shoppers",
+        value=pace,
+        unit="events/s",
+        goal=Goal(of="ratio", better="at least", number=0.4),
+        peer="the ledger alone",
+        peer_value=ledger,
+        runs=runs,
+    )
+    yield Result(
+        name="catch-up: a hundred events a message",
+        value=pace,
+        unit="events/s",
+        goal=Goal(of="ratio", better="at least", number=6),
+        peer="one event a message",
+        peer_value=statistics.median(each.per_s for each in single),
+        runs=runs,
+    )
+    yield Result(
+        name="catch-up: the ledger alone",
+        value=ledger,
+        unit="events/s",
+        goal=Goal(of="ratio", better="at least", number=0.5),
+        peer="COPY of the same rows",
+        peer_value=statistics.median(copied),
+        runs=runs,
+    )
+    for part in road[0].cpu_us:
+        yield Result(
+            name=f"catch-up: processor time, {part}",
+            value=statistics.median(each.cpu_us[part] for each in road),
+            unit="µs/event",
+            runs=runs,
+        )
+
+
+def _catch_up(town: Town, store: StoreParts, rows: Sequence[bytes]) -> Pace:
+    """Let a store that was cut off send its backlog, until the last event is folded."""
+    store.folder.mkdir()
+    fill(store.outbox, rows, recorded_at=time.time_ns() // 1_000 - HOUR_US)
+    with (
+        _shard(town, store) as shard,
+        running(town.worker()) as worker,
+        running(town.agent(store)) as agent,
+    ):
+        return _pace(town, shard, len(rows), {"store": agent, "cloud worker": worker})
+
+
+def _send_singly(town: Town, store: StoreParts, rows: Sequence[bytes]) -> Pace:
+    """Send each event as a message of its own, as many under way as the link takes."""
+    topic = up_topic(TENANT, store.name, "back")
+    payloads = _payloads(rows, rows_per_batch=1)
+    link = town.link(f"{TENANT}-{store.name}")
+    heard = threading.Event()
+
+    def send() -> None:
+        for payload in payloads:
+            while not link.publish(topic, payload, qos=1):
+                time.sleep(WINDOW_FULL_S)
+
+    with _shard(town, store) as shard, running(town.worker(**SINGLES_WORKER)) as worker:
+        link.open(
+            subscriptions=(down_topic(TENANT, store.name),),
+            on_message=lambda _topic, _payload: heard.set(),
+            on_up=lambda: None,
+            on_down=lambda _: None,
+            will=lambda: None,
+        )
+        # The first is sent again until the worker listens; it counts once.
+        while not heard.wait(POLL_S):
+            link.publish(topic, payloads[0], qos=1)
+        threading.Thread(target=send, daemon=True).start()
+        pace = _pace(town, shard, len(rows), {"cloud worker": worker})
+        link.close()
+    return pace
+
+
+def _pace(town: Town, shard: "Shard", count: int, children: Mapping[str, Child]) -> Pace:
+    """Wait from the first event received to the last one folded; see who works meanwhile."""
+    pids = {name: child.pid or 0 for name, child in children.items()}
+    pids |= {"broker": town.broker.pid or 0, "database": town.database_pid}
+    shard.wait_for(1, "shard_head")
+    began_s = time.perf_counter()
+    used = {name: cpu_s(pid) for name, pid in pids.items()}
+    shard.wait_for(count, "shard_fold")
+    took_s = time.perf_counter() - began_s
+    cpu_us = {name: (cpu_s(pid) - used[name]) / count * 1e6 for name, pid in pids.items()}
+    return Pace(count / took_s, {**cpu_us, "store and cloud together": sum(cpu_us.values())})
+
+
+class Shard:
+    """How far the shard of a store has come since it was first looked at."""
+
+    def __init__(self, connection: psycopg.Connection, store: StoreParts) -> None:
+        self._connection = connection
+        self._shard = shard_of(TENANT, store.name)
+        self._before = self._position("shard_head")
+
+    def wait_for(self, events: int, table: Literal["shard_head", "shard_fold"]) -> None:
+        """Wait until so many events are received, or folded."""
+        until_s = time.monotonic() + TIMEOUT_S
+        while (come := self._position(table) - self._before) < events:
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"{come} of {events} events in {table} after {TIMEOUT_S:g} s")
+            time.sleep(POLL_S)
+
+    def _position(self, table: Literal["shard_head", "shard_fold"]) -> int:
+        query = f"SELECT position FROM {table} WHERE shard = %s"
+        row = self._connection.execute(query.encode(), (self._shard,)).fetchone()
+        return row[0] if row else 0
+
+
+@contextmanager
+def _shard(town: Town, store: StoreParts) -> Iterator[Shard]:
+    with psycopg.connect(town.dsn, autocommit=True) as connection:
+        yield Shard(connection, store)
+
+
+def _receive(town: Town, store: StoreParts, rows: Sequence[bytes]) -> float:
+    """Take the same events in as messages that have come; returns events a second."""
+    topic = up_topic(TENANT, store.name, "back")
+    payloads = _payloads(rows, rows_per_batch=ROWS_PER_BATCH_MAX)
+    database = Database(town.dsn)
+    began_s = time.perf_counter()
+    for first in range(0, len(payloads), BATCHES_AT_ONCE):
+        some = payloads[first : first + BATCHES_AT_ONCE]
+        incoming = [take_apart(topic, payload) for payload in some]
+        receive(database, incoming, time.time_ns() // 1_000)
+    took_s = time.perf_counter() - began_s
+    database.close()
+    return len(rows) / took_s
+
+
+def _copy(town: Town, store: StoreParts, rows: Sequence[bytes]) -> float:
+    """Copy the same rows into a table like the ledger, as many a commit; returns rows a second."""
+    shard, stream = shard_of(TENANT, store.name), secrets.token_bytes(STREAM_BYTES)
+    day, at = date.today(), time.time_ns() // 1_000  # noqa: DTZ011 (any day will do)
+    checksums = chain_all(0, rows)
+    lines: list[tuple[object, ...]] = []
+    for seq, (row, checksum) in enumerate(zip(rows, checksums, strict=True), 1):
+        accepted = AcceptedRow(seq, checksum, row)
+        event = decode_event(row)
+        columns = store_row(TENANT, store.name, stream, accepted, event, live=False)
+        lines.append((day, shard, seq, at, *columns))
+    at_once = BATCHES_AT_ONCE * ROWS_PER_BATCH_MAX
+    with psycopg.connect(town.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE copied (LIKE ledger INCLUDING ALL)")
+        began_s = time.perf_counter()
+        for first in range(0, len(lines), at_once):
+            with connection.cursor() as cursor, cursor.copy(COPY_ALONE) as copy:
+                copy.set_types([kind for _, kind in COLUMNS])
+                for line in lines[first : first + at_once]:
+                    copy.write_row(line)
+        took_s = time.perf_counter() - began_s
+        connection.execute("DROP TABLE copied")
+    return len(rows) / took_s
+
+
+def _payloads(rows: Sequence[bytes], *, rows_per_batch: int) -> list[bytes]:
+    """Return rows as the Batches of a new stream, encoded."""
+    stream = secrets.token_bytes(STREAM_BYTES)
+    befores = [0, *chain_all(0, rows)]
+    return [
+        encode(
+            Batch(
+                stream=stream,
+                first=first + 1,
+                lane="back",
+                before=befores[first],
+                rows=tuple(rows[first : first + rows_per_batch]),
+            )
+        )
+        for first in range(0, len(rows), rows_per_batch)
+    ]
