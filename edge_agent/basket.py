@@ -8,7 +8,7 @@ from sqlite_utils.utils import sqlite3
 from edge_agent import local_view
 from edge_agent.answers import Answer
 from edge_agent.recorder import Writing
-from wire.events import BasketChanged, Event, Line
+from wire.events import BasketChanged, Discount, Event, Line
 from wire.views import CouponView
 
 
@@ -47,6 +47,11 @@ class DiscountLine:
     offer: str
     title: dict[str, str]
     off_cents: int
+
+    @property
+    def discount(self) -> Discount:
+        """Return this as the discount of an order."""
+        return Discount(coupon=self.coupon, offer=self.offer, amount_cents=self.off_cents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

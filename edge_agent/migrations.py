@@ -5,7 +5,8 @@ from collections.abc import Callable
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from edge_agent.migrations_store import m002_store
+from edge_agent.migrations_retention import m004_running_time
+from edge_agent.migrations_store import m002_store, m003_benefits
 
 Migration = Callable[[sqlite_utils.Database], None]
 
@@ -68,6 +69,8 @@ def m001_outbox(tables: sqlite_utils.Database) -> None:
 MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("001_outbox", m001_outbox),
     ("002_store", m002_store),
+    ("003_benefits", m003_benefits),
+    ("004_running_time", m004_running_time),
 )
 
 

@@ -105,3 +105,21 @@ def m002_store(tables: sqlite_utils.Database) -> None:
     """Create the tables of the store half, within the caller's transaction."""
     for statement in STORE_TABLES:
         tables.execute(statement)
+
+
+BENEFIT_COLUMNS = (
+    # What a coupon redeemed at a kiosk takes off the next order of the same shopper, and which
+    # order that was; `benefit` is the coupon's view, `identifiers` those of its visit.
+    "ALTER TABLE redemptions ADD COLUMN benefit BLOB NOT NULL DEFAULT x''",
+    "ALTER TABLE redemptions ADD COLUMN identifiers BLOB NOT NULL DEFAULT x'90'",
+    "ALTER TABLE redemptions ADD COLUMN spent_order TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE redemptions ADD COLUMN spent_cents INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE redemptions ADD COLUMN spent_at INTEGER",
+    "CREATE INDEX redemptions_unspent ON redemptions (redeemed_at) WHERE spent_at IS NULL",
+)
+
+
+def m003_benefits(tables: sqlite_utils.Database) -> None:
+    """Let a redemption take its benefit off a later order, once."""
+    for statement in BENEFIT_COLUMNS:
+        tables.execute(statement)

@@ -111,6 +111,8 @@ def _at_till(
             return Answer(kind=kind, at=at, product=code.subject)
         case "coupon":
             answer = _about_coupon(writing, at, code.subject, visit)
+            if visit is not None and till.counts_already(writing.connection, visit, code.subject):
+                return Answer(kind="coupon", at=at, coupon=code.subject)
             if answer.kind == "coupon":
                 till.add_coupon(writing, instant, at_till, code.subject)
             return answer

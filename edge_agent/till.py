@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
@@ -16,19 +17,23 @@ from wire.events import AnyBody, BasketChanged, Purchased
 from wire.views import CouponView
 
 # What one basket may hold; a further product is refused, so that a stuck reader cannot fill a disk.
-BASKET_LINES_MAX = 200
+BASKET_LINES_MAX = 100
 LINE_QUANTITY_MAX = 999
+# Coupons that count for one order; the others stay for the next. With these limits the largest
+# order fits into a row of the outbox.
+COUPONS_PER_ORDER_MAX = 8
 
 
 def basket(connection: sqlite3.Connection, till: str) -> Basket:
     """Return the basket of a till with what its coupons take off, as its screen shows it."""
     bought = lines(connection, till)
-    visit = visits.current(connection, till)
-    after, discounts = priced(bought, _coupons(connection, till, visit))
+    offered = _offered(connection, till, visits.current(connection, till))
+    after, discounts = priced(bought, [*offered.before, *offered.here])
+    spent = {each.coupon for each in offered.before}
     return Basket(
         till=till,
         lines=tuple(bought),
-        discounts=tuple(discounts),
+        discounts=tuple(each for each in discounts if each.off_cents or each.coupon not in spent),
         total_cents=sum(each.amount_cents for each in after),
         currency=bought[0].currency if bought else "",
         answer=answers.last(connection, till),
@@ -69,28 +74,43 @@ def add_coupon(writing: Writing, instant: Instant, place: Place, coupon: str) ->
     )
 
 
+def counts_already(connection: sqlite3.Connection, visit: Visit, coupon: str) -> bool:
+    """Tell whether a coupon counts without being read, since it was redeemed at a kiosk."""
+    return any(each.coupon == coupon for each in wallet.spendable(connection, visit))
+
+
 def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -> str:
     """Make a purchase of the basket, and return the kind of the answer.
 
-    Coupons are redeemed, stock falls, the basket is emptied and the visit ends, all in the
-    caller's transaction. A coupon that cannot be redeemed after all stops the payment and leaves
-    the basket, so that the shopper decides.
+    Coupons are redeemed, those redeemed at a kiosk before are spent on this order, stock falls,
+    the basket is emptied and the visit ends, all in the caller's transaction. A coupon that
+    cannot be redeemed after all stops the payment and leaves the basket, so that the shopper
+    decides.
     """
     bought = lines(writing.connection, place.device)
     if not bought:
         return "basket_empty"
     order = f"{place.device}-{secrets.token_hex(6)}"
     currency = bought[0].currency
-    coupons = _coupons(writing.connection, place.device, visit)
-    if visit is not None and (refused := _refused(writing, instant, visit, coupons)):
+    offered = _offered(writing.connection, place.device, visit)
+    if visit is not None and (refused := _refused(writing, instant, visit, offered.here)):
         _drop_coupon(writing, place.device, refused)
         return "coupon_refused"
-    after, discounts = priced(bought, coupons)
+    after, discounts = priced(bought, [*offered.before, *offered.here])
+    taken = [each for each in discounts if each.off_cents]
     for each in discounts:
-        assert visit is not None  # noqa: S101 (coupons come from the visit)
-        wallet.redeem_in(writing, instant, visit, each.coupon, order, each.off_cents, currency)
-    amount_cents = sum(line.amount_cents for line in after)
-    body = Purchased(order=order, lines=tuple(after), amount_cents=amount_cents, currency=currency)
+        if each.coupon in {coupon.coupon for coupon in offered.here}:
+            assert visit is not None  # noqa: S101 (coupons come from the visit)
+            wallet.redeem_in(writing, instant, visit, each.coupon, order, each.off_cents, currency)
+        elif each.off_cents:
+            wallet.spend_in(writing, instant, each.coupon, order, each.off_cents)
+    body = Purchased(
+        order=order,
+        lines=tuple(after),
+        amount_cents=sum(line.amount_cents for line in after),
+        currency=currency,
+        discounts=tuple(each.discount for each in taken),
+    )
     _append(writing, instant, place, visit, body)
     for line in after:
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
@@ -99,13 +119,23 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
     return "paid"
 
 
-def _coupons(connection: sqlite3.Connection, till: str, visit: Visit | None) -> list[CouponView]:
-    """Return the coupons put to the basket that are those of the shopper at the till."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offered:
+    """The coupons of a basket: redeemed `before` at a kiosk, and to be redeemed `here`."""
+
+    before: tuple[CouponView, ...] = ()
+    here: tuple[CouponView, ...] = ()
+
+
+def _offered(connection: sqlite3.Connection, till: str, visit: Visit | None) -> _Offered:
+    """Return the coupons of the shopper at the till that count for the basket."""
     if visit is None:
-        return []
+        return _Offered()
+    before = tuple(wallet.spendable(connection, visit))[:COUPONS_PER_ORDER_MAX]
     rows = connection.execute("SELECT coupon FROM basket_coupons WHERE till = ?", (till,))
-    added = {coupon for (coupon,) in rows}
-    return [each for each in wallet.coupons(connection, visit) if each.coupon in added]
+    added = {coupon for (coupon,) in rows} - {each.coupon for each in before}
+    here = tuple(each for each in wallet.coupons(connection, visit) if each.coupon in added)
+    return _Offered(before=before, here=here[: COUPONS_PER_ORDER_MAX - len(before)])
 
 
 def _refused(

@@ -18,6 +18,7 @@ from edge_agent.clock import Instant, StoreTime
 from edge_agent.recorder import Recorder, Writing
 from edge_agent.visits import Visit
 from wire.events import CouponClaimed, CouponRedeemed
+from wire.identifiers import Identifier
 from wire.views import CouponView
 
 
@@ -57,9 +58,18 @@ class VisitOver(WalletError):
     text_key = "wallet.visit_over"
 
 
+# How long after its redemption at a kiosk a coupon takes its benefit off an order at a till of the
+# same store: counted to the moment at which the shopper is recognised there.
+SPENDABLE_S_MAX = 86_400
+
+_coupon_encoder = msgspec.msgpack.Encoder()
+_coupon_decoder = msgspec.msgpack.Decoder(CouponView)
+_identifiers_decoder = msgspec.msgpack.Decoder(tuple[Identifier, ...])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redemption:
-    """A coupon that was used here, when, and on which order."""
+    """A coupon that was used here, when, and on which order (none yet at a kiosk)."""
 
     coupon: str
     offer: str
@@ -152,7 +162,7 @@ def redeem_in(
         currency=currency,
         redeemed_at=instant.at,
     )
-    insert_redemption(writing, visit, redemption)
+    insert_redemption(writing, visit, redemption, found)
     body = CouponRedeemed(
         coupon=coupon,
         offer=found.offer,
@@ -166,6 +176,37 @@ def redeem_in(
     return redemption
 
 
+def spendable(connection: sqlite3.Connection, visit: Visit) -> list[CouponView]:
+    """Return the coupons that this shopper redeemed at a kiosk and no order has had yet.
+
+    Theirs are those redeemed under an identifier that they show now, at most SPENDABLE_S_MAX
+    before they showed it.
+    """
+    since = (visit.named_at or visit.began_at) - SPENDABLE_S_MAX * 1_000_000
+    rows = connection.execute(
+        "SELECT benefit, identifiers FROM redemptions"
+        " WHERE spent_at IS NULL AND redeemed_at >= ? AND benefit <> x'' ORDER BY redeemed_at",
+        (since,),
+    )
+    shown = set(visit.identifiers)
+    return [
+        _coupon_decoder.decode(benefit)
+        for benefit, identifiers in rows
+        if shown & set(_identifiers_decoder.decode(identifiers))
+    ]
+
+
+def spend_in(writing: Writing, instant: Instant, coupon: str, order: str, off_cents: int) -> None:
+    """Note on which order a redemption took its benefit off, once; raises AlreadyRedeemed."""
+    cursor = writing.execute(
+        "UPDATE redemptions SET spent_order = ?, spent_cents = ?, spent_at = ?"
+        " WHERE coupon = ? AND spent_at IS NULL",
+        (order, off_cents, instant.at, coupon),
+    )
+    if cursor.rowcount != 1:
+        raise AlreadyRedeemed("another order has had the benefit of this coupon")
+
+
 def redeemable(writing: Writing, instant: Instant, visit: Visit, coupon: str) -> CouponView:
     """Return the coupon if it may be redeemed here now; raises what `redeem` raises."""
     found = _usable(writing, instant, visit, coupon)
@@ -174,12 +215,15 @@ def redeemable(writing: Writing, instant: Instant, visit: Visit, coupon: str) ->
     return found
 
 
-def insert_redemption(writing: Writing, visit: Visit, redemption: Redemption) -> None:
+def insert_redemption(
+    writing: Writing, visit: Visit, redemption: Redemption, coupon: CouponView
+) -> None:
     """Write the redemption under its primary key; raises AlreadyRedeemed when there is one."""
     try:
         writing.execute(
             'INSERT INTO redemptions (coupon, offer, lease, "order", amount_cents, currency,'
-            " visit, redeemed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " visit, redeemed_at, benefit, identifiers, spent_order, spent_cents, spent_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 redemption.coupon,
                 redemption.offer,
@@ -189,6 +233,11 @@ def insert_redemption(writing: Writing, visit: Visit, redemption: Redemption) ->
                 redemption.currency,
                 visit.visit,
                 redemption.redeemed_at,
+                _coupon_encoder.encode(coupon),
+                msgspec.msgpack.encode(visit.identifiers),
+                redemption.order,
+                redemption.amount_cents,
+                redemption.redeemed_at if redemption.order else None,
             ),
         )
     except sqlite3.IntegrityError as error:

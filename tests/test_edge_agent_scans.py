@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, basket, scans
+from edge_agent import answers, basket, scans, wallet
 from edge_agent.answers import ANSWER_KINDS, Answer
 from edge_agent.places import Place
 from edge_agent.scans import Spot
@@ -165,6 +165,20 @@ def test_a_member_buys_with_a_coupon_at_the_till(shop: Shop):
     assert shop.events()[-1].body == VisitEnded(by="paid")
     assert basket.lines(shop.connection, "till-1") == []
     assert kind_of(scan(shop, "sb:t:card", AT_TILL)) == "basket_empty"
+
+
+def test_a_coupon_used_at_the_kiosk_and_read_again_at_the_till_counts_once(shop: Shop):
+    shop.sells(SHOE)
+    shop.knows(ANNA, a_shopper(coupons=(a_coupon("c1"),)))
+    visit = shop.begin(ANNA)
+    wallet.redeem(shop.recorder, shop.clock, visit, "c1")
+    for code in ("sb:m:ANNA-1", SHOE):
+        scan(shop, code, AT_TILL)
+    assert kind_of(scan(shop, "sb:c:c1", AT_TILL)) == "coupon"
+    assert kind_of(scan(shop, "sb:t:card", AT_TILL)) == "paid"
+    assert shop.events("purchased")[0].body.amount_cents == 900  # type: ignore[union-attr]
+    scan(shop, "sb:m:ANNA-1", AT_TILL)
+    assert kind_of(scan(shop, "sb:c:c1", AT_TILL)) == "coupon_used"
 
 
 def test_what_the_store_has_no_price_for_is_not_put_into_the_basket(shop: Shop):

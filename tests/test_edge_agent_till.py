@@ -11,6 +11,7 @@ from edge_agent.basket import Basket
 from tests.edge_store import (
     ANNA,
     BO,
+    KIOSK,
     NOON,
     SHOE,
     SOCK,
@@ -21,7 +22,8 @@ from tests.edge_store import (
     a_shop,
     a_shopper,
 )
-from wire.events import BasketChanged, Line, Purchased
+from wire.events import BasketChanged, Discount, Line, Purchased
+from wire.views import CouponView
 
 
 @pytest.fixture
@@ -150,3 +152,91 @@ def test_a_till_page_sees_goods_discounts_total_and_the_last_answer(shop: Shop):
     assert (discount.coupon, discount.title, discount.off_cents) == ("c1", {"en": "Spring"}, 199)
     assert (shown.goods_cents, shown.total_cents, shown.currency) == (1_998, 1_799, "CNY")
     assert shown.answer == said
+
+
+def redeem_at_the_kiosk(shop: Shop, *coupons: CouponView) -> None:
+    shop.knows(ANNA, a_shopper(coupons=coupons))
+    visit = shop.begin(ANNA)
+    for each in coupons:
+        wallet.redeem(shop.recorder, shop.clock, visit, each.coupon)
+    visits.end(shop.recorder, shop.clock, KIOSK.device, "tap")
+
+
+def test_a_coupon_redeemed_at_the_kiosk_takes_its_benefit_off_one_order(shop: Shop):
+    shop.sells(SHOE, price_cents=10_000)
+    shop.sells(SOCK, price_cents=555, brand="other")
+    redeem_at_the_kiosk(shop, a_coupon("c1", percent=15, brand="acme"))
+    shop.begin(ANNA, place=TILL)
+    for product in (SHOE, SOCK):
+        add(shop, product)
+    shown = till.basket(shop.connection, TILL.device)
+    assert (shown.goods_cents, shown.total_cents) == (10_555, 9_055)
+    assert [(each.coupon, each.off_cents) for each in shown.discounts] == [("c1", 1_500)]
+    assert pay(shop) == "paid"
+    (bought,) = shop.events("purchased")
+    assert isinstance(bought.body, Purchased)
+    assert bought.body.amount_cents == 9_055
+    assert bought.body.discounts == (Discount("c1", "spring", 1_500),)
+    assert [line.amount_cents for line in bought.body.lines] == [8_500, 555]
+    assert len(shop.events("coupon_redeemed")) == 1
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    assert till.basket(shop.connection, TILL.device).total_cents == 10_000
+    assert pay(shop) == "paid"
+    assert shop.events("purchased")[-1].body.discounts == ()  # type: ignore[union-attr]
+
+
+def test_a_kiosks_redemption_that_takes_nothing_off_stays_for_the_next_order(shop: Shop):
+    shop.sells(SHOE)
+    shop.sells(SOCK)
+    redeem_at_the_kiosk(shop, a_coupon("c1", percent=0, amount_cents=300, product=SOCK))
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE)
+    assert till.basket(shop.connection, TILL.device).discounts == ()
+    assert pay(shop) == "paid"
+    shop.begin(ANNA, place=TILL)
+    add(shop, SOCK)
+    assert till.basket(shop.connection, TILL.device).total_cents == 700
+
+
+def test_a_kiosks_redemption_is_not_lost_with_a_basket_that_is_not_paid(shop: Shop):
+    shop.sells(SHOE)
+    redeem_at_the_kiosk(shop, a_coupon("c1"))
+    for _ in range(2):
+        shop.begin(ANNA, place=TILL)
+        add(shop, SHOE)
+        assert till.basket(shop.connection, TILL.device).total_cents == 900
+        visits.end(shop.recorder, shop.clock, TILL.device, "walk_away")
+
+
+def test_nobody_else_pays_with_a_coupon_redeemed_at_the_kiosk(shop: Shop):
+    shop.sells(SHOE)
+    redeem_at_the_kiosk(shop, a_coupon("c1"))
+    for visitor in ((), (BO,)):
+        if visitor:
+            shop.begin(*visitor, place=TILL)
+        add(shop, SHOE)
+        assert till.basket(shop.connection, TILL.device).total_cents == 1_000
+        assert pay(shop) == "paid"
+
+
+def test_the_largest_order_fits_into_a_row_of_the_outbox(shop: Shop):
+    goods = [f"{number:014}" for number in range(1, till.BASKET_LINES_MAX + 1)]
+    for each in goods:
+        shop.sells(each, price_cents=9_999_999, brand="b" * 40)
+    coupons = [
+        a_coupon("c" * 60 + str(n), offer="o" * 40, percent=0, amount_cents=9_999)
+        for n in range(till.COUPONS_PER_ORDER_MAX + 2)
+    ]
+    redeem_at_the_kiosk(shop, *coupons)
+    shop.begin(ANNA, place=TILL)
+    now, visit = shop.clock.now(), shop.current(TILL)
+    for _ in range(3):
+        shop.recorder.write(lambda w: [till.add(w, now, TILL, visit, each) for each in goods])
+    assert pay(shop) == "paid"
+    (bought,) = shop.events("purchased")
+    assert isinstance(bought.body, Purchased)
+    assert len(bought.body.lines) == till.BASKET_LINES_MAX
+    assert len(bought.body.discounts) == till.COUPONS_PER_ORDER_MAX
+    still = wallet.spendable(shop.connection, shop.begin(ANNA, place=TILL))
+    assert len(still) == 2

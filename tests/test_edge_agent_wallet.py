@@ -8,7 +8,18 @@ import pytest
 
 from edge_agent import visits, wallet
 from edge_agent.wallet import AlreadyRedeemed, Expired, NoLease, UnknownCoupon, VisitOver
-from tests.edge_store import ANNA, BO, KIOSK, MINUTE_US, NOON, Shop, a_coupon, a_shop, a_shopper
+from tests.edge_store import (
+    ANNA,
+    BO,
+    KIOSK,
+    MINUTE_US,
+    NOON,
+    TILL,
+    Shop,
+    a_coupon,
+    a_shop,
+    a_shopper,
+)
 from wire.events import CouponRedeemed
 
 
@@ -40,7 +51,7 @@ def test_the_table_itself_refuses_a_second_redemption(shop: Shop):
     visit = shop.begin(ANNA)
     wallet.redeem(shop.recorder, shop.clock, visit, "c1")
     with pytest.raises(AlreadyRedeemed):
-        shop.recorder.write(lambda w: wallet.insert_redemption(w, visit, _redemption()))
+        shop.recorder.write(lambda w: wallet.insert_redemption(w, visit, _redemption(), a_coupon()))
     assert len(shop.events("coupon_redeemed")) == 1
 
 
@@ -125,3 +136,38 @@ def test_expired_coupons_are_not_shown(shop: Shop):
     shop.knows(ANNA, a_shopper(coupons=(a_coupon("old", expires_at=NOON - 1), a_coupon("new"))))
     visit = shop.begin(ANNA)
     assert [each.coupon for each in wallet.coupons(shop.connection, visit, NOON)] == ["new"]
+
+
+def redeemed_at_kiosk(shop: Shop, **changed: object) -> None:
+    shop.knows(ANNA, a_shopper(coupons=(a_coupon(**changed),)))
+    visit = shop.begin(ANNA)
+    wallet.redeem(shop.recorder, shop.clock, visit, "c1")
+    visits.end(shop.recorder, shop.clock, KIOSK.device, "tap")
+
+
+def test_what_was_redeemed_at_a_kiosk_may_be_spent_by_the_same_shopper_in_time(shop: Shop):
+    redeemed_at_kiosk(shop)
+    shop.knows(ANNA, a_shopper(coupons=()))
+    (coupon,) = wallet.spendable(shop.connection, shop.begin(ANNA, place=TILL))
+    assert (coupon.coupon, coupon.percent) == ("c1", 10)
+    assert wallet.spendable(shop.connection, shop.begin(BO, place=TILL)) == []
+    shop.clock.advance(wallet.SPENDABLE_S_MAX + 1)
+    assert wallet.spendable(shop.connection, shop.begin(ANNA, place=TILL)) == []
+
+
+def test_a_redemption_is_spent_on_one_order(shop: Shop):
+    redeemed_at_kiosk(shop)
+    now = shop.clock.now()
+    shop.recorder.write(lambda w: wallet.spend_in(w, now, "c1", "order-1", 250))
+    with pytest.raises(AlreadyRedeemed):
+        shop.recorder.write(lambda w: wallet.spend_in(w, now, "c1", "order-2", 250))
+    row = shop.connection.execute("SELECT spent_order, spent_cents FROM redemptions").fetchone()
+    assert tuple(row) == ("order-1", 250)
+    assert wallet.spendable(shop.connection, shop.begin(ANNA, place=TILL)) == []
+
+
+def test_what_was_redeemed_with_an_order_is_spent_with_it(shop: Shop):
+    shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    visit = shop.begin(ANNA)
+    wallet.redeem(shop.recorder, shop.clock, visit, "c1", "order-1", 250, "CNY")
+    assert wallet.spendable(shop.connection, visit) == []

@@ -181,13 +181,26 @@ class BasketChanged(Body, frozen=True, tag=16):
     quantity: int
 
 
+class Discount(msgspec.Struct, frozen=True, array_like=True):
+    """What one coupon took off an order, `amount_cents` of its currency in all."""
+
+    coupon: str
+    offer: str
+    amount_cents: int
+
+
 class Purchased(Body, frozen=True, tag=17):
-    """An order was paid."""
+    """An order was paid.
+
+    `amount_cents` is what was paid: the sum of the lines, from which `discounts` are taken off
+    already. A discount's coupon was redeemed with this order, or before it at a kiosk.
+    """
 
     order: str
     lines: tuple[Line, ...]
     amount_cents: int
     currency: str
+    discounts: tuple[Discount, ...] = ()
 
 
 class Returned(Body, frozen=True, tag=18):
