@@ -15,6 +15,7 @@ from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake import ledger, quarantine
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
+from cloud_sync.intake.tail import Tail
 from cloud_sync.publisher import put
 from cloud_sync.shards import Lease, LeaseLostError, fence
 from cloud_sync.shoppers.fold import Folded
@@ -57,6 +58,11 @@ class Folding:
         self._decide = decide
         self._events_max = events_max
         self._last = -1
+        self._tail = Tail()
+
+    def remember(self, appended: Mapping[int, Sequence[LedgerEvent]]) -> None:
+        """Take note of events that were just appended, so that they need not be read back."""
+        self._tail.add(appended)
 
     def step(self, leases: Mapping[int, Lease], now: int, *, patient: bool = False) -> Step:
         """Fold events of the shards that have new ones, and decide some of who is due.
@@ -66,6 +72,7 @@ class Folding:
         """
         if not leases:
             return Step()
+        self._tail.forget_all_but(leases)
         folded = 0
         behind = self._behind(leases, self._events_max if patient else 1)
         for shard in behind:
@@ -101,7 +108,7 @@ class Folding:
 
     def _step_shard(self, lease: Lease, events_max: int, now: int) -> int:
         try:
-            return self._unless_lost(lease, partial(self._fold_some, lease, events_max, now))
+            return self._unless_lost(lease, partial(self.fold_some, lease, events_max, now))
         except psycopg.DataError as error:
             if events_max > 1:
                 return self._step_shard(lease, events_max // 2, now)
@@ -115,8 +122,9 @@ class Folding:
             _log.info("a shard was taken over while it was folded; its new owner goes on")
             return 0
 
-    def _fold_some(self, lease: Lease, events_max: int, now: int, connection: Connection) -> int:
-        events = _next(connection, lease, events_max)
+    def fold_some(self, lease: Lease, events_max: int, now: int, connection: Connection) -> int:
+        """Fold the next events of a shard in the caller's transaction, and return how many."""
+        events = _next(connection, lease, events_max, self._tail)
         if not events:
             return 0
         folded = self._fold(connection, lease.shard, lease.epoch, events)
@@ -154,12 +162,14 @@ class Folding:
             put(connection, tenant, store, by_store[tenant, store])
 
 
-def _next(connection: Connection, lease: Lease, events_max: int) -> list[LedgerEvent]:
+def _next(connection: Connection, lease: Lease, events_max: int, tail: Tail) -> list[LedgerEvent]:
     row = connection.execute(
         "SELECT position, day FROM shard_fold WHERE shard = %s FOR UPDATE", (lease.shard,)
     ).fetchone()
     position, day = row or (0, date.min)
-    return ledger.read(connection, lease.shard, position, events_max, since=day)
+    return tail.read(lease.shard, position, events_max) or ledger.read(
+        connection, lease.shard, position, events_max, since=day
+    )
 
 
 def _move(connection: Connection, lease: Lease, last: LedgerEvent) -> None:
@@ -182,7 +192,7 @@ def _let_wait(connection: Connection, shard: int, shoppers: Collection[Shopper])
 
 
 def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> int:
-    events = _next(connection, lease, 1)
+    events = _next(connection, lease, 1, Tail())
     for each in events:
         poison = Poison(
             shard=each.shard,

@@ -150,6 +150,7 @@ class Worker:
         incoming = self._decoded(leases, messages)
         for received in receive(self._database, incoming, now):
             self._answer(leases, received)
+            self._folding.remember(received.events)
             self._publisher.forget(leases, received.gone)
             self._publisher.hear(leases, received.said, now_ms)
         for each in incoming:

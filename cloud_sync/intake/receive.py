@@ -24,7 +24,7 @@ from cloud_sync.intake.accept import (
     origins_of,
 )
 from cloud_sync.intake.incoming import Incoming
-from cloud_sync.intake.ledger import LedgerRow
+from cloud_sync.intake.ledger import LedgerEvent, LedgerRow
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.streams import StreamKey
 from wire.codec import BatchHeader
@@ -39,14 +39,15 @@ class Received:
     """What a committed transaction leaves to answer.
 
     `states` of the streams that Batches and Births named, with the nonce of a Birth; `said` are
-    the Births and Applieds for the publisher, `gone` the stores that went offline. `appended`
-    counts events, `poisoned` what was set aside.
+    the Births and Applieds for the publisher, `gone` the stores that went offline. `events` are
+    those appended to each shard, in order; `appended` counts them, `poisoned` what was set aside.
     """
 
     states: Mapping[StreamKey, StreamState]
     nonces: Mapping[StreamKey, bytes]
     said: Sequence[Incoming]
     gone: Sequence[tuple[str, str]]
+    events: Mapping[int, Sequence[LedgerEvent]]
     appended: int
     poisoned: int
 
@@ -60,6 +61,7 @@ class _Draft:
     held: set[Origin]
     remembers: bool
     rows: dict[int, list[LedgerRow]] = field(default_factory=dict)
+    events: dict[int, list[Event]] = field(default_factory=dict)
     absent: list[tuple[StreamKey, Absent]] = field(default_factory=list)
     poison: list[Poison] = field(default_factory=list)
     answered: dict[StreamKey, bytes] = field(default_factory=dict)
@@ -115,16 +117,42 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
     streams.save(connection, {k: s for k, s in draft.states.items() if s is not states[k]}, now)
     streams.report_absent(connection, draft.absent, now)
     quarantine.keep(connection, draft.poison)
-    if draft.rows:
-        ledger.append(connection, draft.rows)
+    events = _append(connection, draft)
     return Received(
         states={key: draft.states[key] for key in draft.answered},
         nonces={key: nonce for key, nonce in draft.answered.items() if nonce},
         said=said,
         gone=gone,
-        appended=sum(map(len, draft.rows.values())),
+        events=events,
+        appended=sum(map(len, events.values())),
         poisoned=len(draft.poison),
     )
+
+
+def _append(connection: Connection, draft: _Draft) -> dict[int, list[LedgerEvent]]:
+    if not draft.rows:
+        return {}
+    return {
+        shard: [
+            LedgerEvent(
+                shard,
+                position,
+                place.day,
+                row.tenant,
+                row.store,
+                row.source,
+                row.stream,
+                row.seq,
+                place.accepted_at,
+                row.live,
+                event,
+            )
+            for position, (row, event) in enumerate(
+                zip(draft.rows[shard], draft.events[shard], strict=True), place.first
+            )
+        ]
+        for shard, place in ledger.append(connection, draft.rows).items()
+    }
 
 
 def _named(messages: Iterable[Incoming]) -> set[StreamKey]:
@@ -158,7 +186,8 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
         draft.poison.append(_stray(incoming, str(error), draft.now))
         return
     _settle(draft, key, accepted)
-    rows = draft.rows.setdefault(key.shard, []) if accepted.rows else []
+    rows: list[LedgerRow] = []
+    events: list[Event] = []
     for row in accepted.rows:
         event = incoming.events[row.seq - batch.first]
         if draft.remembers:
@@ -169,6 +198,7 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
                     key.tenant, key.store, key.stream, row, event, live=batch.lane == "live"
                 )
             )
+            events.append(event)
             continue
         draft.poison.append(
             Poison(
@@ -185,6 +215,9 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
                 quarantined_at=draft.now,
             )
         )
+    if rows:
+        draft.rows.setdefault(key.shard, []).extend(rows)
+        draft.events.setdefault(key.shard, []).extend(events)
 
 
 def _take_poison(draft: _Draft, incoming: Incoming, header: BatchHeader) -> None:
