@@ -19,14 +19,15 @@ class DeliveryLimits:
     When a limit is reached, sending waits for the next receipt. At `ranges_max` ranges above the
     watermark the live lane no longer jumps ahead but goes on where it is, so that a bad line
     cannot break a stream into ever more pieces. Repeats wait twice as long each time, up to the
-    `_max`.
+    `_max`. What a killed cloud worker has not answered is sent to the next one after
+    `receipt_timeout_ms`: within five seconds, and hardly before there is a next one.
     """
 
     rows_per_batch_max: int = ROWS_PER_BATCH_MAX
     live_batches_max: int = 4
     back_batches_max: int = 32
     ranges_max: int = 32
-    receipt_timeout_ms: int = 5_000
+    receipt_timeout_ms: int = 4_000
     receipt_timeout_ms_max: int = 60_000
     birth_timeout_ms: int = 5_000
     birth_timeout_ms_max: int = 60_000
