@@ -180,10 +180,6 @@ class Town:
         with psycopg.connect(self.dsn) as connection:
             return connection.execute(question.encode()).fetchall()
 
-    def tables_exist(self) -> bool:
-        """Whether a first worker has made the tables already."""
-        return self.ask("SELECT to_regclass('quarantine')") != [(None,)]
-
     def places(self) -> list[Place]:
         """The stream and seq of each of the store's events in the ledger."""
         found = self.ask(f"SELECT stream, seq FROM ledger WHERE store = '{STORE}'")
