@@ -17,12 +17,18 @@ def products(connection: sqlite3.Connection, visit: Visit) -> list[str]:
     view = local_view.shopper(connection, visit.identifiers)
     saved = dict.fromkeys(() if view is None else view.saved, True)
     decided_at = 0 if view is None else view.decided_at
-    for subject in _subjects(visit):
-        rows = connection.execute(
-            "SELECT product, saved FROM saves WHERE subject = ? AND saved_at > ? ORDER BY saved_at",
-            (subject, decided_at - SAVE_HOLDS_S * 1_000_000),
+    since = {each.key: decided_at - SAVE_HOLDS_S * 1_000_000 for each in visit.identifiers}
+    # The cloud cannot have decided over a list that nobody's code stood for.
+    since[_unnamed(visit)] = 0
+    taps = [
+        tap
+        for subject, after in since.items()
+        for tap in connection.execute(
+            "SELECT saved_at, product, saved FROM saves WHERE subject = ? AND saved_at > ?",
+            (subject, after),
         )
-        saved.update({product: bool(on) for product, on in rows})
+    ]
+    saved.update({product: bool(on) for _, product, on in sorted(taps)})
     return [product for product, on in saved.items() if on]
 
 
@@ -36,10 +42,13 @@ def save(
             return
         instant = clock.now()
         writing.execute(
+            "DELETE FROM saves WHERE subject = ? AND product = ?", (_unnamed(visit), product)
+        )
+        writing.execute(
             "INSERT INTO saves (subject, product, saved, saved_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (subject, product) DO UPDATE SET saved = excluded.saved,"
             " saved_at = excluded.saved_at",
-            (_subjects(visit)[0], product, int(saved), instant.at),
+            (_subject(visit), product, int(saved), instant.at),
         )
         brand = local_view.brand(writing.connection, product)
         writing.append(visit.event(instant, Saved(product=product, saved=saved), brand=brand))
@@ -48,6 +57,11 @@ def save(
     recorder.write(change)
 
 
-def _subjects(visit: Visit) -> list[str]:
-    """Return in whose name products are saved: the keyed identifiers, or the visit nobody named."""
-    return [each.key for each in visit.identifiers] or [f"visit:{visit.visit.hex()}"]
+def _subject(visit: Visit) -> str:
+    """Return in whose name products are saved: a keyed identifier, or the visit nobody named."""
+    return visit.identifiers[0].key if visit.identifiers else _unnamed(visit)
+
+
+def _unnamed(visit: Visit) -> str:
+    """Return the name of a visit's own list, which goes on when its shopper shows a code later."""
+    return f"visit:{visit.visit.hex()}"

@@ -38,7 +38,6 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "till",
         "actions",
         "places",
-        "basket",
     ]
 )
 MAY_IMPORT: dict[str, frozenset[str]] = {

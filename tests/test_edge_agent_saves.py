@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import saves
+from edge_agent import saves, visits
 from tests.edge_store import ANNA, BO, MINUTE_US, NOON, SHOE, SOCK, Shop, a_shop, a_shopper
 
 
@@ -59,3 +59,16 @@ def test_an_unnamed_visit_has_a_list_of_its_own(shop: Shop):
     shop.begin()
     save(shop, SHOE)
     assert listed(shop) == [SHOE]
+
+
+def test_a_list_made_before_the_code_was_shown_stays_in_the_visit(shop: Shop):
+    unnamed = shop.begin()
+    saves.save(shop.recorder, shop.clock, unnamed, SHOE)
+    shop.knows(ANNA, a_shopper(saved=(SOCK,), decided_at=shop.clock.now().at + 600_000_000))
+    named = shop.begin(ANNA)
+    assert named.visit == unnamed.visit
+    assert set(saves.products(shop.connection, named)) == {SHOE, SOCK}
+    saves.save(shop.recorder, shop.clock, named, SHOE, False)
+    assert saves.products(shop.connection, named) == [SOCK]
+    visits.end(shop.recorder, shop.clock, named.kiosk, "tap")
+    assert saves.products(shop.connection, shop.begin(ANNA)) == [SOCK]

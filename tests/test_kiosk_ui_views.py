@@ -262,3 +262,39 @@ def test_a_store_that_cannot_record_says_so(screens: Screens, client: FlaskClien
     screens.shop.recorder.close()
     answer = client.post(f"{BASE}/redeem", data=form)
     assert (answer.status_code, "什么都没有改变" in answer.text) == (503, True)
+
+
+def test_whoever_shows_no_code_has_a_list_for_the_visit(screens: Screens, client: FlaskClient):
+    goods = client.post(f"{BASE}/browse", data=form_of(client), follow_redirects=True)
+    assert 'data-page="goods"' in goods.text
+    client.post(f"{BASE}/save", data={**form_of(client), "product": SHOE, "saved": "1"})
+    page = client.get(BASE).text
+    assert 'data-page="browsing"' in page
+    assert f"Product {SHOE}" in page
+    (arrival,) = screens.shop.events("arrival")
+    assert (arrival.body.by, arrival.identifiers) == ("tap", ())
+    ended = client.post(f"{BASE}/end", data=form_of(client), follow_redirects=True).text
+    assert f"Product {SHOE}" not in ended
+    client.post(f"{BASE}/browse", data=form_of(client))
+    assert f"/product/{SHOE}" not in client.get(BASE).text.split("就在这里")[0]
+
+
+def test_saving_without_a_code_begins_a_visit_that_nobody_names(
+    screens: Screens, client: FlaskClient
+):
+    form = {**form_of(client, f"{BASE}/product/{SHOE}"), "product": SHOE}
+    page = client.post(f"{BASE}/browse", data=form, follow_redirects=True).text
+    assert 'aria-pressed="true"' in page
+    (saved,) = screens.shop.events("saved")
+    assert (saved.body.product, saved.identifiers) == (SHOE, ())
+
+
+def test_the_list_goes_on_when_its_shopper_shows_a_code(screens: Screens, client: FlaskClient):
+    form = {**form_of(client, f"{BASE}/product/{SHOE}"), "product": SHOE}
+    client.post(f"{BASE}/browse", data=form)
+    welcome(screens)
+    page = client.get(BASE).text
+    assert 'data-page="welcome"' in page
+    assert "我的收藏" in page
+    client.post(f"{BASE}/save", data={**form_of(client), "product": SHOE, "saved": "0"})
+    assert "我的收藏" not in client.get(BASE).text

@@ -93,6 +93,8 @@ def home(scene: Scene) -> Page:
     """Build the page of whoever is here, or the one that invites."""
     if scene.moment.visit is None:
         return Page(name="attract", values={"near": near(scene)})
+    if not scene.moment.visit.identifiers:
+        return Page(name="browsing", values={"saved": saved(scene), "near": near(scene)})
     view = scene.moment.view
     values: dict[str, object] = {
         "tickets": tickets(scene),

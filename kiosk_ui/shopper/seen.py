@@ -9,7 +9,15 @@ from kiosk_ui.store import Store
 
 NAME_CHARACTERS_MAX = 60
 # The pages that templates draw; an address such as `home` may lead to several of them.
-PAGES_PAINTED = frozenset(PAGES) | {"attract", "welcome", "redeem", "redeemed", "answered", "error"}
+PAGES_PAINTED = frozenset(PAGES) | {
+    "attract",
+    "browsing",
+    "welcome",
+    "redeem",
+    "redeemed",
+    "answered",
+    "error",
+}
 
 
 def record_seen(store: Store, kiosk: str, moment: Moment) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import actions, calls, saves, wallet
+from edge_agent import actions, calls, local_view, saves, wallet
 from edge_agent.visits import Visit
 from kiosk_ui import forms
 from kiosk_ui.shopper.drawing import (
@@ -111,6 +111,19 @@ def ask(sent: Sent) -> AnyResponse:
     return redirect(f"{sent.base}/help", SEE_OTHER)
 
 
+def browse(sent: Sent) -> AnyResponse:
+    """Begin a visit that nobody names, or go on with the one at the kiosk.
+
+    A product that is sent with it is put on the visit's list.
+    """
+    product = request.form.get("product", "")
+    visit = sent.moment.visit or actions.begin_unnamed(sent.store.kiosk(sent.kiosk))
+    if local_view.product(sent.store.database.reader(), product) is None:
+        return redirect(f"{sent.base}/goods", SEE_OTHER)
+    saves.save(sent.store.recorder, sent.store.clock, visit, product)
+    return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
+
+
 def end(sent: Sent) -> AnyResponse:
     """End the visit; a second tap ends nothing."""
     if sent.moment.visit is not None:
@@ -151,6 +164,7 @@ ACTS: dict[str, Callable[[Sent], AnyResponse]] = {
     "redeem": redeem,
     "save": save,
     "help": ask,
+    "browse": browse,
     "end": end,
     "ordinary": ordinary,
     "language": choose_language,

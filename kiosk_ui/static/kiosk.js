@@ -111,7 +111,7 @@ function listen() {
     if (ended) location.assign(`${base}?fresh`);
   });
   on("content", (html) => {
-    if (["attract", "welcome"].includes(screen.dataset.page)) put(parse(html), { stay: true });
+    if (["attract", "browsing", "welcome"].includes(screen.dataset.page)) put(parse(html), { stay: true });
     else document.getElementById("badge").hidden = false;
   });
   on("answer", (html) => {
