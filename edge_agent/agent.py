@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from wsgiref.types import WSGIApplication
 
-from edge_agent import chores, health, states
+from edge_agent import chores, delivery_store, health, states
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
 from edge_agent.config import AgentConfig, DeviceConfig
@@ -64,7 +64,7 @@ class Agent:
             self.database = Database(config.database)
             undone.callback(self.database.close)
             self.recorder = Recorder(self.database, self.doorbell, config.outbox)
-            self.clock = StoreClock(_next_boot(self.database))
+            self.clock = StoreClock(delivery_store.next_boot(self.database))
             self.uplink = Uplink(
                 self.database, self.recorder, link, self.clock, _identity(config, version)
             )
@@ -213,10 +213,3 @@ def _keys(config: AgentConfig) -> Keys:
         seal=load_or_create(config.sealed_key_file),
         member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
     )
-
-
-def _next_boot(database: Database) -> int:
-    """Count this start; nothing else writes yet."""
-    with database.transaction() as connection:
-        row = connection.execute("UPDATE delivery SET boot = boot + 1 RETURNING boot").fetchone()
-    return int(row[0])

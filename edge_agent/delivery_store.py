@@ -4,6 +4,7 @@ from sqlite_utils.utils import sqlite3
 
 from edge_agent import outbox, retention, streams
 from edge_agent.clock import Instant
+from edge_agent.database import Database
 from edge_agent.delivery_state import DeliveryState
 from edge_agent.recorder import Recorder, Writing
 from wire.messages import Absent
@@ -32,6 +33,13 @@ def load(connection: sqlite3.Connection, now: Instant) -> DeliveryState:
         applied_owner=applied_owner,
         session=max(session, now.at // 1_000_000),
     )
+
+
+def next_boot(database: Database) -> int:
+    """Count a start of the agent and return its number; nothing else writes yet."""
+    with database.transaction() as connection:
+        row = connection.execute("UPDATE delivery SET boot = boot + 1 RETURNING boot").fetchone()
+    return int(row[0])
 
 
 def save_session(recorder: Recorder, session: int) -> None:

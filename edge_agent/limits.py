@@ -11,7 +11,8 @@ class Limits:
     """The limits of the outbox.
 
     Rows that the cloud has received stay for `kept_after_receipt_s` (at least the cloud's backup
-    interval), but go first when rows or bytes run out. Then "evict-oldest" throws the oldest
+    interval; counted is the time in which the agent runs and hears the cloud), but go first when
+    rows or bytes run out. Then "evict-oldest" throws the oldest
     unreceived rows away, counts them and tells the cloud that they are absent; "refuse-new" has
     `record()` raise OutboxFull instead. Bytes are those of the rows, without SQLite's own.
     Below `disk_free_bytes_min` the health check fails.

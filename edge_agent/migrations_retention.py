@@ -4,8 +4,8 @@ import sqlite_utils
 
 RUNNING_TIME = (
     # Up to which seq the cloud held all, when the store had heard it for so long.
-    "DROP TABLE received",
-    "CREATE TABLE received (seq INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL) STRICT",
+    "ALTER TABLE received RENAME COLUMN received_at TO received_ms",
+    "DELETE FROM received",
     # For how long the cloud has been heard in all, and when the last word of it came.
     "ALTER TABLE delivery RENAME COLUMN heard_at TO heard_ms",
     "ALTER TABLE delivery ADD COLUMN heard_boot INTEGER NOT NULL DEFAULT 0",

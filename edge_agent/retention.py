@@ -10,13 +10,17 @@ from edge_agent.clock import Instant
 from edge_agent.errors import OutboxFull
 from edge_agent.limits import Limits
 from edge_agent.outbox import Tail
-from wire.events import Clock
 from wire.messages import AbsentReason
 from wire.ranges import holds
 
 # Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 1_000
 MARK_S = 60
+
+HEAR = (
+    "UPDATE delivery SET heard_boot = ?1, heard_mono_ms = ?2, heard_ms = heard_ms + "
+    "CASE heard_boot WHEN ?1 THEN max(0, ?2 - heard_mono_ms) ELSE 0 END RETURNING heard_ms"
+)
 
 
 def has_room(tail: Tail, rows: int, size: int, limits: Limits) -> bool:
@@ -98,30 +102,38 @@ def throw_away(
     return replace(tail, absent_rows=tail.absent_rows + len(seqs))
 
 
+def hear(connection: sqlite3.Connection, now: Instant) -> int:
+    """Note that the cloud was heard, and return for how long the store has heard it in all (ms).
+
+    That is the running time from word to word: a clock that is set does not move it, and what
+    passes between the last word before a restart and the first one after it does not count.
+    """
+    heard_ms: int = connection.execute(HEAR, (now.boot, now.mono_ms)).fetchone()[0]
+    return heard_ms
+
+
 def mark_received(connection: sqlite3.Connection, watermark: int, now: Instant) -> None:
     """Note up to which seq the cloud holds all by now, so that the age of receipts is known.
 
-    One mark stands for all receipts of MARK_S. A clock that cannot be trusted marks nothing.
+    One mark stands for all receipts of MARK_S.
     """
+    heard_ms = hear(connection, now)
     # After a restore of the cloud the watermark is lower than it was.
     connection.execute("DELETE FROM received WHERE seq > ?", (watermark,))
-    if now.quality is Clock.UNKNOWN:
-        return
-    newest = connection.execute("SELECT max(received_at) FROM received").fetchone()[0]
-    if newest is None or abs(now.at - newest) >= MARK_S * 1_000_000:
-        connection.execute("INSERT OR IGNORE INTO received VALUES (?, ?)", (watermark, now.at))
-    connection.execute("UPDATE delivery SET heard_at = ?", (now.at,))
+    newest = connection.execute("SELECT max(received_ms) FROM received").fetchone()[0]
+    if newest is None or heard_ms - newest >= MARK_S * 1_000:
+        connection.execute("INSERT OR IGNORE INTO received VALUES (?, ?)", (watermark, heard_ms))
 
 
 def prune(connection: sqlite3.Connection, tail: Tail, limits: Limits) -> Tail:
     """Delete one slice of the rows whose receipt is older than `kept_after_receipt_s`.
 
-    Their age is counted to the last word of the cloud: while it is silent it may be on its way
-    back from a backup that does not hold them.
+    Their age is counted to the last word of the cloud, as `hear` counts: while it is silent it may
+    be on its way back from a backup that does not hold them.
     """
     last = connection.execute(
-        "SELECT max(seq) FROM received WHERE received_at <= (SELECT heard_at FROM delivery) - ?",
-        (limits.kept_after_receipt_s * 1_000_000,),
+        "SELECT max(seq) FROM received WHERE received_ms <= (SELECT heard_ms FROM delivery) - ?",
+        (limits.kept_after_receipt_s * 1_000,),
     ).fetchone()[0]
     if last is None:
         return tail

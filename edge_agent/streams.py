@@ -31,7 +31,10 @@ def begin_first(connection: sqlite3.Connection) -> None:
         stream = secrets.token_bytes(STREAM_BYTES)
         connection.execute(INSERT, (1, stream, 0, 0, 0, 0, 0))
     if connection.execute("SELECT 1 FROM delivery").fetchone() is None:
-        connection.execute("INSERT INTO delivery VALUES (1, 0, 0, x'', 0, x'', 0)")
+        connection.execute(
+            "INSERT INTO delivery (one, boot, session, owner, applied, applied_owner, heard_ms) "
+            "VALUES (1, 0, 0, x'', 0, x'', 0)"
+        )
 
 
 def begin_next(connection: sqlite3.Connection) -> Tail:

@@ -13,16 +13,15 @@ TIDY_S = 60
 def tidy(recorder: Recorder, limits: Limits, now: Instant) -> int:
     """Delete what its time has come for, a slice to a commit; returns how many rows went.
 
-    Nothing is done while the clock cannot be trusted, since a clock that was set forward would
-    make everything old at once.
+    No event expires while the clock cannot be trusted, since one that was set forward would make
+    everything old at once. The age of receipts does not depend on it.
     """
-    if now.quality is Clock.UNKNOWN:
-        return 0
 
     def tidy_slice(writing: Writing) -> int:
         before = writing.tail
-        pruned = retention.prune(writing.connection, before, limits)
-        writing.tail = retention.expire(writing.connection, pruned, limits, now.at)
+        writing.tail = retention.prune(writing.connection, before, limits)
+        if now.quality is not Clock.UNKNOWN:
+            writing.tail = retention.expire(writing.connection, writing.tail, limits, now.at)
         return before.kept_rows - writing.tail.kept_rows
 
     gone = 0

@@ -294,14 +294,14 @@ class Uplink:
             self._state, receipt, lambda seq: outbox.chain_at(connection, tail, seq)
         )
         match outcome:
-            case "moved":
-                delivery_store.save_received(self._recorder, self._state, now)
+            case "moved" | "same":
+                # Also one that says nothing new is a word of the cloud that holds all this.
+                if receipt.owner == self._state.owner:
+                    delivery_store.save_received(self._recorder, self._state, now)
             case "birth":
                 self._give_birth(now, secrets.token_bytes(NONCE_BYTES))
             case "forked":
                 self._begin_stream(now)
-            case "same":
-                pass
 
     def _begin_stream(self, now: Instant) -> None:
         tail, absent = delivery_store.begin_stream(self._recorder)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from edge_agent import outbox, retention
-from edge_agent.clock import EARLIEST_AT
+from edge_agent.clock import EARLIEST_AT, FixedClock
 from edge_agent.limits import Limits
 from edge_agent.tidy import tidy
 from tests.edge_builders import StoreParts, store_in
@@ -101,3 +101,29 @@ def test_a_clock_that_jumps_ahead_throws_nothing_away(tmp_path: Path):
         store.clock.set_wall(EARLIEST_AT, quality=Clock.SYNCED)
         assert tidied(store) == 0
         assert store.numbers() == [0, 1, 2, 3]
+
+
+def test_receipts_do_not_grow_old_when_a_wrong_clock_is_put_right(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(4)
+        store.receipt(4)
+        store.clock.set_wall(store.clock.now().at + 5 * DAY_S * 1_000_000, quality=Clock.SYNCED)
+        store.record(1, first=4)
+        store.receipt(5)
+        assert tidied(store) == 0
+        assert store.numbers() == [0, 1, 2, 3, 4]
+
+
+def test_the_age_of_receipts_outlives_restarts_without_the_time_between(tmp_path: Path):
+    heard_s = 0
+    for boot in (1, 2, 3):
+        clock = FixedClock(EARLIEST_AT + 2 * boot * DAY_S * 1_000_000, boot=boot)
+        with store_in(tmp_path, clock=clock) as store:
+            if boot == 1:
+                store.record(4)
+            store.receipt(3)
+            assert tidied(store) == 0
+            clock.advance(DAY_S // 2 - 1)
+            heard_s += DAY_S // 2 - 1
+            store.receipt(3)
+            assert tidied(store) == (3 if heard_s >= DAY_S else 0)
