@@ -16,7 +16,10 @@ def filled(folder: Path, rows: int = 2_000) -> tuple[Path, bytes]:
     """A closed store with rows; returns its file and stream."""
     with store_in(folder) as store:
         store.record(rows)
-        store.tear("INSERT INTO redemptions VALUES ('coupon', 'o', 'l', '', 5, 'CNY', x'01', 9)")
+        store.tear(
+            'INSERT INTO redemptions (coupon, offer, lease, "order", amount_cents, currency, visit,'
+            " redeemed_at) VALUES ('coupon', 'o', 'l', '', 5, 'CNY', x'01', 9)"
+        )
         store.tear("UPDATE delivery SET session = 41, applied = 7, applied_owner = x'02'")
         return store.path, store.tail.stream
 
