@@ -15,8 +15,8 @@ SHARED = Path(__file__).parent.parent / "looks"
 # Beginnings of keys that are put together from values; their ends are checked by the tests below.
 COMPOSED = (
     "age.", "answer.", "attract.step.", "because.", "category.", "error.", "evidence.",
-    "help.topic.", "line.", "privacy.", "span.", "staff.device.", "staff.do.", "staff.reason.",
-    "staff.stock.state.", "staff.stock.move.", "stage.", "till.", "wallet.",
+    "help.topic.", "line.", "privacy.", "redeemed.", "span.", "staff.device.", "staff.do.",
+    "staff.reason.", "staff.stock.state.", "staff.stock.move.", "stage.", "till.", "wallet.",
 )  # fmt: skip
 
 

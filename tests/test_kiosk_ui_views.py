@@ -11,11 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from edge_agent import till
 from kiosk_ui.app import create_app
 from kiosk_ui.shopper.views import ACTS
 from kiosk_ui.texts import LOCALES
 from tests.browser.shop import Screens, a_shop_with_screens
-from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, a_coupon, a_product, a_shopper
+from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, TILL, a_coupon, a_product, a_shopper
 from wire.views import Because, Recommendation
 
 BASE = f"/kiosk/{KIOSK.device}"
@@ -298,3 +299,29 @@ def test_the_list_goes_on_when_its_shopper_shows_a_code(screens: Screens, client
     assert "我的收藏" in page
     client.post(f"{BASE}/save", data={**form_of(client), "product": SHOE, "saved": "0"})
     assert "我的收藏" not in client.get(BASE).text
+
+
+def test_a_coupon_used_here_says_what_comes_next_until_it_has_come_off(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    client.post(f"{BASE}/redeem", data={**form_of(client), "coupon": "c1"})
+    for path in (BASE, f"{BASE}/coupon/c1"):
+        assert "出示同一个会员码" in client.get(path).text
+    shop = screens.shop
+    at_till = shop.begin(ANNA, place=TILL)
+    shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, at_till, SHOE))
+    shop.recorder.write(lambda w: till.pay(w, shop.clock.now(), TILL, at_till))
+    for path in (BASE, f"{BASE}/coupon/c1"):
+        assert "出示同一个会员码" not in client.get(path).text
+    assert "不用再做什么" in client.get(f"{BASE}/coupon/c1").text
+
+
+def test_a_store_without_a_till_sends_nobody_to_one(screens: Screens):
+    welcome(screens)
+    client = create_app(replace(screens.store, tills={})).test_client()
+    assert "收银台" not in client.get(f"{BASE}/coupon/c1").text
+    form = {**form_of(client), "coupon": "c1"}
+    used = client.post(f"{BASE}/redeem", data=form, follow_redirects=True).text
+    assert "请让店员看这一屏" in used
+    assert "收银台" not in used

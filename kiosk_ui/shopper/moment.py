@@ -22,12 +22,16 @@ Difference = Literal["nothing", "visit", "answer", "call", "content"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What is true at a kiosk now: who is here, what is theirs, and what was last scanned."""
+    """What is true at a kiosk now: who is here, what is theirs, and what was last scanned.
+
+    `pending` are the coupons that were redeemed at a kiosk and come off at the till yet.
+    """
 
     at: int
     visit: Visit | None
     view: ShopperView | None
     coupons: tuple[CouponView, ...]
+    pending: tuple[str, ...]
     saved: tuple[str, ...]
     answer: Answer | None
     call: Call | None
@@ -43,7 +47,7 @@ class Moment:
         answer = "" if self.answer is None else f"{self.answer.kind}@{self.answer.at}"
         call = "" if self.call is None else self.call.call
         named = "" if self.visit is None or not self.visit.identifiers else "n"
-        content = _digest(self.view, self.coupons, self.saved)
+        content = _digest(self.view, self.coupons, self.pending, self.saved)
         return f"{self.visit_id}{named}.{answer}.{call}.{content}"
 
     def coupon(self, coupon: str) -> CouponView | None:
@@ -65,6 +69,9 @@ def look(store: Store, kiosk: str) -> Moment:
         visit=visit,
         view=None if visit is None else local_view.shopper(connection, visit.identifiers),
         coupons=() if visit is None else tuple(wallet.coupons(connection, visit, at)),
+        pending=()
+        if visit is None
+        else tuple(each.coupon for each in wallet.spendable(connection, visit)),
         saved=() if visit is None else tuple(saves.products(connection, visit)),
         answer=answer,
         call=waiting[0] if waiting else None,
@@ -85,6 +92,11 @@ def difference(shown: str, mark: str) -> Difference:
     return "content" if before[3] != now[3] else "nothing"
 
 
-def _digest(view: ShopperView | None, coupons: Sequence[CouponView], saved: Sequence[str]) -> str:
-    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(saved)))
+def _digest(
+    view: ShopperView | None,
+    coupons: Sequence[CouponView],
+    pending: Sequence[str],
+    saved: Sequence[str],
+) -> str:
+    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(pending), tuple(saved)))
     return hashlib.blake2b(packed, digest_size=8).hexdigest()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
-from edge_agent import local_view, stock
+from edge_agent import local_view, stock, wallet
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.store import Store
@@ -65,9 +66,14 @@ class Page:
     values: dict[str, object] = field(default_factory=dict)
 
 
+# What a shopper does next with a coupon that was used: show their code at the till, let the staff
+# see it where the store has no till of ours, or nothing, since it has come off.
+Next = Literal["", "till", "staff", "done"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A coupon in words, and what may be done with it now."""
+    """A coupon in words, what may be done with it now, and what comes `next` once it was used."""
 
     coupon: CouponView
     title: str
@@ -76,6 +82,7 @@ class Ticket:
     why: str
     left: str
     usable: bool
+    next: Next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +157,12 @@ def redeem(scene: Scene) -> Page:
     """Build the question whether a coupon shall be used now."""
     ticket = _ticket_of(scene)
     name = "redeemed" if ticket.coupon.state == "redeemed" else "redeem"
-    return Page(name=name, subject=scene.subject, values={"ticket": ticket})
+    values: dict[str, object] = {
+        "ticket": ticket,
+        "held": scene.words.span(wallet.SPENDABLE_S_MAX),
+        "at_till": bool(scene.screen.store.tills),
+    }
+    return Page(name=name, subject=scene.subject, values=values)
 
 
 def call(scene: Scene) -> Page:
@@ -236,11 +248,22 @@ def _ticket(scene: Scene, coupon: CouponView) -> Ticket:
         discount=words.discount(coupon.percent, coupon.amount_cents, coupon.currency),
         scope=_scope(scene, coupon),
         why=_why(scene, coupon.because),
-        left=words("coupon.until", span=words.span(left_s)) if left_s > 0 else "",
+        left=words("coupon.until", span=words.span(left_s))
+        if left_s > 0 and coupon.state != "redeemed"
+        else "",
         usable=coupon.state != "redeemed"
         and bool(coupon.lease)
         and coupon.lease_until > scene.moment.at,
+        next=_next(scene, coupon),
     )
+
+
+def _next(scene: Scene, coupon: CouponView) -> Next:
+    if coupon.state != "redeemed":
+        return ""
+    if coupon.coupon not in scene.moment.pending:
+        return "done"
+    return "till" if scene.screen.store.tills else "staff"
 
 
 def _ticket_of(scene: Scene) -> Ticket:
