@@ -8,10 +8,22 @@ from benchmarks.result import Result
 # which shall load nothing of the others.
 
 
+def _catchup() -> Iterable[Result]:
+    from benchmarks.catchup import catchup
+
+    return catchup()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
     return enqueue()
+
+
+def _latency() -> Iterable[Result]:
+    from benchmarks.latency import latency
+
+    return latency()
 
 
 def _memory() -> Iterable[Result]:
@@ -29,5 +41,7 @@ def _restart() -> Iterable[Result]:
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
+    "catchup": _catchup,
+    "latency": _latency,
     "memory": _memory,
 }
