@@ -16,6 +16,7 @@ from edge_agent.database import Database
 from edge_agent.devices import CodeRules, Device, Equipment
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import Health, Troubles
+from edge_agent.operators import Operators
 from edge_agent.places import Place
 from edge_agent.recorder import Recorder
 from edge_agent.scans import Spot
@@ -63,7 +64,9 @@ class Agent:
         with ExitStack() as undone:
             self.database = Database(config.database)
             undone.callback(self.database.close)
-            self.recorder = Recorder(self.database, self.doorbell, config.outbox)
+            self.recorder = Recorder(
+                self.database, self.doorbell, config.outbox, operators=_operators(config)
+            )
             self.clock = StoreClock(delivery_store.next_boot(self.database))
             self.uplink = Uplink(
                 self.database, self.recorder, link, self.clock, _identity(config, version)
@@ -148,21 +151,11 @@ class Agent:
 
     def kiosks(self) -> dict[str, Place]:
         """Return where each kiosk and till stands."""
-        operators = self._operators()
-        return {
-            each.name: Place(
-                device=each.name, zone=each.zone, operator=operators.get(each.zone, "")
-            )
-            for each in self.config.kiosks
-        }
-
-    def _operators(self) -> Mapping[str, str]:
-        return {zone.name: zone.operator for zone in self.config.zones if zone.operator}
+        return {each.name: Place(device=each.name, zone=each.zone) for each in self.config.kiosks}
 
     def _device(self, config: DeviceConfig, keys: Keys) -> Device:
-        operators = self._operators()
         roles = {each.name: each.role for each in self.config.kiosks}
-        place = Place(device=config.name, zone=config.zone, operator=operators.get(config.zone, ""))
+        place = Place(device=config.name, zone=config.zone)
         spot = Spot(
             place=place,
             store=self.config.store,
@@ -178,7 +171,6 @@ class Agent:
                 recorder=self.recorder,
                 clock=self.clock,
                 rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
-                operators=operators,
             )
         )
 
@@ -205,6 +197,11 @@ def _identity(config: AgentConfig, version: str) -> StoreIdentity:
     return StoreIdentity(
         tenant=config.tenant, store=config.store, operator=config.operator, version=version
     )
+
+
+def _operators(config: AgentConfig) -> Operators:
+    zones = {zone.name: zone.operator for zone in config.zones if zone.operator}
+    return Operators(store=config.operator, zones=zones)
 
 
 def _keys(config: AgentConfig) -> Keys:

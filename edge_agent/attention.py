@@ -4,7 +4,7 @@ A stay is anonymous. It is joined to a visit only where a consenting member scan
 while exactly one person stood there, and the event says how sure that is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from edge_agent import local_view, traffic, visits
 from edge_agent.clock import Instant
@@ -51,16 +51,12 @@ def take(
     now: Instant,
     place: Place,
     reading: PeopleReading,
-    operators: Mapping[str, str],
 ) -> None:
-    """Record what a counter saw, and bring the store's traffic up to date.
-
-    `operators` names who runs a zone, where that is not the store's operator.
-    """
+    """Record what a counter saw, and bring the store's traffic up to date."""
     for zone, people in reading.counts.items():
         traffic.see(writing, zone, people, moment(now, reading.at_mono_ms).at)
     for stay in reading.stays:
-        where = Place(device=place.device, zone=stay.zone, operator=operators.get(stay.zone, ""))
+        where = Place(device=place.device, zone=stay.zone)
         _take_stay(writing, now, where, stay)
     for passage in reading.passages:
         instant = moment(now, reading.at_mono_ms)

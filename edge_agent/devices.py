@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from edge_agent import attention, scans, states
 from edge_agent.clock import StoreTime
@@ -52,7 +52,6 @@ class Equipment:
     recorder: Recorder
     clock: StoreTime
     rules: CodeRules
-    operators: Mapping[str, str] = field(default_factory=dict)
 
 
 class Device:
@@ -122,11 +121,7 @@ class Device:
                 self._take_code(reading)
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
-                self._record(
-                    lambda w: attention.take(
-                        w, now, equipment.spot.place, reading, equipment.operators
-                    )
-                )
+                self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
             case HealthReading():
                 self._note(reading.condition, reading.reason, reading.figures)
 

@@ -6,7 +6,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.migrations_retention import m004_running_time
-from edge_agent.migrations_store import m002_store, m003_benefits
+from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator
 
 Migration = Callable[[sqlite_utils.Database], None]
 
@@ -71,6 +71,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("002_store", m002_store),
     ("003_benefits", m003_benefits),
     ("004_running_time", m004_running_time),
+    ("005_operator", m005_operator),
 )
 
 

@@ -123,3 +123,8 @@ def m003_benefits(tables: sqlite_utils.Database) -> None:
     """Let a redemption take its benefit off a later order, once."""
     for statement in BENEFIT_COLUMNS:
         tables.execute(statement)
+
+
+def m005_operator(tables: sqlite_utils.Database) -> None:
+    """Drop who runs the zone of a visit: the recorder names that in each event."""
+    tables.execute("ALTER TABLE visits DROP COLUMN operator")

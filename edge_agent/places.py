@@ -10,15 +10,10 @@ from wire.identifiers import Identifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A device and the zone it stands in.
-
-    `operator` is empty where the store's own operator runs the zone, which the Birth names; only
-    a shop within the shop names itself here.
-    """
+    """A device and the zone it stands in; who runs the zone is named by the recorder."""
 
     device: str
     zone: str
-    operator: str = ""
 
 
 def event_at(
@@ -42,7 +37,6 @@ def event_at(
         body=body,
         visit=visit,
         brand=brand,
-        operator=place.operator,
     )
 
 

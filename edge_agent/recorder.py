@@ -15,6 +15,7 @@ from edge_agent.doorbell import Doorbell
 from edge_agent.errors import OutboxFull, RecorderClosed, RecordError
 from edge_agent.limits import Limits
 from edge_agent.losses import Losses
+from edge_agent.operators import Operators
 from wire.codec import encode_event
 from wire.events import Event
 
@@ -22,6 +23,7 @@ __all__ = ["OutboxFull", "RecordError", "Recorder", "RecorderClosed", "Writing"]
 
 T = TypeVar("T")
 
+NOBODY = Operators()
 GROUP_WRITES_MAX = 1_000
 # While several write at once, a commit waits this long for those that the last one served.
 LINGER_MS_MAX = 2
@@ -47,23 +49,29 @@ class Writing:
     It ends when the change returns, which must be soon: all other writers wait.
     """
 
-    __slots__ = ("_limits", "_now", "connection", "tail")
+    __slots__ = ("_limits", "_now", "_operators", "connection", "tail")
 
     def __init__(
-        self, connection: sqlite3.Connection, tail: outbox.Tail, limits: Limits, now: int
+        self,
+        connection: sqlite3.Connection,
+        tail: outbox.Tail,
+        limits: Limits,
+        now: int,
+        operators: Operators,
     ) -> None:
+        self._operators = operators
         self.connection = connection
         self.tail = tail
         self._limits = limits
         self._now = now
 
     def append(self, event: Event) -> int:
-        """Append an event to the outbox and return its seq.
+        """Append an event to the outbox, with its operator, and return its seq.
 
         Raises OutboxFull when a limit with the policy "refuse-new" is reached, EncodeError when
         the event is too large.
         """
-        return self.append_row(encode_event(event))
+        return self.append_row(encode_event(self._operators.sign(event)))
 
     def append_row(self, row: bytes) -> int:
         """Append an event that is already encoded, and return its seq."""
@@ -169,8 +177,10 @@ class Recorder:
         limits: Limits,
         *,
         now: Callable[[], int] = wall_us,
+        operators: Operators = NOBODY,
     ) -> None:
         self._database = database
+        self._operators = operators
         self._doorbell = doorbell
         self._limits = limits
         self._now = now
@@ -221,7 +231,7 @@ class Recorder:
 
         Raises what `Writing.append` raises, and what `write` does.
         """
-        row = encode_event(event)
+        row = encode_event(self._operators.sign(event))
         return self._wait_for(_Waiter(lambda writing: writing.append_row(row), row=row))
 
     def write(self, change: Callable[[Writing], T], *, durable: bool = True) -> T:
@@ -312,7 +322,7 @@ class Recorder:
             self._full_sync = True
         self._synchronise(full=any(waiter.durable for waiter in group))
         with self._database.transaction() as connection:
-            writing = Writing(connection, self._tail, self._limits, self._now())
+            writing = Writing(connection, self._tail, self._limits, self._now(), self._operators)
             for only_append, waiters in groupby(group, lambda waiter: bool(waiter.row)):
                 _run(writing, tuple(waiters), only_append=only_append)
             if writing.tail is not self._tail:

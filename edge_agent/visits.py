@@ -24,9 +24,7 @@ ENDED_BY = ("tap", "walk_away", "time_out", "other_member", "paid", "ordinary")
 # How long after an ordinary end the one who asked for it is taken to stand there still.
 ORDINARY_HOLDS_S = 120
 
-_COLUMNS = (
-    "visit, kiosk, zone, operator, identifiers, began_at, touched_at, named_at, ended_at, ended_by"
-)
+_COLUMNS = "visit, kiosk, zone, identifiers, began_at, touched_at, named_at, ended_at, ended_by"
 _identifiers = msgspec.msgpack.Decoder(tuple[Identifier, ...])
 
 
@@ -51,12 +49,11 @@ class Visit:
     ended_by: str = ""
     shopper: str | None = None
     consented: bool = False
-    operator: str = ""
 
     @property
     def place(self) -> Place:
         """Return where the visit is."""
-        return Place(device=self.kiosk, zone=self.zone, operator=self.operator)
+        return Place(device=self.kiosk, zone=self.zone)
 
     def event(self, instant: Instant, body: AnyBody, *, brand: str = "") -> Event:
         """Build the event of something this visit's shopper does."""
@@ -204,13 +201,12 @@ def _open(
     writing: Writing, instant: Instant, place: Place, identifiers: tuple[Identifier, ...]
 ) -> None:
     writing.execute(
-        "INSERT INTO visits (visit, kiosk, zone, operator, identifiers, began_at, touched_at,"
-        " named_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO visits (visit, kiosk, zone, identifiers, began_at, touched_at,"
+        " named_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             secrets.token_bytes(VISIT_BYTES),
             place.device,
             place.zone,
-            place.operator,
             msgspec.msgpack.encode(identifiers),
             instant.at,
             instant.at,
@@ -220,7 +216,7 @@ def _open(
 
 
 def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
-    visit, kiosk, zone, operator, packed, began_at, touched_at, named_at, ended_at, by = row
+    visit, kiosk, zone, packed, began_at, touched_at, named_at, ended_at, by = row
     identifiers = _identifiers.decode(packed)
     view = local_view.shopper(connection, identifiers)
     return Visit(
@@ -235,5 +231,4 @@ def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
         ended_by=by,
         shopper=fallback_shopper(identifiers) if view is None else view.shopper,
         consented=view is not None and view.consented,
-        operator=operator,
     )

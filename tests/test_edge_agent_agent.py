@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 import requests
+from sqlite_utils.utils import sqlite3
 
 from edge_agent import answers, config, visits
 from edge_agent.agent import CLOSE_S_MAX, Agent
@@ -27,7 +29,13 @@ from wire.topics import down_topic, state_topic
 from wire.views import encode_view
 
 
-def a_config(folder: Path, *devices: dict[str, object], port: int = 0) -> AgentConfig:
+def a_config(
+    folder: Path,
+    *devices: dict[str, object],
+    port: int = 0,
+    operators: Mapping[str, str] = MappingProxyType({}),
+) -> AgentConfig:
+    others = [{"name": zone, "operator": operator} for zone, operator in operators.items()]
     return config.from_table(
         {
             "tenant": "acme",
@@ -35,7 +43,8 @@ def a_config(folder: Path, *devices: dict[str, object], port: int = 0) -> AgentC
             "identifier_key": KEY.hex(),
             "folder": str(folder),
             "web": {"port": port},
-            "zones": [{"name": "shoes"}],
+            "operator": "east",
+            "zones": [{"name": "shoes"}, *others],
             "kiosks": [{"name": "kiosk-1", "zone": "shoes"}],
             "devices": list(devices),
         },
@@ -297,3 +306,17 @@ class Mistaken(LoopbackLink):
         if self.mistaken:
             raise ValueError("a mistake in the program")
         return super().publish(topic, payload, qos=qos, retain=retain)
+
+
+def test_every_event_names_the_operator_of_its_zone_else_of_the_store(tmp_path: Path):
+    readers = (a_reader(Feed()), {**a_reader(Feed(), "reader-2"), "zone": "cafe"})
+    agent = Agent(a_config(tmp_path, *readers, operators={"cafe": "bean-co"}), a_link())
+    agent.start()
+    try:
+        eventually(lambda: count(agent, "device_health") == 2)
+    finally:
+        agent.close()
+    connection = sqlite3.connect(tmp_path / "store.sqlite3")
+    events = [decode_event(row) for (row,) in connection.execute("SELECT row FROM outbox")]
+    connection.close()
+    assert {event.zone: event.operator for event in events} == {"shoes": "east", "cafe": "bean-co"}

@@ -59,7 +59,7 @@ def stay_and_scan(
 
 
 def see(shop: Shop, reading: PeopleReading) -> None:
-    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading, {}))
+    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading))
 
 
 def confidence(event: Event) -> int:
@@ -132,15 +132,6 @@ def test_counts_stays_and_passages_become_the_stores_traffic(shop: Shop):
     assert (zone.people, zone.hour_stays, zone.today_stays, zone.mean_dwell_s) == (3, 1, 1, 20)
     assert traffic.footfall(shop.connection, NOON) == traffic.Footfall(people_in=2, people_out=1)
     assert shop.events("door")[0].body == Door("door", 2, 1)
-
-
-def test_a_zone_of_another_operator_is_named_so(shop: Shop):
-    stay = Stay(zone="cafe", entered_mono_ms=0, left_mono_ms=1_000, people_max=1)
-    reading = PeopleReading(at_mono_ms=1_000, stays=(stay,))
-    operators = {"cafe": "bean-co"}
-    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading, operators))
-    (event,) = shop.events("dwell")
-    assert (event.zone, event.operator) == ("cafe", "bean-co")
 
 
 def a_visit(**changed: object) -> Visit:

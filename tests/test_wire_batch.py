@@ -130,8 +130,9 @@ def test_the_size_of_a_claimed_row_is_bounded():
 class Shop:
     """Draws what a busy shop records: times that vary, random identifiers, visits and codes."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, operator: str = "") -> None:
         self.random = random.Random(seed)
+        self.operator = operator
         self.at = 1_795_000_000_000_000
         self.mono_ms = 123_456_789
 
@@ -153,6 +154,7 @@ class Shop:
             identifiers=(identifier,) if named else (),
             body=body,
             visit=self.random.randbytes(8) if named else b"",
+            operator=self.operator,
         )
         return encode_event(event)
 
@@ -185,7 +187,7 @@ def bytes_on_socket(payload: bytes) -> int:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_event_takes_at_most_50_bytes_at_100_a_message(seed: int):
-    payload = encode_batch(batch(Shop(seed).busy_rows(100), first=1_234_567))
+    payload = encode_batch(batch(Shop(seed, "east-retail").busy_rows(100), first=1_234_567))
     assert payload[0] == FRAME | ZSTANDARD
     assert bytes_on_socket(payload) / 100 <= 50
 
@@ -208,6 +210,18 @@ def test_an_event_alone_takes_at_most_120_bytes(lone: tuple[AnyBody, str, str], 
     body, device, zone = lone
     row = Shop(seed).row(body, device=device, zone=zone)
     assert bytes_on_socket(encode_batch(batch([row], first=1_234_567))) <= 120
+
+
+def test_the_operator_costs_an_event_alone_its_name_and_little_more():
+    for body, device, zone in LONE.values():
+        with_and_without = [
+            bytes_on_socket(encode_batch(batch([row], first=1_234_567)))
+            for row in (
+                Shop(1, operator).row(body, device=device, zone=zone)
+                for operator in ("east-retail", "")
+            )
+        ]
+        assert with_and_without[0] - with_and_without[1] <= len("east-retail") + 4
 
 
 def test_a_dwell_alone_takes_at_most_120_bytes():

@@ -337,7 +337,8 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `occurred_at` is wall time in µs UTC, `mono_ms` the device's monotonic time in ms within boot
     number `boot` of its stream. `visit` is the store's own random id of the stay (8 bytes, empty
-    when there is none), `brand` the brand concerned, `operator` who runs the store.
+    when there is none), `brand` the brand concerned. `operator` is who ran the zone when it
+    happened, or the store where nobody else runs the zone.
     """
 
     occurred_at: int

@@ -15,6 +15,7 @@ from edge_agent.clock import StoreClock
 from edge_agent.database import Database
 from edge_agent.doorbell import Doorbell
 from edge_agent.limits import Limits
+from edge_agent.operators import Operators
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Recorder
 from edge_agent.uplink import StoreIdentity, Uplink
@@ -29,6 +30,7 @@ EVENT_EVERY_S = 6.0
 DRAIN_S_MAX = 15.0
 DRAIN_POLL_S = 0.1
 UNWELL_DEVICE = "camera-door"
+OPERATOR = "light"
 UNWELL_REASON = "the picture has been black since 08:12: is the lens covered?"
 
 
@@ -66,7 +68,9 @@ class LightStore:
         doorbell = Doorbell()
         self._rng = random.Random(seed)  # noqa: S311 (made-up readings)
         self._database = Database(folder / "store.sqlite3")
-        self._recorder = Recorder(self._database, doorbell, Limits())
+        self._recorder = Recorder(
+            self._database, doorbell, Limits(), operators=Operators(store=OPERATOR)
+        )
         self._clock = StoreClock(1)
         self._unwell = unwell
         link = MqttLink(
@@ -82,7 +86,7 @@ class LightStore:
             self._recorder,
             link,
             self._clock,
-            StoreIdentity(tenant=plan.tenant, store=store, operator="light", version="demo"),
+            StoreIdentity(tenant=plan.tenant, store=store, operator=OPERATOR, version="demo"),
         )
         self._store = store
         self._orders = 0
@@ -92,7 +96,7 @@ class LightStore:
         self._recorder.start()
         now = self._clock.now()
 
-        place = Place(device=UNWELL_DEVICE, zone="window", operator="")
+        place = Place(device=UNWELL_DEVICE, zone="window")
         state: DeviceCondition = "failed" if self._unwell else "ok"
         reason = UNWELL_REASON if self._unwell else ""
         self._recorder.write(lambda w: states.note(w, now, place, "people-camera", state, reason))
@@ -102,7 +106,7 @@ class LightStore:
         """Let something happen, now and then."""
         if self._rng.random() >= elapsed_s / EVENT_EVERY_S:
             return
-        place = Place(device=UNWELL_DEVICE, zone="window", operator="")
+        place = Place(device=UNWELL_DEVICE, zone="window")
         instant = self._clock.now()
         self._recorder.record(event_at(place, instant, self._body(instant.at)))
 
