@@ -13,6 +13,7 @@ from edge_agent.recorder import Writing
 from edge_agent.visits import Visit
 from hardware.readings import PeopleReading, Stay
 from wire.events import Door, Dwell
+from wire.views import PlanView
 
 # A counter may overlook somebody, so nothing is ever surer than this.
 CONFIDENCE_PCT_MAX = 95
@@ -87,6 +88,16 @@ def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None
             body,
             visit=b"" if visit is None else visit.visit,
             identifiers=() if visit is None else visit.identifiers,
+            brand="" if shelf is None else _only_brand(writing, shelf),
         )
     )
     traffic.add_stay(writing, stay.zone, left.at, stay.dwell_ms, stay.people_max)
+
+
+def _only_brand(writing: Writing, shelf: PlanView) -> str:
+    """Return the brand of all goods of a shelf; empty when they are of several, or one is unknown.
+
+    A brand sees only its own goods, so that a stay before several is none's.
+    """
+    brands = {local_view.brand(writing.connection, product) for product in shelf.products}
+    return brands.pop() if len(brands) == 1 else ""

@@ -109,11 +109,8 @@ def claim(recorder: Recorder, clock: StoreTime, visit: Visit, coupon: str) -> Co
                 "INSERT INTO claims (coupon, visit, claimed_at) VALUES (?, ?, ?)",
                 (coupon, visit.visit, instant.at),
             )
-            writing.append(
-                visit.event(
-                    instant, CouponClaimed(coupon=coupon, offer=found.offer), brand=found.brand
-                )
-            )
+            body = CouponClaimed(coupon=coupon, offer=found.offer)
+            writing.append(visit.event(instant, body, brand=_brand(writing, found)))
             visits.touch(writing, instant, visit)
         return msgspec.structs.replace(found, state="claimed")
 
@@ -171,7 +168,7 @@ def redeem_in(
         amount_cents=amount_cents,
         currency=currency,
     )
-    writing.append(visit.event(instant, body, brand=found.brand))
+    writing.append(visit.event(instant, body, brand=_brand(writing, found)))
     visits.touch(writing, instant, visit)
     return redemption
 
@@ -258,6 +255,11 @@ def _usable(writing: Writing, instant: Instant, visit: Visit, coupon: str) -> Co
     if found.expires_at and found.expires_at <= _now(writing, instant, visit):
         raise Expired(f"a coupon of offer {found.offer} has expired")
     return found
+
+
+def _brand(writing: Writing, coupon: CouponView) -> str:
+    """Return the brand that a coupon concerns: its own, or that of its product."""
+    return coupon.brand or local_view.brand(writing.connection, coupon.product)
 
 
 def _now(writing: Writing, instant: Instant, visit: Visit) -> int:

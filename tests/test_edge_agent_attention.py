@@ -15,6 +15,8 @@ from tests.edge_store import (
     KIOSK,
     MINUTE_US,
     NOON,
+    SHOE,
+    SOCK,
     Shop,
     a_plan,
     a_shop,
@@ -114,6 +116,20 @@ def test_dwell_means_the_goods_of_the_plan_in_force_when_it_began(shop: Shop):
     event = stay_and_scan(shop)
     assert isinstance(event.body, Dwell)
     assert event.body.plan == 1
+
+
+def test_a_stay_belongs_to_a_brand_where_all_goods_of_the_zone_are_of_it(shop: Shop):
+    def brand(*products: str) -> str:
+        shop.tell("plan", "shoes/1", a_plan("shoes", 1, NOON - MINUTE_US, *products))
+        return stay_and_scan(shop).brand
+
+    shop.sells(SHOE, brand="acme")
+    shop.sells(SOCK, brand="acme")
+    assert brand(SHOE, SOCK) == "acme"
+    shop.sells(SOCK, brand="other")
+    assert brand(SHOE, SOCK) == ""
+    assert brand(SHOE, "4000000000006") == ""
+    assert brand() == ""
 
 
 def test_counts_stays_and_passages_become_the_stores_traffic(shop: Shop):

@@ -171,3 +171,15 @@ def test_what_was_redeemed_with_an_order_is_spent_with_it(shop: Shop):
     visit = shop.begin(ANNA)
     wallet.redeem(shop.recorder, shop.clock, visit, "c1", "order-1", 250, "CNY")
     assert wallet.spendable(shop.connection, visit) == []
+
+
+def test_a_claim_and_a_redemption_belong_to_the_brand_of_their_goods(shop: Shop):
+    shop.sells(SHOE, brand="acme")
+    coupons = (a_coupon("c1", product=SHOE), a_coupon("c2", brand="other"), a_coupon("c3"))
+    shop.knows(ANNA, a_shopper(coupons=coupons))
+    visit = shop.begin(ANNA)
+    for each in coupons:
+        wallet.claim(shop.recorder, shop.clock, visit, each.coupon)
+        wallet.redeem(shop.recorder, shop.clock, visit, each.coupon)
+    for kind in ("coupon_claimed", "coupon_redeemed"):
+        assert [event.brand for event in shop.events(kind)] == ["acme", "other", ""]
