@@ -14,6 +14,7 @@ from tests.edge_store import (
     KIOSK,
     MINUTE_US,
     NOON,
+    SHOE,
     TILL,
     Shop,
     a_coupon,
