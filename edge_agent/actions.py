@@ -4,9 +4,13 @@ An act of a visit puts its time-out off; one in the name of a visit that is over
 without it, so that nobody acts in the name of the shopper before them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent import local_view, visits
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import local_view, visits, wallet
+from edge_agent.basket import discounted
 from edge_agent.clock import StoreTime
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Recorder, Writing
@@ -14,6 +18,7 @@ from edge_agent.visits import Visit
 from wire.events import (
     AnyBody,
     Followed,
+    Line,
     OfferShown,
     PageShown,
     Searched,
@@ -22,6 +27,7 @@ from wire.events import (
     Viewed,
     Watched,
 )
+from wire.views import CouponView
 
 QUERY_CHARACTERS_MAX = 100
 
@@ -74,21 +80,25 @@ def tried(kiosk: Kiosk, visit: Visit | None, product: str) -> int:
 
 
 def offer_shown(
-    kiosk: Kiosk,
-    visit: Visit,
-    offer: str,
-    *,
-    coupon: str = "",
-    page: str = "",
-    product: str = "",
-    price_cents: int = 0,
-    currency: str = "",
+    kiosk: Kiosk, visit: Visit, offer: str, *, coupon: str = "", page: str = "", product: str = ""
 ) -> int:
-    """Record that an offer was painted on the screen, with the price that was shown."""
-    body = OfferShown(
-        offer=offer, coupon=coupon, page=page, price_cents=price_cents, currency=currency
-    )
-    return _record(kiosk, visit, body, product)
+    """Record that an offer was painted on the screen, with the price that was shown.
+
+    That is the product's price in this store after the coupon, as the till would take it off one
+    piece; none for an offer that names no product.
+    """
+
+    def change(writing: Writing) -> int:
+        connection = writing.connection
+        those = [each for each in wallet.coupons(connection, visit) if each.coupon == coupon]
+        price_cents, currency = _price_shown(connection, product, those)
+        body = OfferShown(
+            offer=offer, coupon=coupon, page=page, price_cents=price_cents, currency=currency
+        )
+        brand = local_view.brand(connection, product) or next((c.brand for c in those), "")
+        return _append(writing, kiosk, visit, body, brand)
+
+    return kiosk.recorder.write(change)
 
 
 def begin_unnamed(kiosk: Kiosk) -> Visit:
@@ -103,13 +113,30 @@ def end_visit(kiosk: Kiosk, by: str = "tap") -> bool:
 
 def _record(kiosk: Kiosk, visit: Visit | None, body: AnyBody, product: str = "") -> int:
     def change(writing: Writing) -> int:
-        instant = kiosk.clock.now()
         brand = local_view.brand(writing.connection, product) if product else ""
-        going_on = visits.current(writing.connection, kiosk.place.device)
-        if visit is None or going_on is None or going_on.visit != visit.visit:
-            return writing.append(event_at(kiosk.place, instant, body, brand=brand))
-        if not isinstance(body, PageShown | OfferShown):
-            visits.touch(writing, instant, going_on)
-        return writing.append(going_on.event(instant, body, brand=brand))
+        return _append(writing, kiosk, visit, body, brand)
 
     return kiosk.recorder.write(change)
+
+
+def _append(writing: Writing, kiosk: Kiosk, visit: Visit | None, body: AnyBody, brand: str) -> int:
+    instant = kiosk.clock.now()
+    going_on = visits.current(writing.connection, kiosk.place.device)
+    if visit is None or going_on is None or going_on.visit != visit.visit:
+        return writing.append(event_at(kiosk.place, instant, body, brand=brand))
+    if not isinstance(body, PageShown | OfferShown):
+        visits.touch(writing, instant, going_on)
+    return writing.append(going_on.event(instant, body, brand=brand))
+
+
+def _price_shown(
+    connection: sqlite3.Connection, product: str, coupons: Sequence[CouponView]
+) -> tuple[int, str]:
+    """Return the price of one piece after the coupons, and its currency."""
+    view = local_view.product(connection, product)
+    if view is None:
+        return 0, ""
+    piece = [Line(product, 1, view.price_cents, view.brand)]
+    for each in coupons:
+        piece, _ = discounted(piece, each, view.currency)
+    return piece[0].amount_cents, view.currency

@@ -8,7 +8,9 @@ import pytest
 from edge_agent import actions, visits
 from edge_agent.actions import Kiosk
 from edge_agent.visits import Visit
-from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, Shop, a_shop
+from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, Shop, a_coupon, a_shop, a_shopper
+from wire.events import OfferShown
+from wire.views import CouponView
 
 ACTS: dict[str, Callable[[Kiosk, Visit], int]] = {
     "page_shown": lambda kiosk, visit: actions.page_shown(kiosk, visit, "welcome", "viewed"),
@@ -76,3 +78,25 @@ def test_a_page_painted_for_nobody_is_recorded_too(shop: Shop):
 def test_a_long_query_is_cut(shop: Shop):
     actions.searched(kiosk_of(shop), None, "x" * 10_000, 0)
     assert len(shop.events()[0].body.query) == actions.QUERY_CHARACTERS_MAX  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("coupon", "price_cents", "brand"),
+    [
+        (a_coupon("c1", percent=15, product=SHOE), 850, "acme"),
+        (a_coupon("c1", percent=0, amount_cents=300, currency="CNY", product=SHOE), 699, "acme"),
+        (a_coupon("c1", percent=0, amount_cents=300, currency="EUR", product=SHOE), 999, "acme"),
+        (a_coupon("c1", percent=15, brand="other"), 0, "other"),
+    ],
+)
+def test_an_offer_carries_the_price_that_was_shown(
+    shop: Shop, coupon: CouponView, price_cents: int, brand: str
+):
+    shop.sells(SHOE, price_cents=999, brand="acme")
+    shop.knows(ANNA, a_shopper(coupons=(coupon, a_coupon("c2", product=SHOE))))
+    visit = shop.begin(ANNA)
+    actions.offer_shown(kiosk_of(shop), visit, "spring", coupon="c1", product=coupon.product)
+    event = shop.events()[-1]
+    currency = "CNY" if price_cents else ""
+    shown = OfferShown("spring", coupon="c1", price_cents=price_cents, currency=currency)
+    assert (event.body, event.brand) == (shown, brand)
