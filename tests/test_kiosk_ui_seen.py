@@ -50,7 +50,9 @@ def test_what_was_painted_is_recorded_in_the_name_of_the_visit(
     assert confirm(client, kind="tap", target="save" * 100) == 204
     page, offer, detail, viewed, tap = screens.shop.events()[-5:]
     assert page.body == PageShown(page="welcome", because="viewed")
-    assert offer.body == OfferShown(offer="spring", coupon="c1", page="welcome")
+    assert offer.body == OfferShown(
+        offer="spring", coupon="c1", page="welcome", price_cents=900, currency="CNY"
+    )
     assert detail.body == PageShown(page="product", because="viewed")
     assert viewed.body == Viewed(product=SHOE)
     assert tap.body == Tapped(page="welcome", target=("save" * 100)[:60])
