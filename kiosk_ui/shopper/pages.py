@@ -8,10 +8,11 @@ from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
 from edge_agent import local_view, stock, wallet
+from kiosk_ui.shopper import search
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.store import Store
-from kiosk_ui.texts import Words
+from kiosk_ui.texts import LANGUAGES, Words, words_in
 from wire.views import Because, CouponView, ProductView
 
 NEAR_SHOWN_MAX = 6
@@ -128,6 +129,20 @@ def goods(scene: Scene) -> Page:
     return Page(name="goods", subject=scene.subject, values=values)
 
 
+def searched(scene: Scene) -> Page:
+    """Build the search: the letters that lead on, and the goods that the query finds."""
+    query = scene.subject[: search.QUERY_CHARACTERS_MAX]
+    entries = search_entries(scene.connection)
+    values: dict[str, object] = {
+        "query": query,
+        "letters": search.LETTERS,
+        "leading": search.next_letters(entries, query),
+        "cards": [card(scene, each) for each in search.find(entries, query)],
+        "near": [] if query else near(scene),
+    }
+    return Page(name="search", subject=query, values=values)
+
+
 def ordinary(scene: Scene) -> Page:
     """Build the store's goods with nothing about anybody."""
     return Page(name="ordinary", values=goods(replace(scene, subject="")).values)
@@ -187,6 +202,7 @@ def ended(scene: Scene) -> Page:
 PAGES: dict[str, Callable[[Scene], Page]] = {
     "home": home,
     "goods": goods,
+    "search": searched,
     "ordinary": ordinary,
     "product": product,
     "coupon": redeem,
@@ -194,6 +210,15 @@ PAGES: dict[str, Callable[[Scene], Page]] = {
     "privacy": privacy,
     "ended": ended,
 }
+
+
+def search_entries(connection: sqlite3.Connection) -> list[search.Entry]:
+    """Return how each product of the store can be found, by its names in every language."""
+    spoken = [words_in(language) for language in LANGUAGES]
+    return [
+        search.entry(each, [say_category(each.category, words) for words in spoken])
+        for each in local_view.products(connection)
+    ]
 
 
 def near(scene: Scene) -> list[Card]:

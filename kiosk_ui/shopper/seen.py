@@ -1,10 +1,11 @@
-"""What the screen confirms: a page or an offer was really painted, a control was tapped."""
+"""What the screen confirms: a page or offer was painted, a control tapped, a search rested."""
 
 from flask import abort, request
 
 from edge_agent import actions, local_view
+from kiosk_ui.shopper import search
 from kiosk_ui.shopper.moment import Moment
-from kiosk_ui.shopper.pages import PAGES
+from kiosk_ui.shopper.pages import PAGES, search_entries
 from kiosk_ui.store import Store
 
 NAME_CHARACTERS_MAX = 60
@@ -50,6 +51,10 @@ def record_seen(store: Store, kiosk: str, moment: Moment) -> None:
                     page=page,
                     product=coupon.product,
                 )
+        case "search":
+            query = request.form.get("query", "")
+            found = len(search.find(search_entries(store.database.reader()), query))
+            actions.searched(where, visit, search.recordable(query, found), found)
         case "tap":
             target = request.form.get("target", "")[:NAME_CHARACTERS_MAX]
             actions.tapped(where, visit, page, target)

@@ -40,7 +40,7 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
         _known(store, kiosk)
         if name not in PAGES:
             abort(404)
-        return respond(store, kiosk, name, subject)
+        return respond(store, kiosk, name, subject or request.args.get("q", ""))
 
     def act(kiosk: str, act: str) -> AnyResponse:
         _known(store, kiosk)

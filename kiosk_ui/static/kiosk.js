@@ -7,10 +7,14 @@ const ANSWER_MS_MAX = 8000;
 const IDLE_MS = { ended: 12000, answered: 12000, error: 30000 };
 const IDLE_MS_OTHERWISE = 90000;
 
+const SETTLED_MS = 2000;
+
 const offersSeen = new Set();
 let screen = document.getElementById("screen");
 let touchedAt = performance.now();
 let busy = false;
+let settling = 0;
+let searched = "";
 // How often the store took the screen over, and for which visit: newer than any answer under way.
 let pushes = 0;
 let pushedVisit = "";
@@ -22,6 +26,7 @@ function parse(html) {
 }
 
 function put(next, { stay = false } = {}) {
+  settle(next.dataset.page);
   const scrolled = document.getElementById("reach").scrollTop;
   const focused = document.activeElement?.closest("[data-tap]")?.dataset.tap;
   screen.replaceWith(next);
@@ -77,8 +82,25 @@ function painted() {
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (shown !== screen || document.hidden) return;
     confirm("page", { product: page === "product" ? subject : "" });
+    search();
     for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
   }));
+}
+
+// A search counts once its shopper rests, or opens something of what it found.
+function search() {
+  const { page, subject } = screen.dataset;
+  if (page !== "search" || !subject || subject === searched) return;
+  settling = setTimeout(settle, SETTLED_MS, "");
+}
+
+function settle(next) {
+  if (!settling) return;
+  clearTimeout(settling);
+  settling = 0;
+  if (next === "search") return;
+  searched = screen.dataset.subject;
+  confirm("search", { query: searched });
 }
 
 const offersInView = new IntersectionObserver((entries) => {
@@ -157,7 +179,8 @@ document.addEventListener("submit", (event) => {
   if (form.dataset.tap && !busy) confirm("tap", { target: form.dataset.tap });
   if ("whole" in form.dataset) return;
   event.preventDefault();
-  open(form.action, form);
+  if (form.method === "get") open(`${form.action}?${new URLSearchParams(new FormData(form))}`);
+  else open(form.action, form);
 });
 
 for (const name of ["pointerdown", "keydown", "wheel"]) {
