@@ -56,8 +56,10 @@ def test_closing_ends_every_wait() -> None:
 
 
 def test_credit_shrinks_with_the_queue_and_is_never_none() -> None:
+    roomy = Waiting(live_max=1, back_max=10 * CREDIT_MAX, full_wait_s_max=0)
+    assert roomy.credit() == CREDIT_MAX
     waiting = Waiting(live_max=1, back_max=8, full_wait_s_max=0)
-    assert waiting.credit() == CREDIT_MAX
+    assert waiting.credit() == 8
     seen = []
     for _ in range(8):
         waiting.put(BACK, b"back")

@@ -4,7 +4,9 @@ import threading
 import time
 from collections import deque
 
-CREDIT_MAX = 8
+# Enough under way that a store goes on sending while its last Batches are stored and folded; they
+# are some 50 KB, which a live event on a thin line may find before it.
+CREDIT_MAX = 24
 # No message of the live lane for so long, and the back lane gets the whole turn.
 QUIET_S = 1.0
 

@@ -72,6 +72,8 @@ def recognised(event: Event) -> dict[str, Identifier]:
     What stands in a shop (kiosk, device, store) is left out, whoever sent it; so are kinds without
     a rank and values that are not keyed.
     """
+    if not event.identifiers:
+        return {}
     named = {
         identifier_id(each): each
         for each in event.identifiers
