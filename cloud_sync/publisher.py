@@ -84,6 +84,33 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
     )
 
 
+def forget_removed(connection: Connection, rows_max: int) -> int:
+    """Forget removed keys of stores that have applied the removal; returns how many.
+
+    The line is locked first, as `put` and the publisher do, so that none of them goes back behind
+    what is forgotten here.
+    """
+    row = connection.execute(
+        "WITH line AS (SELECT shard, tenant, store, applied FROM downlink WHERE EXISTS"
+        "  (SELECT FROM downlink_key AS removed WHERE removed.shard = downlink.shard"
+        "   AND removed.tenant = downlink.tenant AND removed.store = downlink.store"
+        "   AND value IS NULL AND removed.revision <= downlink.applied)"
+        "  ORDER BY shard, tenant, store LIMIT %s FOR UPDATE SKIP LOCKED),"
+        " gone AS (DELETE FROM downlink_key AS removed USING line"
+        "  WHERE removed.shard = line.shard AND removed.tenant = line.tenant"
+        "  AND removed.store = line.store AND value IS NULL AND removed.revision <= line.applied"
+        "  RETURNING removed.shard, removed.tenant, removed.store, removed.revision),"
+        " noted AS (UPDATE downlink SET forgotten = greatest(forgotten, up_to) FROM"
+        "  (SELECT shard, tenant, store, max(revision) AS up_to FROM gone"
+        "   GROUP BY shard, tenant, store) AS last"
+        "  WHERE downlink.shard = last.shard AND downlink.tenant = last.tenant"
+        "  AND downlink.store = last.store)"
+        " SELECT count(*) FROM gone",
+        (max(rows_max // UPDATE_CHANGES_MAX, 1),),
+    ).fetchone()
+    return row[0] if row else 0
+
+
 class Publisher:
     """Sends Updates to the stores of the shards that this worker owns.
 
@@ -168,10 +195,11 @@ class Publisher:
             row = connection.execute(
                 "INSERT INTO downlink AS line (shard, tenant, store) VALUES (%s, %s, %s)"
                 " ON CONFLICT (shard, tenant, store) DO UPDATE SET owner = line.owner"
-                " RETURNING revision",
+                " RETURNING revision, forgotten",
                 (lease.shard, *key),
             ).fetchone()
-            state = replace(state, owner=lease.owner, revision=row[0] if row else 0)
+            revision, forgotten = row or (0, 0)
+            state = replace(state, owner=lease.owner, revision=revision, forgotten=forgotten)
             match each.message:
                 case Birth():
                     state = on_birth(state, each.message)

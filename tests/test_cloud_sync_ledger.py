@@ -136,7 +136,7 @@ def test_ids_are_forgotten_after_their_time(database: Database) -> None:
     post(database, "old", "new")
     with database.ledger(0) as connection:
         connection.execute("UPDATE seen SET seen_on = seen_on - 31 WHERE event_id = 'old'")
-        assert ledger.forget_seen(connection) == 1
+        assert ledger.forget_seen(connection, 9) == 1
     assert post(database, "old", "new") == HttpAppended(accepted=1, repeated=1)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cloud_sync.database import Database
 from cloud_sync.intake.incoming import take_apart
-from cloud_sync.publisher import UPDATE_CHANGES_MAX, VALUE_BYTES_MAX, Publisher, put
+from cloud_sync.publisher import UPDATE_CHANGES_MAX, VALUE_BYTES_MAX, Publisher, forget_removed, put
 from cloud_sync.shards import Lease
 from wire.codec import decode, encode
 from wire.messages import Applied, Birth, Change, Update
@@ -194,3 +194,48 @@ def test_a_store_that_went_offline_is_sent_nothing(line: Line) -> None:
     line.publisher.forget(OLD, [(TENANT, STORE)])
     line.put(a=b"1")
     assert line.publisher.send(0) == 0
+
+
+def keys(database: Database) -> set[str]:
+    with database.ledger(SHARD) as connection:
+        return {key for (key,) in connection.execute("SELECT key FROM downlink_key")}
+
+
+def forget(database: Database) -> int:
+    with database.ledger(SHARD) as connection:
+        return forget_removed(connection, 10_000)
+
+
+def test_a_removed_key_is_forgotten_when_its_store_has_applied_that(line: Line) -> None:
+    line.put(a=b"1", b=b"2", c=b"3")
+    line.birth(OLD)
+    line.publisher.send(0)
+    line.apply_all(OLD)
+    line.put(a=None)
+    line.publisher.send(10)
+    assert forget(line.database) == 0
+    line.apply_all(OLD)
+    line.put(b=None)
+    assert forget(line.database) == 1
+    assert keys(line.database) == {"b", "c"}
+    line.publisher.send(20)
+    line.apply_all(OLD)
+    assert line.view == {"c": b"3"}
+
+
+def test_a_store_restored_from_before_a_forgotten_removal_loses_the_key(line: Line) -> None:
+    line.put(a=b"1", b=b"2")
+    line.birth(OLD)
+    line.publisher.send(0)
+    line.apply_all(OLD)
+    backup = (dict(line.view), line.applied, line.owner)
+    line.put(a=None)
+    line.publisher.send(10)
+    line.apply_all(OLD)
+    assert forget(line.database) == 1
+    line.view, line.applied, line.owner = backup
+    line.birth(OLD)
+    line.publisher.send(20)
+    line.apply_all(OLD)
+    assert line.view == {"b": b"2"}
+    assert line.publisher.send(100_000) == 0

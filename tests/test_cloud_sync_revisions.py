@@ -79,3 +79,18 @@ def test_a_store_that_speaks_of_another_owner_is_sent_everything():
 
     assert state.applied == UNKNOWN
     assert due(state, 0) == Span(0, 8, snapshot=True)
+
+
+def test_a_store_that_asks_from_before_what_is_forgotten_is_sent_everything():
+    state = DownState(owner=OWNER, revision=9, applied=9, forgotten=6)
+
+    assert due(on_birth(state, birth(7, OWNER)), 0) == Span(7, 9, snapshot=False)
+    assert due(on_birth(state, birth(5, OWNER)), 0) == Span(0, 9, snapshot=True)
+    assert due(on_applied(state, Applied(OWNER, 5), 0), 0) == Span(0, 9, snapshot=True)
+
+
+def test_a_snapshot_in_parts_goes_on_behind_what_is_forgotten():
+    state = DownState(owner=OWNER, revision=9, forgotten=6)
+    state = on_applied(on_sent(state, 3, 0), Applied(OWNER, 3), 1)
+
+    assert due(state, 1) == Span(3, 9, snapshot=False)

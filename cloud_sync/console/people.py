@@ -80,7 +80,6 @@ def sign_in(connection: Connection, tenant: str, name: str, password: str) -> st
     connection.execute(
         "DELETE FROM console_attempt WHERE tenant = %s AND name = %s", (tenant, name)
     )
-    connection.execute("DELETE FROM console_sign_in WHERE ends_at < now() OR seen_until < now()")
     token = secrets.token_urlsafe(32)
     connection.execute(
         "INSERT INTO console_sign_in (token, tenant, name, csrf, seen_until, ends_at)"
@@ -112,6 +111,21 @@ def signed_in(connection: Connection, token: str) -> SignIn | None:
 def sign_out(connection: Connection, token: str) -> None:
     """End a sign-in."""
     connection.execute("DELETE FROM console_sign_in WHERE token = %s", (_digest(token),))
+
+
+def forget_ended(connection: Connection, rows_max: int) -> int:
+    """Forget sign-ins that have ended and failures that lock nobody any more; returns how many."""
+    sign_ins = connection.execute(
+        "DELETE FROM console_sign_in WHERE token IN (SELECT token FROM console_sign_in"
+        " WHERE ends_at < now() OR seen_until < now() LIMIT %s)",
+        (rows_max,),
+    )
+    attempts = connection.execute(
+        "DELETE FROM console_attempt WHERE (tenant, name) IN (SELECT tenant, name"
+        " FROM console_attempt WHERE last_at < now() - make_interval(mins => %s) LIMIT %s)",
+        (LOCKED_MINUTES, rows_max),
+    )
+    return sign_ins.rowcount + attempts.rowcount
 
 
 def _verify(hashed: str, password: str) -> bool:

@@ -189,6 +189,20 @@ CREATE TABLE store_twin (
 CREATE INDEX store_twin_by_tenant ON store_twin (tenant, store);
 """
 
+# A chore's row is the lease on it. `forgotten` of a downlink: removed keys up to this revision are
+# known no more, so that a store that has applied less needs a snapshot.
+CHORES = """
+CREATE TABLE chore (
+    chore text PRIMARY KEY,
+    due_at timestamptz NOT NULL DEFAULT '-infinity',
+    done_at timestamptz,
+    forgotten bigint NOT NULL DEFAULT 0
+);
+ALTER TABLE downlink ADD COLUMN forgotten bigint NOT NULL DEFAULT 0;
+CREATE INDEX downlink_key_removed ON downlink_key (shard, tenant, store, revision)
+    WHERE value IS NULL;
+"""
+
 MIGRATIONS = (
     Migration(number=1, name="ledger", sql=LEDGER),
     Migration(number=2, name="leases", sql=LEASES),
@@ -196,4 +210,5 @@ MIGRATIONS = (
     Migration(number=4, name="twins", sql=TWINS),
     Migration(number=5, name="streams", sql=STREAMS),
     Migration(number=6, name="downlink", sql=DOWNLINK),
+    Migration(number=7, name="chores", sql=CHORES),
 )

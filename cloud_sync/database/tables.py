@@ -10,6 +10,7 @@ EVERYWHERE = ""
 DISTRIBUTION: dict[str, str] = {
     "schema_migration": EVERYWHERE,
     "worker": EVERYWHERE,
+    "chore": EVERYWHERE,
     "shard_lease": "shard",
     "shard_head": "shard",
     "shard_fold": "shard",
@@ -29,6 +30,7 @@ DISTRIBUTION: dict[str, str] = {
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is
 # unique in its shard.
 WITHOUT_TENANT = (
-    frozenset({"schema_migration", "worker", "shard_lease", "shard_head", "shard_fold", "ledger"})
+    frozenset({"schema_migration", "worker", "chore", "ledger"})
+    | frozenset({"shard_lease", "shard_head", "shard_fold"})
     | migrations_console.WITHOUT_TENANT
 )

@@ -224,11 +224,13 @@ def held(
     return {Origin(stream=row[0], seq=row[1], checksum=row[2]) for row in rows} & set(origins)
 
 
-def forget_seen(connection: Connection) -> int:
-    """Forget the event ids whose time of being known is over, and return how many."""
+def forget_seen(connection: Connection, rows_max: int) -> int:
+    """Forget event ids whose time of being known is over, the oldest first; returns how many."""
     return connection.execute(
-        "DELETE FROM seen WHERE seen_on < (now() AT TIME ZONE 'UTC')::date - %s::int",
-        (SEEN_KEPT_DAYS,),
+        "DELETE FROM seen WHERE (shard, tenant, source, event_id) IN"
+        " (SELECT shard, tenant, source, event_id FROM seen"
+        "  WHERE seen_on < (now() AT TIME ZONE 'UTC')::date - %s::int ORDER BY seen_on LIMIT %s)",
+        (SEEN_KEPT_DAYS, rows_max),
     ).rowcount
 
 

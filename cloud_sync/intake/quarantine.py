@@ -20,6 +20,8 @@ LIST_ROWS_MAX = 1_000
 # Messages without a readable header, kept for each store; those beyond are dropped and counted in
 # the log, since no event is known to be in them.
 STRAY_MESSAGES_MAX = 1_000
+# Entries that were replayed, and stray messages, are forgotten after this time.
+KEPT_DAYS = 90
 
 SELECT = sql.SQL(
     "SELECT shard, tenant, store, stream, first, count, part, reason, payload, checksum,"
@@ -156,6 +158,20 @@ def replay(connection: Connection, entry: Poison, now: int) -> Replayed:
         keep(connection, [_event_entry(entry, row, reason, now) for row, reason in refused])
         _mark_replayed(connection, entry, now)
     return Replayed(appended=len(fresh), refused=len(refused) or int(not rows))
+
+
+def forget_old(connection: Connection, rows_max: int) -> int:
+    """Forget replayed entries and stray messages after KEPT_DAYS; returns how many.
+
+    Events that are still set aside are kept: nobody else has them.
+    """
+    return connection.execute(
+        "DELETE FROM quarantine WHERE (shard, tenant, stream, first, count) IN"
+        " (SELECT shard, tenant, stream, first, count FROM quarantine"
+        "  WHERE CASE WHEN part = 'message' THEN quarantined_at ELSE replayed_at END"
+        "  < (extract(epoch FROM now() - make_interval(days => %s)) * 1000000)::bigint LIMIT %s)",
+        (KEPT_DAYS, rows_max),
+    ).rowcount
 
 
 def _fold_again(connection: Connection, entry: Poison, now: int) -> Replayed:

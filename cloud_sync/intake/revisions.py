@@ -3,7 +3,8 @@
 How a shell (`publisher.py`; the simulator has its own) uses it, for each store:
 
 - a change of a key: `revision + 1` in the transaction that writes the key with that revision. A
-  removed key stays as a row without a value, so that every key changed after a revision is known;
+  removed key stays as a row without a value, so that every key changed after a revision is known,
+  until the store has applied that revision and it is `forgotten`;
 - Birth: `on_birth`; Applied: `on_applied`; save the state when it changed;
 - then, and on each tick: while `due` names a Span, load the keys with a revision in
   (start, end], lowest revision first, cut where an Update would become too large (its `end` is then
@@ -33,11 +34,13 @@ class DownState(msgspec.Struct, frozen=True, kw_only=True):
 
     `applied` is UNKNOWN until the store has said, under this owner, what it has; then a snapshot
     is due. `sent_ms` is when the oldest Update without an answer was sent; it and `sent` need not
-    be saved.
+    be saved. Keys removed up to revision `forgotten` are known no more: a store that has applied
+    less, as one restored from a backup, is sent a snapshot.
     """
 
     owner: bytes
     revision: int = 0
+    forgotten: int = 0
     applied: int = UNKNOWN
     sent: int = UNKNOWN
     sent_ms: int = 0
@@ -52,12 +55,16 @@ def on_birth(state: DownState, birth: Birth) -> DownState:
     """Learn from a Birth what the store has; of an owner before this one it has nothing."""
     if birth.owner != state.owner or birth.applied > state.revision:
         return lift(state, birth.applied)
+    if birth.applied < state.forgotten:
+        return lift(state, birth.applied)
     return replace(state, applied=birth.applied, sent=UNKNOWN)
 
 
 def on_applied(state: DownState, applied: Applied, now_ms: int) -> DownState:
     """Learn what the store has applied; less than before means that it asks again."""
     if applied.owner != state.owner or applied.revision > state.revision:
+        return lift(state, applied.revision)
+    if applied.revision < min(state.applied, state.forgotten):
         return lift(state, applied.revision)
     if applied.revision < state.applied:
         return replace(state, applied=applied.revision, sent=UNKNOWN)

@@ -100,6 +100,8 @@ def run(
 
     Several workers, on several machines, share the stores.
     """
+    from cloud_sync.chores import Chores
+    from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_worker
     from storebridge.parent import when_asked_to_end
 
@@ -110,16 +112,18 @@ def run(
     postgres = embedded(checked)
     with opened(checked, postgres) as database, ExitStack() as ending:
         server = build_cloud_web(checked, database) if web else None
-        worker = build_worker(checked, database) if work else None
-        if worker:
-            ending.callback(worker.close)
-            worker.start()
+        working: list[Worker | Chores] = []
+        if work:
+            working = [build_worker(checked, database), Chores(database)]
+        for part in working:
+            ending.callback(part.close)
+            part.start()
         if server:
             ending.callback(server.close)
             server.start()
             _log.info("web at http://%s:%d", server.host, server.port)
         while not ended.wait(CHECK_EVERY_S):
-            if worker and not worker.alive:
+            if not all(part.alive for part in working):
                 typer.echo("The worker ended by a fault of its own; see the log above.", err=True)
                 raise typer.Exit(1)
             if postgres and not postgres.alive:

@@ -1,0 +1,120 @@
+"""Chores: what the cloud forgets when its time is over, done by one worker at a time."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection
+
+from cloud_sync import publisher
+from cloud_sync.console import people
+from cloud_sync.database import Database
+from cloud_sync.intake import ledger, quarantine
+
+_log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 60.0
+# A chore is done in parts, each its own transaction of about so many rows.
+ROWS_PER_PART = 5_000
+HOUR_S = 3_600
+DAY_S = 24 * HOUR_S
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """One chore: `forget` deletes up to so many rows whose time is over, and returns how many."""
+
+    name: str
+    every_s: int
+    forget: Callable[[Connection, int], int]
+
+
+CHORES: tuple[Chore, ...] = (
+    Chore(name="seen", every_s=DAY_S, forget=ledger.forget_seen),
+    Chore(name="sign_ins", every_s=HOUR_S, forget=people.forget_ended),
+    Chore(name="downlink", every_s=DAY_S, forget=publisher.forget_removed),
+    Chore(name="quarantine", every_s=DAY_S, forget=quarantine.forget_old),
+)
+
+
+def enlist(connection: Connection) -> None:
+    """Make sure that each chore has its row."""
+    connection.execute(
+        "INSERT INTO chore (chore) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        (sorted(each.name for each in CHORES),),
+    )
+
+
+def do_part(connection: Connection, chore: Chore, rows_max: int = ROWS_PER_PART) -> int:
+    """Do a part of a chore that is due, and return how many rows were forgotten.
+
+    Its row is the lease: whoever finds it locked leaves the chore to the other. It stays due until
+    a part finds nothing more; if the transaction fails, it is due as before.
+    """
+    mine = connection.execute(
+        "SELECT 1 FROM chore WHERE chore = %s AND due_at <= now() FOR UPDATE SKIP LOCKED",
+        (chore.name,),
+    ).fetchone()
+    if mine is None:
+        return 0
+    forgotten = chore.forget(connection, rows_max)
+    connection.execute(
+        "UPDATE chore SET done_at = now(), forgotten = forgotten + %(forgotten)s,"
+        " due_at = CASE WHEN %(forgotten)s > 0 THEN due_at"
+        "  ELSE now() + make_interval(secs => %(every_s)s) END WHERE chore = %(chore)s",
+        {"forgotten": forgotten, "every_s": chore.every_s, "chore": chore.name},
+    )
+    return forgotten
+
+
+class Chores:
+    """A thread that does the chores that are due, unless another worker does.
+
+    Guarantees: each part commits alone; a database that is away is asked again at the next look.
+    """
+
+    def __init__(self, database: Database, *, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._database = database
+        self._look_every_s = look_every_s
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the thread of `start` runs; it ends by `close`, or by our mistake."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Look for chores from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the part that is being done."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                with self._database.ledger(0) as connection:
+                    enlist(connection)
+                for chore in CHORES:
+                    self._do(chore)
+            except LOST as error:
+                _log.warning("chores wait for the database (%s)", type(error).__name__)
+            self._closing.wait(self._look_every_s)
+
+    def _do(self, chore: Chore) -> None:
+        forgotten = 0
+        while not self._closing.is_set():
+            with self._database.ledger(0) as connection:
+                part = do_part(connection, chore)
+            if not part:
+                break
+            forgotten += part
+        if forgotten:
+            _log.info("chore %s: %d rows forgotten", chore.name, forgotten)
