@@ -43,10 +43,11 @@ class HourTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footfall:
-    """How many came in and went out since a time."""
+    """How many came in and went out since a time, and in which hour the last of them passed."""
 
     people_in: int
     people_out: int
+    last_hour_at: int | None = None
 
 
 def zones(connection: sqlite3.Connection, at: int, day_began_at: int) -> list[ZoneTraffic]:
@@ -94,11 +95,12 @@ def hours(connection: sqlite3.Connection, since: int) -> list[HourTraffic]:
 def footfall(connection: sqlite3.Connection, since: int) -> Footfall:
     """Return how many people passed the counting lines from a time (its whole hour) on."""
     row = connection.execute(
-        "SELECT coalesce(sum(people_in), 0), coalesce(sum(people_out), 0) FROM door_hours"
+        "SELECT coalesce(sum(people_in), 0), coalesce(sum(people_out), 0), max(hour_at)"
+        " FROM door_hours"
         " WHERE hour_at >= ?",
         (hour_of(since),),
     ).fetchone()
-    return Footfall(people_in=row[0], people_out=row[1])
+    return Footfall(people_in=row[0], people_out=row[1], last_hour_at=row[2])
 
 
 def hour_of(at: int) -> int:

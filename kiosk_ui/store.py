@@ -61,6 +61,10 @@ class Store:
         """Return the title of a zone, or its name where nobody gave it one."""
         return words.pick(self.zones.get(zone, {})) or zone
 
+    def wall_time(self, at: int) -> str:
+        """Return a time as the store's clocks on the wall show it, such as `14:05`."""
+        return datetime.fromtimestamp(at / 1_000_000, ZoneInfo(self.time_zone)).strftime("%H:%M")
+
     def day_began_at(self, at: int) -> int:
         """Return when the store's day of a time began, in µs UTC."""
         local = datetime.fromtimestamp(at / 1_000_000, ZoneInfo(self.time_zone))

@@ -55,7 +55,9 @@ def test_who_passed_the_door_is_added_up(shop: Shop):
         shop.recorder.write(
             lambda w, i=people_in, o=people_out: traffic.add_passage(w, "door", NOON, i, o)
         )
-    assert traffic.footfall(shop.connection, HOUR_AT) == Footfall(people_in=3, people_out=3)
+    assert traffic.footfall(shop.connection, HOUR_AT) == Footfall(
+        people_in=3, people_out=3, last_hour_at=HOUR_AT
+    )
     assert traffic.footfall(shop.connection, HOUR_AT + HOUR_US) == Footfall(
         people_in=0, people_out=0
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from edge_agent import calls, stock, traffic
+from edge_agent.traffic import HOUR_US
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.entry import (
     ENTRY_S_MAX,
@@ -149,6 +151,22 @@ def test_traffic_names_the_zone_and_its_age(screens: Screens, client: FlaskClien
     html = client.get("/staff").text
     assert "鞋履" in html
     assert "1 分钟前" in html
+
+
+def test_footfall_and_stays_say_in_which_hour_they_were_last_counted(
+    screens: Screens, client: FlaskClient
+):
+    now = screens.shop.clock.now().at
+    screens.shop.recorder.write(lambda w: traffic.add_passage(w, "door", now - HOUR_US, 7, 2))
+    screens.shop.recorder.write(lambda w: traffic.add_stay(w, "shoes", now - 2 * HOUR_US, 9000, 1))
+    store = replace(screens.store, time_zone="Asia/Shanghai")
+    local = create_app(store).test_client()
+    enter(local)
+    html = local.get("/staff").text
+    assert "今天进店 7 人" in html
+    for hours in (1, 2):
+        hour_at = traffic.hour_of(now - hours * HOUR_US)
+        assert f"最近在 {store.wall_time(hour_at)} 起的一小时" in html
 
 
 def test_an_unwell_device_says_what_to_do(screens: Screens, client: FlaskClient):

@@ -93,6 +93,11 @@ class Board:
         starts = range(this_hour - (CHART_HOURS - 1) * HOUR_US, this_hour + 1, HOUR_US)
         return [Bar(hour_at=start, stays=stays.get(start, 0)) for start in starts]
 
+    def last_hour(self, zone: str) -> int | None:
+        """Return in which of these hours the last stay in a zone ended, None for none."""
+        hours = (each.hour_at for each in self.hours if each.zone == zone and each.stays)
+        return max(hours, default=None)
+
     def has_stays(self, zone: str) -> bool:
         """Tell whether the chart of a zone would show anything."""
         return any(each.zone == zone and each.stays for each in self.hours)

@@ -57,6 +57,7 @@ def draw(
             other_languages=[each for each in store.languages if each != words.language],
             language_names=LANGUAGE_NAMES,
             language_tags=LANGUAGE_TAGS,
+            wall_time=store.wall_time,
             aged=lambda key, since: aged(words, key, since, at),
             **values,
         )
