@@ -73,11 +73,10 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     What claims to come from the future counts in the hour in which it was accepted.
     """
     sums: Counter[tuple[int, str, str, int, str]] = Counter()
-    for each in events:
-        event = each.event
-        hour = event.occurred_at // HOUR_US * HOUR_US
-        for figure, amount in figures_of(event.body):
-            sums[each.shard, each.tenant, each.store or "", hour, figure] += amount
+    for event in events:
+        hour = time_of(event) // HOUR_US * HOUR_US
+        for figure, amount in figures_of(event.event.body):
+            sums[(event.shard, event.tenant, event.store or "", hour, figure)] += amount
     rows = sorted((*key, amount) for key, amount in sums.items() if amount)
     if not rows:
         return
