@@ -8,9 +8,10 @@ about_en, low_stock).
 import csv
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from psycopg import Connection
@@ -72,6 +73,14 @@ class Imported:
     withdrawn: int
 
 
+class Goods(NamedTuple):
+    """What decisions ask about a product; its brand is known when it is sold no more, too."""
+
+    category: str
+    brand: str
+    sold: bool
+
+
 def read_catalogue(path: Path) -> Catalogue:
     """Read and check a catalogue file.
 
@@ -105,6 +114,9 @@ def check(catalogue: Catalogue) -> None:
 def check_digit(digits: str) -> int:
     """Return the check digit that follows the digits of a GTIN.
 
+    The devices have their own, since neither side may import the other; a test holds the two
+    against each other.
+
     Source: GS1 General Specifications, 7.9: weights 3 and 1 in turn, from the right.
     """
     weighted = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(reversed(digits)))
@@ -114,37 +126,35 @@ def check_digit(digits: str) -> int:
 def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) -> Imported:
     """Store a whole catalogue: what it does not name any more is no longer sold.
 
-    Plans are added or replaced by store, zone and number; none is taken away, since past dwell is
-    read by them.
+    Plans are added by store, zone and number. None is changed or taken away, since past dwell is
+    read by them: raises CatalogueError where one is stored with other goods or another beginning.
     """
     check(catalogue)
+    _add_plans(connection, tenant, catalogue.plans)
     gone = connection.execute(
         "UPDATE product SET active = false WHERE tenant = %s AND active AND product <> ALL(%s)",
         (tenant, [each.product for each in catalogue.products]),
     ).rowcount
     with connection.cursor() as cursor:
         cursor.executemany(_PUT_PRODUCT, [_product_row(tenant, p) for p in catalogue.products])
-        cursor.executemany(
-            "INSERT INTO shelf_plan (tenant, store, zone, plan, valid_from, products)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, store, zone, plan)"
-            " DO UPDATE SET valid_from = excluded.valid_from, products = excluded.products",
-            [
-                (tenant, each.store, each.zone, each.plan, each.valid_from, list(each.products))
-                for each in catalogue.plans
-            ],
-        )
     if catalogue.members_consent is not None:
         set_members_consent(connection, tenant, catalogue.members_consent)
     return Imported(products=len(catalogue.products), plans=len(catalogue.plans), withdrawn=gone)
 
 
-def categories_of(connection: Connection, tenant: str, products: Collection[str]) -> dict[str, str]:
-    """Return which of these products the tenant sells, each with its category."""
+def goods_of(connection: Connection, tenant: str, products: Collection[str]) -> dict[str, Goods]:
+    """Return what is known of these products; those that were never in a catalogue are left out."""
     rows = connection.execute(
-        "SELECT product, category FROM product WHERE tenant = %s AND active AND product = ANY(%s)",
+        "SELECT product, category, brand, active FROM product"
+        " WHERE tenant = %s AND product = ANY(%s)",
         (tenant, sorted(products)),
     )
-    return dict(rows.fetchall())
+    return {product: Goods(*rest) for product, *rest in rows}
+
+
+def sold_of(goods: Mapping[str, Goods]) -> dict[str, str]:
+    """Return which of these products are sold now, each with its category."""
+    return {product: each.category for product, each in goods.items() if each.sold}
 
 
 def publish_catalogue(
@@ -189,6 +199,34 @@ ON CONFLICT (tenant, product) DO UPDATE SET name = excluded.name, about = exclud
     currency = excluded.currency, image = excluded.image, low_stock = excluded.low_stock,
     active = true
 """
+
+
+def _add_plans(connection: Connection, tenant: str, plans: Sequence[ShelfPlan]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO shelf_plan (tenant, store, zone, plan, valid_from, products)"
+            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, store, zone, plan) DO NOTHING",
+            [
+                (tenant, each.store, each.zone, each.plan, each.valid_from, list(each.products))
+                for each in plans
+            ],
+        )
+    rows = connection.execute(
+        "SELECT store, zone, plan, valid_from, products FROM shelf_plan WHERE tenant = %s",
+        (tenant,),
+    )
+    stored = {(store, zone, plan): (at, set(products)) for store, zone, plan, at, products in rows}
+    changed = [
+        f"plan {each.plan} of zone {each.zone} in {each.store or 'every store'}"
+        for each in plans
+        if stored[each.store, each.zone, each.plan] != (each.valid_from, set(each.products))
+    ]
+    if changed:
+        raise CatalogueError(
+            f"a stored plan never changes, since past dwell is read by it: "
+            f"{'; '.join(changed[:PROBLEMS_SHOWN_MAX])}; give what stands there now a new number "
+            "and the time from which it holds"
+        )
 
 
 def _product_row(tenant: str, product: Product) -> tuple[object, ...]:

@@ -2,7 +2,11 @@
 
 
 def check_digit(digits: str) -> int:
-    """Return the check digit that belongs behind `digits` (GS1 General Specifications 7.9)."""
+    """Return the check digit that belongs behind `digits` (GS1 General Specifications 7.9).
+
+    The catalogue has its own, since neither side may import the other; a test holds the two
+    against each other.
+    """
     total = sum(int(digit) * (1, 3)[at % 2 == 0] for at, digit in enumerate(reversed(digits)))
     return -total % 10
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 from psycopg import Connection
 
@@ -12,14 +14,16 @@ from cloud_sync.catalogue import (
     SAMPLE,
     CatalogueError,
     ShelfPlan,
-    categories_of,
     check,
     check_digit,
+    goods_of,
     import_catalogue,
     publish_catalogue,
     read_catalogue,
+    sold_of,
 )
 from cloud_sync.decisions.changes import StoreChange
+from hardware import gtin
 from tests.shopper_builders import DAY, NOW, TENANT, rolled_back, sell_sample
 from wire.views import PlanView, ProductView, decode_view
 
@@ -109,7 +113,7 @@ def test_stores_are_told_everything_once_and_then_what_differs(connection: Conne
         structs.replace(
             sample,
             products=(cheaper, *sample.products[1:-1]),
-            plans=(ShelfPlan(zone="till", plan=4, products=(cheaper.product,)),),
+            plans=(ShelfPlan(zone="till", plan=5, products=(cheaper.product,)),),
         ),
     )
     assert imported.withdrawn == 1
@@ -148,15 +152,40 @@ def test_a_stores_own_plan_replaces_the_plan_for_all_in_that_zone(connection: Co
     assert view.products == own.products
 
 
-def test_only_what_is_sold_has_a_category(connection: Connection):
+def test_a_stored_plan_never_changes_and_the_message_says_what_to_do(connection: Connection):
+    sample = sell_sample(connection)
+    import_catalogue(connection, TENANT, sample)  # the same again is no change
+    moved = structs.replace(sample.plans[0], products=sample.plans[1].products)
+    later = structs.replace(sample.plans[1], valid_from=NOW)
+    with pytest.raises(CatalogueError) as refused:
+        import_catalogue(connection, TENANT, structs.replace(sample, plans=(moved, later)))
+    assert (
+        f"plan {moved.plan} of zone {moved.zone} in every store;"
+        f" plan {later.plan} of zone {later.zone} in every store; give what stands there now a"
+        " new number and the time from which it holds"
+    ) in str(refused.value)
+    new = structs.replace(moved, plan=99, valid_from=NOW)
+    import_catalogue(connection, TENANT, structs.replace(sample, plans=(new,)))
+
+
+@given(st.text(alphabet="0123456789", min_size=1, max_size=20))
+def test_catalogue_and_devices_compute_the_same_check_digit(digits: str):
+    assert check_digit(digits) == gtin.check_digit(digits)
+
+
+def test_only_what_is_sold_has_a_category_and_all_goods_have_their_brand(connection: Connection):
     sample = sell_sample(connection)
     known = sample.products[0].product
-    assert categories_of(connection, TENANT, [known, "unknown"]) == {known: "green tea"}
-    assert categories_of(connection, "other", [known]) == {}
+    assert sold_of(goods_of(connection, TENANT, [known, "unknown"])) == {known: "green tea"}
+    assert goods_of(connection, "other", [known]) == {}
     import_catalogue(
         connection, TENANT, structs.replace(sample, products=sample.products[:1], plans=())
     )
-    assert set(categories_of(connection, TENANT, [p.product for p in sample.products])) == {known}
+    goods = goods_of(connection, TENANT, [each.product for each in sample.products])
+    assert set(sold_of(goods)) == {known}
+    assert {name: each.brand for name, each in goods.items()} == {
+        each.product: each.brand for each in sample.products
+    }
 
 
 def test_the_sample_file_is_json_that_people_can_read():

@@ -87,6 +87,7 @@ def test_who_browsed_online_and_arrives_is_offered_it_with_the_reason(connection
     )
     assert coupon.because.at == NOW - MINUTE
     assert coupon.because.category == "green tea"
+    assert coupon.brand == read_catalogue(SAMPLE).products[0].brand != ""
     assert coupon.lease
     assert coupon.lease_until == NOW + LEASE_S * 1_000_000
     assert view.consented

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from msgspec import structs
 from psycopg import Connection
 
-from cloud_sync.catalogue import categories_of
+from cloud_sync.catalogue import Goods, goods_of, sold_of
 from cloud_sync.decisions.coupons import Coupon, coupons_of
 from cloud_sync.decisions.offers import OFFER_RULES, open_coupons
 from cloud_sync.decisions.recommend import anchors, bestsellers_of, neighbours_of, recommend
@@ -30,6 +30,8 @@ from wire.views import Because, CouponView, Recommendation
 # A coupon that was used stays on the shopper's list this long, as used.
 USED_SHOWN_DAYS = 30
 
+# A product that was never in a catalogue.
+NO_GOODS = Goods(category="", brand="", sold=False)
 _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 
 
@@ -101,7 +103,8 @@ def channel_view(
     best = bestsellers_of(connection, [(tenant, "")])[tenant, ""]
     named = {each.product for each in shown} | {product for product, _ in best}
     named |= {each.product for found in near.values() for each in found} | set(profile.products)
-    sold = categories_of(connection, tenant, named)
+    goods = goods_of(connection, tenant, named)
+    sold = sold_of(goods)
     neighbours = {product: found for (_, product), found in near.items()}
     staged = stage_of(profile, now)
     return ChannelView(
@@ -110,7 +113,7 @@ def channel_view(
         consented=True,
         stage=staged.stage,
         because=staged.because[0],
-        coupons=[_coupon_view(each, sold.get(each.product, "")) for each in shown],
+        coupons=[_coupon_view(each, goods.get(each.product, NO_GOODS)) for each in shown],
         held=[(each.coupon, each.lease_store) for each in shown if _is_held(connection, each, now)],
         recommended=recommend(profile, neighbours, best, sold, now),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
@@ -167,7 +170,7 @@ def _used_lately(coupons: Sequence[Coupon], now: int) -> list[Coupon]:
     return [each for each in coupons if each.state == "redeemed" and each.issued_at > since]
 
 
-def _coupon_view(coupon: Coupon, category: str) -> CouponView:
+def _coupon_view(coupon: Coupon, goods: Goods) -> CouponView:
     """Return a coupon as a channel shows it: without the lease, which is a store's."""
     return CouponView(
         coupon=coupon.coupon,
@@ -176,11 +179,12 @@ def _coupon_view(coupon: Coupon, category: str) -> CouponView:
         because=Because(
             reason=coupon.reason,
             product=coupon.product,
-            category=category,
+            category=goods.category if goods.sold else "",
             at=coupon.because_at,
             channel=coupon.channel,
         ),
         product=coupon.product,
+        brand=goods.brand,
         percent=coupon.percent,
         expires_at=coupon.expires_at,
         state=coupon.state,
@@ -240,6 +244,7 @@ def _append(
     use: Use,
     now: int,
 ) -> Used | NotUsed:
+    goods = goods_of(connection, key.tenant, [coupon.product]).get(coupon.product, NO_GOODS)
     event = Event(
         occurred_at=now,
         mono_ms=0,
@@ -249,6 +254,7 @@ def _append(
         zone="",
         identifiers=tuple(identifiers),
         body=CouponRedeemed(coupon=use.coupon, offer=coupon.offer, order=use.order),
+        brand=goods.brand,
     )
     posted = [PostedEvent(use.event_id, event)]
     kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, posted)

@@ -8,7 +8,7 @@ from itertools import islice
 from msgspec import structs
 from psycopg import Connection
 
-from cloud_sync.catalogue import categories_of
+from cloud_sync.catalogue import goods_of, sold_of
 from cloud_sync.database import arrays
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.decisions.coupons import Coupon, coupons_of, issue, lease, write_leases
@@ -43,7 +43,10 @@ _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the decisions about one shopper are made from."""
+    """What the decisions about one shopper are made from.
+
+    `sold` has the category of each product that is sold now, `brands` also those of others.
+    """
 
     tenant: str
     shopper: str
@@ -52,6 +55,7 @@ class Known:
     neighbours: Neighbours
     bestsellers: Mapping[str, Bestsellers]
     sold: Mapping[str, str]
+    brands: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ def decide_one(known: Known, now: int) -> Decided:
             shopper=known.shopper,
             stage=staged.stage,
             because=stage_because,
-            coupons=tuple(_coupon_view(each, store, known.sold) for each in holding),
+            coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
                 profile, known.neighbours, known.bestsellers.get(store, ()), known.sold, now
             ),
@@ -125,7 +129,7 @@ def decide_one(known: Known, now: int) -> Decided:
     )
 
 
-def _coupon_view(coupon: Coupon, store: str, sold: Mapping[str, str]) -> CouponView:
+def _coupon_view(coupon: Coupon, store: str, known: Known) -> CouponView:
     """Return a coupon as a store shows it: with the lease only where it is that store's."""
     ours = coupon.lease_store == store
     return CouponView(
@@ -135,11 +139,12 @@ def _coupon_view(coupon: Coupon, store: str, sold: Mapping[str, str]) -> CouponV
         because=Because(
             reason=coupon.reason,
             product=coupon.product,
-            category=sold.get(coupon.product, ""),
+            category=known.sold.get(coupon.product, ""),
             at=coupon.because_at,
             channel=coupon.channel,
         ),
         product=coupon.product,
+        brand=known.brands.get(coupon.product, ""),
         percent=coupon.percent,
         expires_at=coupon.expires_at,
         state=coupon.state,
@@ -196,7 +201,9 @@ def _known(connection: Connection, tenant: str, members: Members) -> list[Known]
     named |= {each for profile in profiles.values() for each in profile.products}
     named |= {each.product for found in near.values() for each in found}
     named |= {product for found in best.values() for product, _ in found}
-    sold = categories_of(connection, tenant, named)
+    named |= {each.product for issued in coupons.values() for each in issued}
+    goods = goods_of(connection, tenant, named)
+    sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
     neighbours = {product: found for (_, product), found in near.items()}
     bestsellers = {store: best[tenant, store] or best.get((tenant, ""), []) for store in stores}
     return [
@@ -208,6 +215,7 @@ def _known(connection: Connection, tenant: str, members: Members) -> list[Known]
             neighbours=neighbours,
             bestsellers=bestsellers,
             sold=sold,
+            brands=brands,
         )
         for key in members
     ]

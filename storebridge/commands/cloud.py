@@ -190,8 +190,12 @@ def import_catalogue(
         typer.echo(f"{file}: {error}", err=True)
         raise typer.Exit(1) from error
     with opened(checked) as database:
-        with database.shopper(tenant) as connection:
-            imported = catalogue.import_catalogue(connection, tenant, read)
+        try:
+            with database.shopper(tenant) as connection:
+                imported = catalogue.import_catalogue(connection, tenant, read)
+        except catalogue.CatalogueError as error:
+            typer.echo(f"{file}: {error}", err=True)
+            raise typer.Exit(1) from error
         told = tell_stores(database, tenant)
     typer.echo(f"{imported}; {told} stores told.")
 
