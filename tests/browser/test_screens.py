@@ -1,36 +1,20 @@
 """The screens in a real Chromium: what a shopper sees, touches and cannot break."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from edge_agent import calls, visits
 from tests.browser.shop import PIN, Screens, a_shop_with_screens, served
 from tests.edge_store import ANNA, KIOSK, SHOE, a_coupon, a_shopper
 
-CHROMIUM = shutil.which("chromium")
 BASE = f"/kiosk/{KIOSK.device}"
 PORTRAIT, LANDSCAPE, FRAME = (1080, 1920), (1280, 800), (420, 680)
 WAIT_S = 20.0
 TOUCH_PX_MIN = 48
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="needs Debian's chromium"
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-quic", "--disable-background-networking"],
-        )
 
 
 @pytest.fixture
