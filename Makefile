@@ -10,6 +10,7 @@ setup:
 
 setup-test:
 	@tools/setup.sh test
+	@tools/npm.sh
 
 check: setup-test
 	.venv/bin/ruff format --check .
