@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from wsgiref.types import WSGIApplication
 
-from edge_agent import chores, delivery_store, health, states
+from edge_agent import acts, chores, delivery_store, health, states
+from edge_agent.acts import Actor
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
 from edge_agent.config import AgentConfig, DeviceConfig
@@ -25,8 +27,10 @@ from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
 from edge_agent.web import WebServer
-from hardware.driver import Factory
+from hardware.actuator import ActuatorOptions
+from hardware.driver import ActName, Factory
 from hardware.drivers import DRIVERS
+from hardware.options import read_options
 from wire.link import Link
 
 CLOSE_S_MAX = 5.0
@@ -73,6 +77,7 @@ class Agent:
             )
             keys = _keys(config)
             self.devices = {each.name: self._device(each, keys) for each in config.devices}
+            acting = [each.name for each in config.devices if _can(each)]
             self._rounds = Rounds(self._chores())
             # What fails there stands in `failing`.
             self._chores_thread = Supervised("chores", self._rounds.run, on_failed=log.error)
@@ -80,6 +85,14 @@ class Agent:
                 *(
                     Supervised(f"device {name}", device.run, on_failed=device.failed)
                     for name, device in self.devices.items()
+                ),
+                *(
+                    Supervised(
+                        f"acts of {name}",
+                        partial(self.devices[name].perform, self.database.reader),
+                        on_failed=log.error,
+                    )
+                    for name in acting
                 ),
                 self._chores_thread,
             ]
@@ -95,6 +108,7 @@ class Agent:
         self.recorder.start()
         devices = frozenset(self.devices)
         self.recorder.write(lambda w: states.keep_only(w, devices))
+        self.recorder.write(lambda w: acts.keep_only(w, devices))
         self.uplink.start()
         for thread in self._threads:
             thread.start()
@@ -161,6 +175,9 @@ class Agent:
             store=self.config.store,
             kiosk=self.kiosks()[config.kiosk] if config.kiosk else None,
             role=roles.get(config.kiosk, "kiosk"),
+            actors=self._actors(config.kiosk),
+            time_zone=self.config.timezone,
+            languages=self.config.languages,
         )
         codes = self.config.codes
         return Device(
@@ -172,6 +189,14 @@ class Agent:
                 clock=self.clock,
                 rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
             )
+        )
+
+    def _actors(self, kiosk: str) -> tuple[Actor, ...]:
+        """Return the devices that act on the answers of a kiosk or till."""
+        return tuple(
+            Actor(place=Place(device=each.name, zone=each.zone), can=_can(each))
+            for each in self.config.devices
+            if kiosk and each.kiosk == kiosk and _can(each)
         )
 
     def _chores(self) -> tuple[Chore, ...]:
@@ -197,6 +222,14 @@ def _identity(config: AgentConfig, version: str) -> StoreIdentity:
     return StoreIdentity(
         tenant=config.tenant, store=config.store, operator=config.operator, version=version
     )
+
+
+def _can(device: DeviceConfig) -> frozenset[ActName]:
+    """Return the acts that a device is configured to do on the answers of its kiosk."""
+    if device.driver != "actuator" or not device.kiosk:
+        return frozenset()
+    options = read_options(device.options, ActuatorOptions)
+    return frozenset(options.commands) | (frozenset(("print",)) if options.printer else frozenset())
 
 
 def _operators(config: AgentConfig) -> Operators:

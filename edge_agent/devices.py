@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edge_agent import attention, scans, states
+from sqlite_utils.utils import sqlite3
+
+from edge_agent import acts, attention, scans, states
+from edge_agent.acts import Asked
 from edge_agent.clock import StoreTime
 from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
@@ -16,7 +19,7 @@ from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, show
 from edge_agent.translate import Keys, translate
-from hardware.driver import Act, ActResult, Driver
+from hardware.driver import ActResult, Driver
 from hardware.readings import (
     CodeReading,
     DeviceCondition,
@@ -72,6 +75,11 @@ class Device:
         self._beat: float | None = None
         self._stalled = False
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the device is in use."""
+        return self._open
+
     def run(self, stop: threading.Event) -> None:
         """Open the device and record what it reads until told to stop; raises DeviceError."""
         self._beat = time.monotonic()
@@ -103,17 +111,42 @@ class Device:
             self._stalled = True
             self._note("failed", "stalled")
 
-    def act(self, act: Act) -> ActResult:
-        """Let the device do something, and record how it ended."""
-        result = (
-            self.equipment.driver.act(act)
-            if self._open
-            else ActResult(succeeded=False, reason="the device is not open")
+    def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
+        """Do what the device is asked for, each act once, until told to stop.
+
+        For a thread beside that of `run`. An act under way when the program is killed is done
+        again after its restart, unless it is too late by then.
+        """
+        bell, last = self.equipment.recorder.doorbell, 0
+        while not stop.is_set():
+            seen = bell.count
+            for asked in acts.waiting(connection(), self.name, after=last):
+                last = asked.number
+                self._perform(asked)
+                if stop.is_set():
+                    return
+            bell.wait(seen, READ_TIMEOUT_S)
+
+    def _perform(self, asked: Asked) -> None:
+        """Do one act, and record how it ended."""
+        if asked.is_late(self.equipment.clock.now().at):
+            result = ActResult(succeeded=False, reason="the device came to it too late")
+        elif not self._open:
+            result = ActResult(succeeded=False, reason="the device is not open")
+        else:
+            result = self.equipment.driver.act(asked.act)
+        body = Acted(
+            act=asked.act.name,
+            succeeded=result.succeeded,
+            reason=result.reason[: states.REASON_CHARACTERS_MAX],
         )
-        body = Acted(act=act.name, succeeded=result.succeeded, reason=result.reason)
         instant = self.equipment.clock.now()
-        self._record(lambda w: w.append(event_at(self.equipment.spot.place, instant, body)))
-        return result
+
+        def change(writing: Writing) -> None:
+            acts.done(writing, asked.number)
+            writing.append(event_at(self.equipment.spot.place, instant, body))
+
+        self._record(change)
 
     def _take(self, reading: Reading) -> None:
         match reading:

@@ -6,7 +6,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.migrations_retention import m004_running_time
-from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator
+from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator, m006_acts
 
 Migration = Callable[[sqlite_utils.Database], None]
 
@@ -72,6 +72,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("003_benefits", m003_benefits),
     ("004_running_time", m004_running_time),
     ("005_operator", m005_operator),
+    ("006_acts", m006_acts),
 )
 
 

@@ -128,3 +128,12 @@ def m003_benefits(tables: sqlite_utils.Database) -> None:
 def m005_operator(tables: sqlite_utils.Database) -> None:
     """Drop who runs the zone of a visit: the recorder names that in each event."""
     tables.execute("ALTER TABLE visits DROP COLUMN operator")
+
+
+def m006_acts(tables: sqlite_utils.Database) -> None:
+    """Keep the acts that devices were asked for until they are done."""
+    tables.execute(
+        "CREATE TABLE acts (number INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL,"
+        " name TEXT NOT NULL, value TEXT NOT NULL, duration_ms INTEGER NOT NULL,"
+        " asked_at INTEGER NOT NULL)"
+    )

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent import answers, local_view, till, visits, wallet
+from edge_agent import acts, answers, local_view, till, visits, wallet
+from edge_agent.acts import Actor
 from edge_agent.answers import Answer
 from edge_agent.clock import Instant
 from edge_agent.places import Place, event_at
+from edge_agent.receipts import receipt
 from edge_agent.recorder import Writing
 from edge_agent.translate import Translated
 from edge_agent.visits import Visit
@@ -14,12 +16,19 @@ from edge_agent.visits import Visit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """A reader and the kiosk or till whose shopper it reads codes of (None: nobody's)."""
+    """A reader and the kiosk or till whose shopper it reads codes of (None: nobody's).
+
+    `actors` are the devices there that act on the answers; receipts are written in `time_zone`
+    and with the names of goods in the first of `languages` that there are.
+    """
 
     place: Place
     store: str
     kiosk: Place | None = None
     role: Literal["kiosk", "till"] = "kiosk"
+    actors: tuple[Actor, ...] = ()
+    time_zone: str = "UTC"
+    languages: tuple[str, ...] = ()
 
 
 def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated) -> Answer | None:
@@ -39,9 +48,11 @@ def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated)
         visits.touch(writing, instant, visit)
     _append_scan(writing, instant, spot, translated, visit)
     if spot.role == "till":
-        answer = _at_till(writing, instant, spot.kiosk, translated, visit)
+        answer = _at_till(writing, instant, spot, spot.kiosk, translated, visit)
     else:
         answer = _at_kiosk(writing, instant, spot, translated, visit)
+    if answer.kind != "paid":  # which asked already, with its receipt
+        acts.ask(writing, instant, spot.actors, answer.kind)
     answers.put(writing, spot.kiosk.device, answer)
     return answer
 
@@ -98,6 +109,7 @@ def _at_kiosk(
 def _at_till(
     writing: Writing,
     instant: Instant,
+    spot: Spot,
     at_till: Place,
     translated: Translated,
     visit: Visit | None,
@@ -117,11 +129,27 @@ def _at_till(
                 till.add_coupon(writing, instant, at_till, code.subject)
             return answer
         case "payment":
-            return Answer(kind=till.pay(writing, instant, at_till, visit), at=at)
+            return _pay(writing, instant, spot, at_till, visit)
         case "store" | "page":
             return Answer(kind="wrong_kind", at=at)
         case "unknown":
             return Answer(kind=code.fault, at=at)
+
+
+def _pay(
+    writing: Writing, instant: Instant, spot: Spot, at_till: Place, visit: Visit | None
+) -> Answer:
+    payment = till.pay(writing, instant, at_till, visit)
+    if payment.basket is not None:
+        text = receipt(
+            payment.basket,
+            payment.order,
+            instant.at,
+            time_zone=spot.time_zone,
+            languages=spot.languages,
+        )
+        acts.ask(writing, instant, spot.actors, payment.kind, text)
+    return Answer(kind=payment.kind, at=instant.at)
 
 
 def _about_coupon(writing: Writing, at: int, coupon: str, visit: Visit | None) -> Answer:

@@ -207,7 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="devices[].kiosk",
         check=checks.or_empty(_NAME),
         default="",
-        about="the kiosk or till whose shopper it reads codes of",
+        about="the kiosk or till whose shopper it reads codes of, or on whose answers it acts",
     ),
     Setting(
         name="devices[].options",

@@ -79,8 +79,17 @@ def counts_already(connection: sqlite3.Connection, visit: Visit, coupon: str) ->
     return any(each.coupon == coupon for each in wallet.spendable(connection, visit))
 
 
-def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -> str:
-    """Make a purchase of the basket, and return the kind of the answer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """How a payment ended: the kind of the answer, and the order with its goods if it was paid."""
+
+    kind: str
+    order: str = ""
+    basket: Basket | None = None
+
+
+def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -> Payment:
+    """Make a purchase of the basket, and say how that ended.
 
     Coupons are redeemed, those redeemed at a kiosk before are spent on this order, stock falls,
     the basket is emptied and the visit ends, all in the caller's transaction. A coupon that
@@ -89,13 +98,14 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
     """
     bought = lines(writing.connection, place.device)
     if not bought:
-        return "basket_empty"
+        return Payment(kind="basket_empty")
     order = f"{place.device}-{secrets.token_hex(6)}"
     currency = bought[0].currency
     offered = _offered(writing.connection, place.device, visit)
     if visit is not None and (refused := _refused(writing, instant, visit, offered.here)):
         _drop_coupon(writing, place.device, refused)
-        return "coupon_refused"
+        return Payment(kind="coupon_refused")
+    paid = basket(writing.connection, place.device)
     after, discounts = priced(bought, [*offered.before, *offered.here])
     taken = [each for each in discounts if each.off_cents]
     for each in discounts:
@@ -116,7 +126,7 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
     clear(writing, place.device)
     visits.end_in(writing, instant, place.device, by="paid")
-    return "paid"
+    return Payment(kind="paid", order=order, basket=paid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from hardware.readings import Reading
 from hardware.simulated import Feed
 from tests.edge_store import ANNA, KEY, a_shopper
 from wire.codec import decode, decode_event, encode
+from wire.events import Acted
 from wire.loopback import LoopbackBroker, LoopbackLink
 from wire.messages import Birth, Change, Death, Message, Receipt, Update
 from wire.mqtt import MqttLink
@@ -320,3 +321,37 @@ def test_every_event_names_the_operator_of_its_zone_else_of_the_store(tmp_path: 
     events = [decode_event(row) for (row,) in connection.execute("SELECT row FROM outbox")]
     connection.close()
     assert {event.zone: event.operator for event in events} == {"shoes": "east", "cafe": "bean-co"}
+
+
+def a_lamp(name: str, path: Path) -> dict[str, object]:
+    options = {"path": str(path), "commands": {"light": "L {value};"}}
+    return {
+        "name": name,
+        "driver": "actuator",
+        "zone": "shoes",
+        "kiosk": "kiosk-1",
+        "options": options,
+    }
+
+
+def test_a_scan_lights_the_lamp_and_a_broken_one_beside_it_delays_nothing(tmp_path: Path):
+    feed, line = Feed(), tmp_path / "line"
+    line.touch()
+    lamps = a_lamp("lamp-1", line), a_lamp("lamp-2", tmp_path / "unplugged")
+    agent = Agent(a_config(tmp_path / "store", a_reader(feed), *lamps), a_link())
+    agent.start()
+    try:
+        eventually(lambda: states_of(agent, "lamp-1") == ["ok"])
+        eventually(lambda: states_of(agent, "lamp-2") == ["failed"])
+        feed.show_code("sb:m:ANNA-1")
+        eventually(lambda: count(agent, "acted") == 2)
+        rows = agent.database.reader().execute("SELECT row FROM outbox").fetchall()
+        events = [decode_event(row) for (row,) in rows]
+        acted = {event.device: event.body for event in events if event.kind == "acted"}
+        assert acted == {
+            "lamp-1": Acted("light", succeeded=True),
+            "lamp-2": Acted("light", succeeded=False, reason="the device is not open"),
+        }
+        assert line.read_text() == "L green;"
+    finally:
+        agent.close()

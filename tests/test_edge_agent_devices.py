@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, states
+from edge_agent import acts, answers, states
+from edge_agent.acts import Actor
 from edge_agent.devices import STALLED_S, CodeRules, Device, Equipment
 from edge_agent.scans import Spot
 from edge_agent.seal import SealKey
 from edge_agent.translate import Keys
 from hardware.driver import Act, ActResult, DeviceError
 from hardware.readings import CodeReading, HealthReading, PeopleReading, Quad, Reading, Stay
+from tests.edge_builders import wait_until
 from tests.edge_store import KEY, KIOSK, NOON, READER, Shop, a_shop
 from wire.events import Acted, DeviceHealth
 
@@ -142,10 +144,19 @@ def test_a_reading_that_cannot_be_recorded_is_counted_and_logged_once(
     assert "ANNA" not in caplog.text
 
 
-def test_an_act_and_how_it_ended_is_an_event(shop: Shop):
+def test_an_act_that_a_closed_device_was_asked_for_is_a_failed_one(shop: Shop):
     device = a_device(shop)
-    assert not device.act(Act(name="light", value="green")).succeeded
-    assert shop.events()[-1].body == Acted("light", False, "the device is not open")
+    lamp = Actor(place=READER, can=frozenset(("light",)))
+    shop.recorder.write(lambda w: acts.ask(w, shop.clock.now(), [lamp], "welcome"))
+    stop = threading.Event()
+    thread = threading.Thread(target=device.perform, args=[shop.database.reader, stop])
+    thread.start()
+    wait_until(lambda: bool(shop.events("acted")), "the act")
+    stop.set()
+    thread.join(20)
+    (event,) = shop.events("acted")
+    assert event.body == Acted("light", False, "the device is not open")
+    assert acts.waiting(shop.connection, "reader-1", after=0) == []
 
 
 def test_a_device_that_hangs_is_noted_once_and_one_that_is_closed_never(shop: Shop):
