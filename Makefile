@@ -30,6 +30,6 @@ bench: setup-test
 # Pins every package with its hashes and without the address it came from.
 lock: setup-test
 	.venv/bin/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	.venv/bin/uv pip compile $(LOCK) --extra dev pyproject.toml -o requirements-dev.lock
-LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	.venv/bin/uv pip compile $(LOCK) --extra dev --constraints requirements.lock pyproject.toml -o requirements-dev.lock
+LOCK = --quiet --extra build --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links
