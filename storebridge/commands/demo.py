@@ -112,6 +112,9 @@ def addresses(demo: "Demo") -> Table:
     town = demo.town
     store = town.stores[0]
     table = Table(show_header=False, box=None, padding=(0, 2))
+    # A narrow terminal must not cut an address short: only what is said of it may wrap.
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
     table.add_row("[bold]stage[/]", town.stage_url, "everything side by side: begin here")
     table.add_row("kiosk", town.kiosk_url(store), "what a shopper sees")
     table.add_row("staff", town.staff_url(store), f"PIN {STAFF_PIN}")
