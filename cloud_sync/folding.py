@@ -24,7 +24,7 @@ from wire.messages import Change
 
 _log = logging.getLogger(__name__)
 
-# Shoppers whom only old events touched are decided, so many a step, when a step folded less than
+# Shoppers whom only old events touched are decided, so many at once, in turns that folded less than
 # BUSY_EVENTS.
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
@@ -65,10 +65,10 @@ class Folding:
         self._tail.add(appended)
 
     def step(self, leases: Mapping[int, Lease], now: int, *, patient: bool = False) -> Step:
-        """Fold events of the shards that have new ones, and decide some of who is due.
+        """Fold events of the shards that have new ones.
 
-        A patient step lets a shard's events gather until they are `events_max`, and decides
-        nobody: the facts of many events merge into few rows, so a large backlog costs far less.
+        A patient step lets a shard's events gather until they are `events_max`: the facts of many
+        events merge into few rows, so a large backlog costs far less.
         """
         if not leases:
             return Step()
@@ -80,16 +80,19 @@ class Folding:
             self._last = shard
             if folded >= self._events_max:
                 break
-        if folded >= BUSY_EVENTS:
-            return Step(folded=folded, more=True)
-        if patient:
-            return Step(folded=folded)
+        busy = folded >= BUSY_EVENTS
+        return Step(folded=folded, more=busy or bool(behind and not patient))
+
+    def decide_due(self, leases: Mapping[int, Lease], now: int) -> bool:
+        """Decide some of those whom old events touched; says whether there may be more of them."""
+        if not leases:
+            return False
         due = self._shards(
             leases, "SELECT DISTINCT shard FROM shopper_due WHERE shard = ANY(%s) ORDER BY shard"
         )
         for shard in due[:1]:
             self._unless_lost(leases[shard], partial(self._decide_due, leases[shard], now))
-        return Step(folded=folded, more=bool(behind or due))
+        return bool(due)
 
     def _behind(self, leases: Mapping[int, Lease], events_min: int) -> list[int]:
         """Return the shards with so many events to fold, beginning after the last one folded."""

@@ -10,7 +10,7 @@ import psycopg
 
 from cloud_sync.config import CloudConfig
 from cloud_sync.database import Database
-from cloud_sync.folding import Decide, Fold, Folding
+from cloud_sync.folding import BUSY_EVENTS, Decide, Fold, Folding
 from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
@@ -159,9 +159,11 @@ class Worker:
                 self._publisher.wake(each.topic.tenant, each.topic.store, lease)
         patient = self._is_patient(messages, now_ms)
         step = self._folding.step(leases, now, patient=patient)
-        self._more = step.more
         self.figures.folded += step.folded
+        # What live events led to goes out before anybody of the backlog is decided.
         self.figures.updates += self._publisher.send(now_ms)
+        due = not patient and step.folded < BUSY_EVENTS and self._folding.decide_due(leases, now)
+        self._more = step.more or due
 
     def _is_patient(self, messages: Sequence[tuple[str, bytes]], now_ms: int) -> bool:
         """Tell whether the backlog may gather before it is folded."""

@@ -127,13 +127,15 @@ class Facts:
 
 def write(connection: Connection, facts: Facts, shard: int) -> None:
     """Merge the facts into the tables, a statement a table, rows in sorted order."""
-    for table in FACT_TABLES:
-        rows = facts.rows[table]
-        if not rows:
-            continue
-        cursor = connection.execute(upsert(table).encode(), _columns(table, rows))
-        if table is ATOM_PRODUCT:
-            _pair_views(connection, rows, shard, cursor.fetchall())
+    written = {}
+    # One after the other, without waiting for the answer to each.
+    with connection.pipeline():
+        for table in FACT_TABLES:
+            if rows := facts.rows[table]:
+                written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
+    if ATOM_PRODUCT in written:
+        products = facts.rows[ATOM_PRODUCT]
+        _pair_views(connection, products, shard, written[ATOM_PRODUCT].fetchall())
 
 
 def _columns(table: FactTable, rows: Mapping[Row, list[int]]) -> list[str]:

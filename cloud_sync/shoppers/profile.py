@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
@@ -16,6 +16,8 @@ from cloud_sync.shoppers.facts import (
     Row,
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
+
+ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_MONEY, ATOM_STORE)
 
 
 class ActFacts(NamedTuple):
@@ -87,12 +89,14 @@ class Profile:
 def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
     """Return the profiles of shoppers, given with their identifiers (see identity.members_of)."""
     atoms = atoms_of(members)
-    consented = _consented(connection, members)
-    acts = _facts(connection, ATOM_ACT, atoms)
-    products = _facts(connection, ATOM_PRODUCT, atoms)
-    money = _facts(connection, ATOM_MONEY, atoms)
-    stores = _facts(connection, ATOM_STORE, atoms)
-    dwelt = _dwelt(connection, atoms)
+    # All are asked at once, since none waits for another's answer.
+    with connection.pipeline():
+        consents = _ask_consents(connection, members)
+        asked = {table: _ask(connection, table, atoms) for table in ATOM_FACTS}
+        dwells = _ask_dwells(connection, atoms)
+    consented = _consented(members, consents)
+    acts, products, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
+    dwelt = _dwelt(dwells)
     return {
         key: Profile(
             consented=key in consented,
@@ -139,22 +143,27 @@ def _facts_of(table: FactTable) -> str:
     )
 
 
-def _facts(
-    connection: Connection, table: FactTable, atoms: tuple[str, str, str]
-) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
+def _ask(connection: Connection, table: FactTable, atoms: tuple[str, str, str]) -> Cursor:
+    return connection.execute(merged_facts(table).encode(), atoms)
+
+
+def _found(table: FactTable, rows: Cursor) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
     keys = len(table.keys)
     found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
-    for row in connection.execute(merged_facts(table).encode(), atoms):
+    for row in rows:
         found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
     return found
 
 
-def _consented(connection: Connection, members: Members) -> set[Key]:
-    """Return who may be offered something personal: members, where the terms say so."""
-    rows = connection.execute(
+def _ask_consents(connection: Connection, members: Members) -> Cursor:
+    return connection.execute(
         "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%s)",
         (sorted({tenant for tenant, _ in members}),),
     )
+
+
+def _consented(members: Members, rows: Cursor) -> set[Key]:
+    """Return who may be offered something personal: members, where the terms say so."""
     tenants = {row[0] for row in rows}
     return {
         key
@@ -163,12 +172,12 @@ def _consented(connection: Connection, members: Members) -> set[Key]:
     }
 
 
-def _dwelt(connection: Connection, atoms: tuple[str, str, str]) -> dict[Key, dict[str, DwellFacts]]:
-    """Return dwell by product: what stood on the shelf, by its plan, shares the time equally.
+def _ask_dwells(connection: Connection, atoms: tuple[str, str, str]) -> Cursor:
+    """Ask for dwell by product: what stood on the shelf, by its plan, shares the time equally.
 
     The plan is looked up when reading, so that a plan that is told late counts all the same.
     """
-    rows = connection.execute(
+    return connection.execute(
         "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
         " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
         f" FROM {_facts_of(ATOM_ZONE)}"
@@ -179,6 +188,9 @@ def _dwelt(connection: Connection, atoms: tuple[str, str, str]) -> dict[Key, dic
         " GROUP BY asked.tenant, asked.shopper, product",
         atoms,
     )
+
+
+def _dwelt(rows: Cursor) -> dict[Key, dict[str, DwellFacts]]:
     found: dict[Key, dict[str, DwellFacts]] = {}
     for tenant, shopper, product, dwell_ms, dwelt_at in rows:
         found.setdefault((tenant, shopper.hex), {})[product] = DwellFacts(dwell_ms, dwelt_at)
