@@ -5,6 +5,7 @@ all mistakes of a file are named at once.
 """
 
 import difflib
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -134,17 +135,22 @@ def from_table(
 ) -> AgentConfig:
     """Check a configuration given as nested tables; see `load`."""
     config = read_settings(SETTINGS, table, environ, AgentConfig, file=file)
+    store, tls_ca = folder / config.folder, config.broker.tls_ca
+    config = msgspec.structs.replace(
+        config,
+        folder=store,
+        sealed_key_file=store / config.sealed_key_file,
+        broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
+    )
     problems = list(_contradictions(config))
     if problems:
         raise ConfigError(file, problems)
-    store = folder / config.folder
-    return msgspec.structs.replace(
-        config, folder=store, sealed_key_file=store / config.sealed_key_file
-    )
+    return config
 
 
 def _contradictions(config: AgentConfig) -> Iterator[str]:
-    """Yield what is wrong between settings that are right by themselves."""
+    """Yield what is wrong between settings that are right by themselves, or with what they name."""
+    yield from _not_trusted(config.broker.tls_ca)
     zones = [each.name for each in config.zones]
     kiosks = [each.name for each in config.kiosks]
     devices = [each.name for each in config.devices]
@@ -164,6 +170,20 @@ def _contradictions(config: AgentConfig) -> Iterator[str]:
         except OptionsError as error:
             for problem in error.problems:
                 yield f"devices[{device.name}].options.{problem}"
+
+
+def _not_trusted(tls_ca: Path | None) -> Iterator[str]:
+    """Yield why a file holds no certificates that a broker can be checked with."""
+    if tls_ca is None:
+        return
+    try:
+        ssl.create_default_context(cafile=str(tls_ca))
+    except OSError as error:
+        why = "holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        yield (
+            f"broker.tls_ca: {str(tls_ca)!r} cannot be used ({why}); name the file of the"
+            " certificate that the broker is checked with, or leave it empty for no TLS"
+        )
 
 
 def _near(name: str, names: Sequence[str], what: str) -> str:

@@ -74,8 +74,14 @@ class Database:
         if read_only:
             _check_shared(path)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = path.with_name(path.name + ".lock").open("a")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = path.with_name(path.name + ".lock").open("a")
+        except OSError as error:
+            raise DatabaseError(
+                f"{path} cannot be used: {error.strerror}; give the agent's account the right to "
+                "write there, or name another folder"
+            ) from error
         _lock_file(self._lock.fileno(), path)
         self._writer = self._open_or_salvage()
 
@@ -134,7 +140,10 @@ class Database:
                 return _open_writer(self.path)
             except sqlite3.DatabaseError as error:
                 if not salvage.is_damage(error):
-                    raise
+                    raise DatabaseError(
+                        f"{self.path} cannot be opened: {error}; free or repair the disk, then "
+                        "start again"
+                    ) from error
         set_aside = salvage.set_aside(self.path)
         connection = _open_writer(self.path)
         with immediate(connection):

@@ -10,6 +10,7 @@ from edge_agent import config
 from edge_agent.config import AgentConfig, ConfigError
 from edge_agent.limits import Limits
 from edge_agent.settings import SETTINGS
+from tests.test_wire_mqtt import certificate_for
 
 KEY = "00112233445566778899aabbccddeeff"
 RIGHT: dict[str, object] = {
@@ -160,3 +161,19 @@ def test_whatever_stands_in_a_file_is_read_or_named(changed: dict[str, object]):
     except ConfigError:
         return
     assert isinstance(read, AgentConfig)
+
+
+def test_a_broker_certificate_that_cannot_be_used_is_a_wrong_key(tmp_path: Path):
+    (tmp_path / "garbled.pem").write_text("no certificate")
+    for name, why in (("absent.pem", "No such file"), ("garbled.pem", "no PEM certificate")):
+        table = {**RIGHT, "broker": {"tls_ca": name}}
+        with pytest.raises(
+            ConfigError, match=rf"broker\.tls_ca: .*{name}.*{why}.*empty for no TLS"
+        ):
+            config.from_table(table, {}, folder=tmp_path)
+
+
+def test_a_broker_certificate_lies_beside_the_file_that_names_it(tmp_path: Path):
+    certificate, _ = certificate_for("127.0.0.1", tmp_path)
+    table = {**RIGHT, "broker": {"tls_ca": certificate.name}}
+    assert config.from_table(table, {}, folder=tmp_path).broker.tls_ca == certificate

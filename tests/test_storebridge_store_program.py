@@ -1,5 +1,6 @@
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -38,3 +39,31 @@ def test_the_command_becomes_the_program_and_ends_when_asked(tmp_path: Path):
     finally:
         agent.kill()
         agent.wait()
+
+
+def run_with(folder: Path, *, port: int, more: str = "") -> subprocess.CompletedProcess[str]:
+    config = folder / "store.toml"
+    config.write_text(
+        f'tenant = "acme"\nstore = "s0001"\nidentifier_key = "{"00" * 16}"\n'
+        f"{more}[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
+    )
+    command = [sys.executable, "-m", "storebridge", "agent", "run", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_an_address_in_use_is_one_line_with_advice_and_exit_code_1(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run_with(tmp_path, port=taken.getsockname()[1])
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("the store cannot start: the screens cannot be served at 127.0.0.1:")
+    assert "set web.host and web.port" in last
+
+
+def test_a_folder_that_is_a_file_is_one_line_with_advice_and_exit_code_1(tmp_path: Path):
+    (tmp_path / "taken").touch()
+    ended = run_with(tmp_path, port=free_port(), more='folder = "taken"\n')
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "name another folder" in ended.stderr.splitlines()[-1]
