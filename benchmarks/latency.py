@@ -35,7 +35,6 @@ QUIET_TIMEOUT_S = 300.0
 QUIET_POLL_S = 0.2
 # Shoppers come no faster than this: a screen is drawn at most 40 times a second.
 PAUSE_S_MIN, PAUSE_S_MAX = 0.12, 0.2
-WARM_UP = 20
 # What was received, before its receipt; then what follows from it.
 CLOUD_COMMITS = 2
 POSTED_AT_ONCE = 1_000
@@ -58,7 +57,9 @@ class _Seconds:
         return [sum(parts) for parts in zip(self.ping, self.edge, self.cloud, strict=True)]
 
 
-def latency(*, scans: int = 150, queued: int = 1_000_000, turns: int = 2) -> Iterator[Result]:
+def latency(
+    *, scans: int = 150, queued: int = 1_000_000, turns: int = 2, warm_up: int = 20
+) -> Iterator[Result]:
     """Measure `scans` a turn, in turns with an empty outbox and with `queued` events behind."""
     took = _Seconds()
     with a_town(stores=3) as town:
@@ -66,18 +67,18 @@ def latency(*, scans: int = 150, queued: int = 1_000_000, turns: int = 2) -> Ite
         at = time.time_ns() // 1_000 - HOUR_US
         busy.folder.mkdir()
         fill(busy.outbox, many_rows(queued, at=at), recorded_at=at)
-        codes = iter(_members(town, 2 * turns * (scans + WARM_UP)))
+        codes = iter(_members(town, 2 * turns * (scans + warm_up)))
         with running(town.worker()), _bare_parts(town, bare, took) as measure_bare:
             for _ in range(turns):
                 _wait_until_quiet(town)
                 with _store(empty) as scan:
-                    for _ in range(WARM_UP):
+                    for _ in range(warm_up):
                         scan(next(codes))
                     for _ in range(scans):
                         measure_bare()
                         took.empty.append(scan(next(codes)))
                 with _store(busy) as scan:
-                    for _ in range(WARM_UP):
+                    for _ in range(warm_up):
                         scan(next(codes))
                     took.busy += [scan(next(codes)) for _ in range(scans)]
     yield from _results(took, queued)
@@ -191,6 +192,7 @@ def _store(store: StoreParts) -> Iterator[Callable[[str], float]]:
             return screen.wait_for_offer(seen) - began_s
 
         yield scan
+        screen.close()
     finally:
         agent.communicate(timeout=END_TIMEOUT_S)
 

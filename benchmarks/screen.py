@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import re
+import socket
 import threading
 import time
 from urllib.parse import urlsplit
@@ -34,6 +35,12 @@ class Screen:
         self._thread.start()
         if not self._opened.wait(TIMEOUT_S):
             raise TimeoutError(f"the kiosk does not answer within {TIMEOUT_S:g} s")
+
+    def close(self) -> None:
+        """Leave the page, as a browser that is closed does."""
+        if self._http.sock is not None:
+            self._http.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(TIMEOUT_S)
 
     def wait_for_offer(self, seen: int) -> float:
         """Return when more than `seen` visits had been offered something, on `perf_counter`."""
