@@ -21,6 +21,7 @@ from edge_agent.database import Database
 from edge_agent.doorbell import Doorbell
 from edge_agent.limits import Limits
 from edge_agent.recorder import Recorder
+from edge_agent.tidy import tidy
 from edge_agent.uplink import StoreIdentity, Uplink
 from storebridge.parent import when_asked_to_end
 from tests.edge_builders import event
@@ -29,6 +30,7 @@ from wire.mqtt import MqttLink
 TENANT, STORE = "acme", "s0001"
 STANDARD_OUTPUT = 1
 LOOK_S = 0.05
+TIDY_S = 0.5
 NUMBERS_PER_THREAD = 100_000
 
 
@@ -44,6 +46,11 @@ def produce(recorder: Recorder, first: int, pause_s: float, enough: threading.Ev
             return
 
 
+def tidy_up(recorder: Recorder, clock: StoreClock, ended: threading.Event) -> None:
+    while not ended.wait(TIDY_S):
+        tidy(recorder, Limits(), clock.now())
+
+
 def main() -> None:
     folder, port, password, client, *figures = sys.argv[1:]
     first, threads, pause_ms = map(int, figures)
@@ -53,10 +60,11 @@ def main() -> None:
     database = Database(Path(folder) / "store.sqlite3")
     recorder = Recorder(database, Doorbell(), Limits())
     link = MqttLink("127.0.0.1", int(port), client, f"{TENANT}-{STORE}", password)
-    identity = StoreIdentity(tenant=TENANT, store=STORE)
-    uplink = Uplink(database, recorder, link, StoreClock(int(time.time())), identity)
+    identity, clock = StoreIdentity(tenant=TENANT, store=STORE), StoreClock(int(time.time()))
+    uplink = Uplink(database, recorder, link, clock, identity)
     recorder.start()
     uplink.start()
+    threading.Thread(target=tidy_up, args=(recorder, clock, ended), daemon=True).start()
     producers = [
         threading.Thread(
             target=produce,
