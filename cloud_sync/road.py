@@ -1,4 +1,4 @@
-"""Everything that is folded from the ledger, in one transaction: figures, shoppers, newcomers."""
+"""All that is folded from the ledger, in one transaction: figures, shoppers, visits, newcomers."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -7,6 +7,7 @@ from dataclasses import replace
 from psycopg import Connection
 
 from cloud_sync.catalogue import publish_catalogue
+from cloud_sync.decisions import visits
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.publisher import put
 from cloud_sync.reports import store_hour
@@ -32,6 +33,7 @@ class Road:
         """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
         store_hour.fold(connection, events)
         folded = shoppers.fold(connection, shard, epoch, events)
+        visits.note(connection, events)
         new: dict[str, set[str]] = defaultdict(set)
         for tenant, store in folded.stores - self._knowing:
             new[tenant].add(store)

@@ -6,13 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import psycopg
 import pytest
+from msgspec import structs
 from psycopg import Connection
 
 from cloud_sync.catalogue import SAMPLE, read_catalogue
 from cloud_sync.database.database import Database, retried
 from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.decisions import visits
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.decisions.coupons import LEASE_S, conflicts, coupons_of, release
+from cloud_sync.decisions.coupons import LEASE_S, conflicts, coupons_of
 from cloud_sync.decisions.decide import SEEN_DAYS, decide
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.fold import fold
@@ -31,7 +33,7 @@ from tests.shopper_builders import (
     shopper_of,
     web,
 )
-from wire.events import Arrival, CouponClaimed, CouponRedeemed, Saved, Viewed
+from wire.events import Arrival, CouponClaimed, CouponRedeemed, Saved, Viewed, VisitEnded
 from wire.views import ShopperView, decode_view
 
 TEA, CAKE, BAG = (read_catalogue(SAMPLE).products[place].product for place in (0, 3, 18))
@@ -48,6 +50,7 @@ def connection(postgres_server: str) -> Iterator[Connection]:
 def told(connection: Connection, *events: LedgerEvent, now: int = NOW) -> list[StoreChange]:
     """Fold events, decide about whom they touched, return what stores are told."""
     folded = fold_all(connection, events)
+    visits.note(connection, events)
     return decide(connection, TENANT, {shopper for _, shopper in folded.touched}, now)
 
 
@@ -203,15 +206,40 @@ def test_the_store_where_the_shopper_was_last_seen_holds_the_lease(connection: C
     assert view_in(moved, "s0001").coupons[0].lease == ""
 
 
-def test_a_lease_given_back_goes_to_the_next_store_at_once(connection: Connection):
+def visit(body: Arrival | VisitEnded, number: int, at: int, store: str = "s0001") -> LedgerEvent:
+    """A visit of M1 begins or ends, at a kiosk or till of its own."""
+    named = happened(body, member("M1"), store=store, at=at)
+    return structs.replace(named, event=structs.replace(named.event, visit=bytes([number] * 8)))
+
+
+def test_a_visit_that_ends_gives_the_lease_back_for_the_next_store(connection: Connection):
     told(connection, browsed())
-    (coupon,) = view_in(told(connection, arrived("s0001"))).coupons
-    assert not release(connection, TENANT, coupon.coupon, "another lease")
-    assert release(connection, TENANT, coupon.coupon, coupon.lease)
-    assert not release(connection, TENANT, coupon.coupon, coupon.lease)
+    (coupon,) = view_in(told(connection, visit(Arrival(), 1, NOW))).coupons
+    assert coupon.lease
     soon = NOW + MINUTE
-    changes = told(connection, arrived("s0002", at=soon), now=soon)
+    (kept,) = view_in(told(connection, visit(VisitEnded(by="tap"), 1, soon), now=soon)).coupons
+    assert (kept.lease, kept.lease_until) == ("", 0)
+    changes = told(connection, arrived("s0002", at=soon + MINUTE), now=soon + MINUTE)
     assert view_in(changes, "s0002").coupons[0].lease
+
+
+def test_who_comes_again_has_the_lease_again(connection: Connection):
+    told(connection, browsed(), visit(Arrival(), 1, NOW))
+    told(connection, visit(VisitEnded(by="walk_away"), 1, NOW + MINUTE), now=NOW + MINUTE)
+    back = NOW + 2 * MINUTE
+    assert view_in(told(connection, visit(Arrival(), 2, back), now=back)).coupons[0].lease
+
+
+def test_the_lease_stays_while_another_visit_goes_on_or_nobody_is_known_to_have_left(
+    connection: Connection,
+):
+    told(connection, browsed(), visit(Arrival(), 1, NOW))
+    till = visit(Arrival(), 2, NOW + MINUTE)
+    gone = visit(VisitEnded(by="walk_away"), 1, NOW + 2 * MINUTE)
+    idle = visit(VisitEnded(by="time_out"), 2, NOW + 3 * MINUTE)
+    for event in (till, gone, idle):
+        assert told(connection, event, now=event.event.occurred_at) == []
+    assert told(connection, visit(VisitEnded(by="tap"), 2, NOW + 4 * MINUTE), now=NOW + 4 * MINUTE)
 
 
 def test_two_coupons_that_a_join_brings_together_show_as_one(connection: Connection):

@@ -5,10 +5,21 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
+from cloud_sync.decisions.visits import left_of
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.road import Road, tell_catalogue
-from tests.shopper_builders import TENANT, happened, member, order, rolled_back, sell_sample
-from wire.events import Arrival
+from cloud_sync.shoppers.identity import members_of
+from tests.shopper_builders import (
+    NOW,
+    TENANT,
+    happened,
+    member,
+    order,
+    rolled_back,
+    sell_sample,
+    shopper_of,
+)
+from wire.events import Arrival, VisitEnded
 
 
 @pytest.fixture
@@ -86,3 +97,14 @@ def test_only_stores_that_do_not_know_it_are_told(connection: Connection):
     sell_sample(connection)
     assert tell_catalogue(connection, TENANT, ["s0001"]) == {"s0001"}
     assert tell_catalogue(connection, TENANT, ["s0001", "s0002"]) == {"s0002"}
+
+
+def test_the_fold_notes_who_has_left_a_store(connection: Connection):
+    sell_sample(connection)
+    road = Road()
+    fold(road, connection, arrived())
+    key = shopper_of(connection, member("M1"))
+    members = members_of(connection, [key])
+    assert left_of(connection, members, NOW) == {key: set()}
+    fold(road, connection, happened(VisitEnded(by="tap"), member("M1"), at=NOW + 1))
+    assert left_of(connection, members, NOW) == {key: {"s0001"}}

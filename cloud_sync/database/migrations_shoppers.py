@@ -210,6 +210,19 @@ CREATE TABLE tenant_setting (
 );
 """
 
+# Visits of the last days, by the strongest identifier shown; left_at is 0 while one goes on.
+VISITS = """
+CREATE TABLE visit (
+    tenant text NOT NULL,
+    identifier uuid NOT NULL,
+    store text NOT NULL,
+    visit bytea NOT NULL,
+    began_at bigint NOT NULL,
+    left_at bigint NOT NULL,
+    PRIMARY KEY (tenant, identifier, store, visit)
+) PARTITION BY HASH (identifier);
+"""
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {
     "identifier": "identifier",
@@ -224,6 +237,7 @@ DISTRIBUTION: dict[str, str] = {
     "coupon": "owner",
     "coupon_act": "coupon",
     "shopper_view": "identifier",
+    "visit": "identifier",
     "product": "",
     "shelf_plan": "",
     "catalogue_view": "store",
@@ -258,4 +272,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=102, name="coupons", sql=COUPONS),
     Migration(number=103, name="catalogue", sql=CATALOGUE),
     Migration(number=104, name="partitions", sql="\n".join(map(partitions_of, _PARTITIONED))),
+    Migration(number=105, name="visits", sql=VISITS + partitions_of("visit")),
 )

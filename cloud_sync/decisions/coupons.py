@@ -16,8 +16,9 @@ from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
 CouponState = Literal["offered", "claimed", "redeemed"]
 
-# A store that holds a lease redeems without asking, and nobody else may before it runs out: long
-# enough for a visit with the line cut, short enough that the next store need not wait long.
+# A store that holds a lease redeems without asking, and nobody else may before it runs out or the
+# shopper has left: long enough for a visit with the line cut, short enough that the next store need
+# not wait long when nothing says that they left.
 LEASE_S = 2 * 3600
 
 
@@ -161,6 +162,13 @@ def lease(coupon: Coupon, store: str, now: int) -> Coupon:
     return replace(coupon, lease=name, lease_store=store, lease_until=until)
 
 
+def given_back(coupon: Coupon, left: Collection[str]) -> Coupon:
+    """Return the coupon without its lease where that is of a store that its shopper has left."""
+    if coupon.lease_store not in left:
+        return coupon
+    return replace(coupon, lease="", lease_store="", lease_until=0)
+
+
 def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
     """Store the leases of coupons; the caller holds the lock of their shoppers."""
     with connection.cursor() as cursor:
@@ -180,16 +188,6 @@ def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
                 for each in coupons
             ],
         )
-
-
-def release(connection: Connection, tenant: str, code: str, lease: str) -> bool:
-    """End a lease that its store has given back; False when it is not in force any more."""
-    cursor = connection.execute(
-        "UPDATE coupon SET lease_until = 0 WHERE tenant = %s AND coupon = %s AND lease = %s"
-        " AND lease_until > 0",
-        (tenant, code, lease),
-    )
-    return cursor.rowcount == 1
 
 
 def conflicts(connection: Connection, tenant: str, limit: int = 1000) -> list[Conflict]:

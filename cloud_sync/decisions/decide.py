@@ -11,7 +11,14 @@ from psycopg import Connection
 from cloud_sync.catalogue import goods_of, sold_of
 from cloud_sync.database import arrays
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.decisions.coupons import Coupon, coupons_of, issue, lease, write_leases
+from cloud_sync.decisions.coupons import (
+    Coupon,
+    coupons_of,
+    given_back,
+    issue,
+    lease,
+    write_leases,
+)
 from cloud_sync.decisions.offers import OFFER_RULES, candidates, open_coupons, propose
 from cloud_sync.decisions.recommend import (
     Bestsellers,
@@ -21,6 +28,7 @@ from cloud_sync.decisions.recommend import (
     neighbours_of,
     recommend,
 )
+from cloud_sync.decisions.visits import left_of
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import Key, Members, identifier_id, lock, members_of, shoppers_of
 from cloud_sync.shoppers.profile import Profile, profiles_of
@@ -45,13 +53,15 @@ _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 class Known:
     """What the decisions about one shopper are made from.
 
-    `sold` has the category of each product that is sold now, `brands` also those of others.
+    `left` are the stores that the shopper has left again; `sold` has the category of each product
+    that is sold now, `brands` names the brand also of others.
     """
 
     tenant: str
     shopper: str
     profile: Profile
     coupons: Sequence[Coupon]
+    left: Collection[str]
     neighbours: Neighbours
     bestsellers: Mapping[str, Bestsellers]
     sold: Mapping[str, str]
@@ -97,7 +107,9 @@ def decide_one(known: Known, now: int) -> Decided:
         return Decided(issued=(), leased=(), views=dict.fromkeys(stores, bare))
     issued = propose(known.tenant, known.shopper, profile, known.coupons, known.sold, now)
     shown = open_coupons([*known.coupons, *issued], profile, now)
-    holding = [lease(each, profile.last_store, now) for each in shown]
+    # Where the shopper is now; nowhere, when they have left.
+    here = "" if profile.last_store in known.left else profile.last_store
+    holding = [lease(given_back(each, known.left), here, now) for each in shown]
     new = {each.coupon for each in issued}
     staged = stage_of(profile, now)
     # To the day, without a count: otherwise each further look would be news to every store.
@@ -171,7 +183,7 @@ def _decide_locked(
 ) -> list[StoreChange]:
     members = members_of(connection, shoppers)
     decided: dict[Key, Decided] = {}
-    for known in _known(connection, tenant, members):
+    for known in _known(connection, tenant, members, now):
         decided[tenant, known.shopper] = decide_one(known, now)
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
@@ -186,9 +198,10 @@ def _decide_locked(
     return _told(connection, tenant, everyone, views, now)
 
 
-def _known(connection: Connection, tenant: str, members: Members) -> list[Known]:
+def _known(connection: Connection, tenant: str, members: Members, now: int) -> list[Known]:
     profiles = profiles_of(connection, members)
     coupons = coupons_of(connection, members)
+    left = left_of(connection, members, now)
     near = neighbours_of(
         connection,
         {(tenant, each) for profile in profiles.values() for each in anchors(profile)},
@@ -212,6 +225,7 @@ def _known(connection: Connection, tenant: str, members: Members) -> list[Known]
             shopper=key[1],
             profile=profiles[key],
             coupons=coupons[key],
+            left=left[key],
             neighbours=neighbours,
             bestsellers=bestsellers,
             sold=sold,
