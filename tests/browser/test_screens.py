@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from edge_agent import calls, visits
+from edge_agent import calls, till, visits
 from tests.browser.shop import PIN, Screens, a_shop_with_screens, served
-from tests.edge_store import ANNA, KIOSK, SHOE, a_coupon, a_shopper
+from tests.edge_store import ANNA, KIOSK, SHOE, TILL, a_coupon, a_shopper
 
 BASE = f"/kiosk/{KIOSK.device}"
 PORTRAIT, LANDSCAPE, FRAME = (1080, 1920), (1280, 800), (420, 680)
@@ -138,7 +138,8 @@ def test_every_control_is_large_enough_and_within_reach(
 ):
     screens.shop.begin(ANNA)
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    for name in ("", "/goods", f"/product/{SHOE}", "/coupon/c1", "/help", "/privacy"):
+    pages = ("", "/goods", "/search?q=P", f"/product/{SHOE}", "/coupon/c1", "/help", "/privacy")
+    for name in pages:
         page.goto(page.url.split(BASE)[0] + BASE + name)
         for control in page.locator("a:not(.skip), button").all():
             box = control.bounding_box()
@@ -158,6 +159,63 @@ def test_the_keyboard_reaches_the_coupon_with_a_visible_focus(screens: Screens, 
     assert page.evaluate("document.activeElement.dataset.tap") == "use"
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
     assert outline == "4px"
+
+
+def test_goods_are_found_by_touching_letters(screens: Screens, page: Page):
+    page.locator("[data-tap=browse] button").click()
+    shows(page, "goods")
+    page.locator("[data-tap=search]").click()
+    shows(page, "search")
+    page.get_by_role("link", name="P", exact=True).click()
+    expect(page.locator(".found")).to_have_text("找到 2 种")
+    assert page.locator(".key--rest").count() > 20
+    page.locator(f"[data-tap='product:{SHOE}']").click()
+    shows(page, "product")
+    eventually(lambda: len(screens.shop.events("searched")) == 1)
+    (searched,) = screens.shop.events("searched")
+    assert (searched.body.query, searched.body.results) == ("p", 2)
+
+
+def test_a_search_that_rests_is_recorded_once(screens: Screens, page: Page):
+    page.goto(page.url.split(BASE)[0] + f"{BASE}/search")
+    page.locator("[name=q]").fill("product")
+    page.locator("[name=q]").press("Enter")
+    expect(page.locator(".found")).to_have_text("找到 2 种")
+    eventually(lambda: len(screens.shop.events("searched")) == 1)
+    page.locator("[data-tap=home]").click()
+    shows(page, "attract")
+    assert len(screens.shop.events("searched")) == 1
+
+
+def test_the_till_shows_each_scan_at_once(screens: Screens, page: Page, address: str):
+    shop = screens.shop
+    page.goto(f"{address}/till/{TILL.device}")
+    expect(page.locator(".till--idle")).to_be_visible()
+    for total in ("¥10", "¥20"):
+        shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, None, SHOE))
+        expect(page.locator(".till-sum")).to_have_text(total, timeout=WAIT_S * 1_000)
+
+
+def test_staff_count_with_their_thumbs(screens: Screens, page: Page, address: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(address + "/staff")
+    page.fill("#pin", PIN)
+    page.get_by_role("button", name="进入").click()
+    page.get_by_role("link", name="盘点与进出货").click()
+    page.fill("#find", SHOE[-4:])
+    expect(page.locator("[data-sought]:visible")).to_have_count(1)
+    page.locator("[data-sought]:visible a").click()
+    for _ in range(3):
+        page.get_by_role("button", name="多一件").first.click()
+    page.get_by_role("button", name="少一件").first.click()
+    for control in page.locator("a, button, input:not([type=hidden])").all():
+        box = control.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= TOUCH_PX_MIN, control.inner_text()
+    page.get_by_role("button", name="保存盘点").dblclick()
+    expect(page.get_by_role("status")).to_contain_text("2 件")
+    (counted,) = screens.shop.events("stock_counted")
+    assert (counted.body.product, counted.body.quantity) == (SHOE, 2)
 
 
 def test_english_is_one_touch_away(page: Page):
