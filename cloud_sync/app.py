@@ -1,12 +1,19 @@
 """The cloud's pages and API as a WSGI application."""
 
-from flask import Flask, Response
+import logging
+
+import psycopg
+from flask import Flask, Response, jsonify, request
 
 from cloud_sync import api
 from cloud_sync.cloud import Cloud
 from cloud_sync.console.views import blueprint as console_blueprint
 from cloud_sync.intake.posted import POST_BYTES_MAX
 
+_log = logging.getLogger(__name__)
+
+# When the database is away, clients are asked to come back after this time.
+RETRY_AFTER_S = 5
 # Nothing is loaded from elsewhere, and no script or style stands in a page.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -22,6 +29,9 @@ def create_app(cloud: Cloud) -> Flask:
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(console_blueprint(cloud))
 
+    app.register_error_handler(psycopg.OperationalError, database_away)
+    app.register_error_handler(psycopg.InterfaceError, database_away)
+
     @app.after_request
     def protect(response: Response) -> Response:
         policy = " ".join((CONTENT_POLICY, *cloud.frame_ancestors))
@@ -35,3 +45,16 @@ def create_app(cloud: Cloud) -> Flask:
         return response
 
     return app
+
+
+def database_away(error: Exception) -> Response:
+    """Answer a request that the database cannot serve now; it may be sent again as it is."""
+    _log.warning("a request failed, as the database is away: %s", type(error).__name__)
+    said = "the cloud's database cannot be reached now; try again in a few seconds"
+    if request.path.startswith("/v1/"):
+        response = jsonify(error={"message": said, "fields": []})
+    else:
+        response = Response(said, mimetype="text/plain")
+    response.status_code = 503
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response

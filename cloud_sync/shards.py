@@ -15,6 +15,7 @@ from wire.topics import SHARDS
 
 _log = logging.getLogger(__name__)
 
+LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 OWNER_BYTES = 8
 WORKER_BYTES = 16
 
@@ -175,7 +176,7 @@ class Leases:
             with self._database.ledger(0) as connection:
                 release(connection, self.worker, range(SHARDS))
                 connection.execute("DELETE FROM worker WHERE worker = %s", (self.worker,))
-        except psycopg.OperationalError:
+        except LOST:
             _log.warning("the shards could not be given back: their leases will lapse")
         self._held = {}
 
@@ -185,7 +186,7 @@ class Leases:
         try:
             with self._database.ledger(0) as connection:
                 held = self._share(connection, worker)
-        except psycopg.OperationalError:
+        except LOST:
             if self._held:
                 _log.warning("the database was lost: all leases are void")
             self.void()
