@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import basket, traffic, visits
+from edge_agent import basket, forgetting, visits
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.database import Database
 from edge_agent.limits import Limits
@@ -18,8 +18,6 @@ from edge_agent.tidy import TIDY_S, tidy
 
 TICK_S = 1.0
 FORGET_EVERY_S = 600.0
-VISITS_FORGOTTEN_MAX = 1_000
-DAY_US = 86_400_000_000
 MISTAKE = "a mistake in the program; see the log"
 
 log = logging.getLogger(__name__)
@@ -73,11 +71,8 @@ def store_chores(
             recorder.write(end)
 
     def forget() -> None:
-        at = clock.now().at
-        visits_before = at - terms.visits_kept_days * DAY_US
-        traffic_before = at - terms.traffic_kept_days * DAY_US
-        recorder.write(lambda w: visits.forget_old(w, visits_before, VISITS_FORGOTTEN_MAX))
-        recorder.write(lambda w: traffic.forget_old(w, traffic_before))
+        now = clock.now()
+        forgetting.forget(recorder, database, now, terms.visits_kept_days, terms.traffic_kept_days)
 
     def tidy_outbox() -> None:
         tidy(recorder, terms.outbox, clock.now())
@@ -85,7 +80,7 @@ def store_chores(
     return (
         Chore(name="end visits", every_s=TICK_S, do=end_visits),
         Chore(name="tidy the outbox", every_s=TIDY_S, do=tidy_outbox),
-        Chore(name="forget old visits and traffic", every_s=FORGET_EVERY_S, do=forget),
+        Chore(name="forget what is old", every_s=FORGET_EVERY_S, do=forget),
     )
 
 

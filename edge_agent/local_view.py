@@ -3,7 +3,7 @@
 Filled only by the downlink, read by every screen; it answers whether or not the cloud does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
@@ -62,6 +62,15 @@ def shopper(
     views = (_read(connection, "shopper", each.key, ShopperView) for each in identifiers)
     known = [view for view in views if view is not None]
     return max(known, key=lambda view: view.decided_at, default=None)
+
+
+def shoppers(connection: sqlite3.Connection) -> Iterator[ShopperView]:
+    """Yield every view of a shopper that the store holds."""
+    rows = connection.execute("SELECT value FROM local_view WHERE view = 'shopper'")
+    for (value,) in rows:
+        view = _decoded(value, ShopperView)
+        if view is not None:
+            yield view
 
 
 def product(connection: sqlite3.Connection, gtin: str) -> ProductView | None:

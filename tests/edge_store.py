@@ -72,10 +72,11 @@ class Shop:
 @contextmanager
 def a_shop(folder: Path) -> Iterator[Shop]:
     database = Database(folder / "store.sqlite3")
-    recorder = Recorder(database, Doorbell(), Limits())
+    clock = FixedClock(NOON, mono_ms=1_000_000)
+    recorder = Recorder(database, Doorbell(), Limits(), now=lambda: clock.now().at)
     recorder.start()
     try:
-        yield Shop(recorder, database, FixedClock(NOON, mono_ms=1_000_000))
+        yield Shop(recorder, database, clock)
     finally:
         recorder.close()
         database.close()
