@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from benchmarks import BENCHMARKS
+from cloud_sync.chores import CHORES
 from cloud_sync.settings import SETTINGS as CLOUD_SETTINGS
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
@@ -42,6 +43,11 @@ def test_every_setting_of_a_store_is_documented(name: str):
 
 @pytest.mark.parametrize("name", [setting.name for setting in CLOUD_SETTINGS])
 def test_every_setting_of_the_cloud_is_documented(name: str):
+    assert f"| `{name}` |" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", [chore.name for chore in CHORES])
+def test_every_chore_of_the_cloud_is_documented(name: str):
     assert f"| `{name}` |" in OPERATIONS
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import psutil
 import psycopg
 import pytest
 
+from cloud_sync.catalogue import SAMPLE
 from storebridge.demo.children import Child, own_environ
 from storebridge.ports import free_port
 from storebridge.postgres import EmbeddedPostgres
@@ -110,3 +112,19 @@ def test_an_address_in_use_is_told_in_a_line(cloud_dsn: str, tmp_path: Path):
     assert ended.returncode == 1
     assert "stop what uses the address" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_catalogue_that_changes_a_stored_plan_is_refused_in_a_line(
+    cloud_dsn: str, tmp_path: Path
+):
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'[database]\ndsn = "{cloud_dsn}"\n')
+    catalogue = msgspec.json.decode(SAMPLE.read_bytes())
+    goods = tmp_path / "goods.json"
+    for ended in (0, 1):
+        goods.write_bytes(msgspec.json.encode(catalogue))
+        done = command("cloud", "catalogue", config, goods, "--tenant", "acme")
+        assert done.returncode == ended, done.stderr
+        catalogue["plans"][0]["products"] = catalogue["plans"][1]["products"]
+    assert done.stderr.count("\n") == 1
+    assert "a stored plan never changes" in done.stderr
