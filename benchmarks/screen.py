@@ -25,6 +25,7 @@ class Screen:
             address.hostname or "", address.port, timeout=SILENT_S_MAX
         )
         self._path = address.path
+        self._socket: socket.socket | None = None
         self._offers: dict[bytes, float] = {}
         self._new = threading.Condition()
         self._opened = threading.Event()
@@ -38,8 +39,8 @@ class Screen:
 
     def close(self) -> None:
         """Leave the page, as a browser that is closed does."""
-        if self._http.sock is not None:
-            self._http.sock.shutdown(socket.SHUT_RDWR)
+        if self._socket is not None:
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(TIMEOUT_S)
 
     def wait_for_offer(self, seen: int) -> float:
@@ -59,6 +60,7 @@ class Screen:
         page = self._http.getresponse().read().decode()
         mark = MARK.search(page)
         self._http.request("GET", f"{self._path}/events?mark={mark.group(1) if mark else ''}")
+        self._socket = self._http.sock
         stream = self._http.getresponse()
         self._opened.set()
         rest = b""
