@@ -266,6 +266,18 @@ def absent_ranges(connection: sqlite3.Connection) -> tuple[Absent, ...]:
     return tuple(Absent(*columns) for columns in connection.execute(query))
 
 
+def accounted_for(connection: sqlite3.Connection, tail: Tail) -> Ranges:
+    """Return the seqs of the present stream of whose rows nothing more need be said if they go.
+
+    Those up to the watermark, and those declared absent. What the cloud says to hold above it may
+    be the rows of a clone, under whose numbers ours would go missing unreported.
+    """
+    known = add((), 1, receipted(connection, tail.number)[0])
+    for gone in absent_ranges(connection):
+        known = add(known, gone.first, gone.last)
+    return known
+
+
 def declare_absent(
     connection: sqlite3.Connection, first: int, last: int, reason: AbsentReason
 ) -> None:
@@ -291,9 +303,7 @@ def set_aside(
     connection: sqlite3.Connection, tail: Tail, seqs: Iterable[int], found_at: int
 ) -> Tail:
     """Move damaged rows of the present stream to the table `damaged`, and declare them absent."""
-    known = received(connection, tail.number)
-    for gone in absent_ranges(connection):
-        known = add(known, gone.first, gone.last)
+    known = accounted_for(connection, tail)
     for seq in seqs:
         if holds(known, seq):
             continue

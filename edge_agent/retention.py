@@ -11,7 +11,6 @@ from edge_agent.errors import OutboxFull
 from edge_agent.limits import Limits
 from edge_agent.outbox import Tail
 from wire.messages import AbsentReason
-from wire.ranges import holds
 
 # Rows thrown away in one commit, so that a recording waits a few milliseconds at most.
 SLICE_ROWS_MAX = 1_000
@@ -79,7 +78,10 @@ def throw_away(
     *,
     recorded_before: int | None = None,
 ) -> Tail:
-    """Delete up to `rows` of the oldest rows, and declare absent those the cloud does not hold."""
+    """Delete up to `rows` of the oldest rows, and declare those above the watermark absent.
+
+    Also those of which the cloud says that it holds them: they may be the rows of a clone.
+    """
     oldest = connection.execute(
         "SELECT id, recorded_at FROM outbox ORDER BY id LIMIT ?", (rows,)
     ).fetchall()
@@ -93,7 +95,8 @@ def throw_away(
     keys = former or due
     if not keys:
         return tail
-    seqs = [] if former else _not_received(connection, tail, keys)
+    received_to = tail.base + _watermark(connection, tail)
+    seqs = [key - tail.base for key in keys if key > received_to and not former]
     tail = _delete(connection, tail, keys[0], keys[-1], len(keys))
     if former:
         return outbox.skip(connection, tail, len(former), reason)
@@ -190,11 +193,6 @@ def _delete(
         return tail
     connection.execute("DELETE FROM outbox WHERE id BETWEEN ? AND ?", (first_key, last))
     return replace(tail, kept_rows=tail.kept_rows - count, kept_bytes=tail.kept_bytes - size)
-
-
-def _not_received(connection: sqlite3.Connection, tail: Tail, keys: list[int]) -> list[int]:
-    held = outbox.received(connection, tail.number)
-    return [key - tail.base for key in keys if not holds(held, key - tail.base)]
 
 
 def _ranges(seqs: list[int]) -> list[tuple[int, int]]:

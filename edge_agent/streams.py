@@ -100,13 +100,11 @@ def record_again(connection: sqlite3.Connection, tail: Tail, now: int) -> Tail:
 
 
 def missing_rows(connection: sqlite3.Connection, tail: Tail) -> int:
-    """Count the rows of the present stream that neither the outbox nor the cloud holds.
+    """Count the rows of the present stream that are neither in the outbox nor accounted for.
 
     Reads the whole outbox: for a salvage only.
     """
-    known = outbox.received(connection, tail.number)
-    for gone in outbox.absent_ranges(connection):
-        known = add(known, gone.first, gone.last)
+    known = outbox.accounted_for(connection, tail)
     kept = connection.execute("SELECT id - ?1 FROM outbox WHERE id > ?1 ORDER BY id", (tail.base,))
     for (seq,) in kept:
         known = add(known, seq, seq)
