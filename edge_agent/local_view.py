@@ -6,6 +6,7 @@ Filled only by the downlink, read by every screen; it answers whether or not the
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import msgspec
 from sqlite_utils.utils import sqlite3
 
 from wire.errors import DecodeError
@@ -58,10 +59,17 @@ def clear(connection: sqlite3.Connection) -> None:
 def shopper(
     connection: sqlite3.Connection, identifiers: Iterable[Identifier]
 ) -> ShopperView | None:
-    """Return what is known of the shopper who showed these identifiers, the newest view of them."""
+    """Return what may be shown to the shopper of these identifiers: the newest view of them.
+
+    Nothing personal is in it unless it says that the shopper consented, so that a consent that is
+    withdrawn clears every screen with the next look.
+    """
     views = (_read(connection, "shopper", each.key, ShopperView) for each in identifiers)
     known = [view for view in views if view is not None]
-    return max(known, key=lambda view: view.decided_at, default=None)
+    newest = max(known, key=lambda view: view.decided_at, default=None)
+    if newest is None or newest.consented:
+        return newest
+    return msgspec.structs.replace(newest, coupons=(), recommended=(), saved=())
 
 
 def shoppers(connection: sqlite3.Connection) -> Iterator[ShopperView]:

@@ -114,6 +114,7 @@ def a_shopper(shopper: str = "shopper-7", **changed: object) -> ShopperView:
         "shopper": shopper,
         "stage": "interest",
         "because": Because(reason="viewed"),
+        "consented": True,
     }
     return ShopperView(**{**fields, **changed})  # type: ignore[arg-type]
 

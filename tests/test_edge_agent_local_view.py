@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from edge_agent import local_view
+from edge_agent import local_view, saves, wallet
+from edge_agent.wallet import UnknownCoupon
 from tests.edge_store import (
     ANNA,
     BO,
@@ -14,12 +16,13 @@ from tests.edge_store import (
     SHOE,
     SOCK,
     Shop,
+    a_coupon,
     a_plan,
     a_shop,
     a_shopper,
 )
 from wire.messages import Change
-from wire.views import SettingView, encode_view
+from wire.views import Because, Recommendation, SettingView, encode_view
 
 
 @pytest.fixture
@@ -97,3 +100,30 @@ def test_the_shoppers_page_does_not_wait_for_a_large_catalogue(shop: Shop):
         "EXPLAIN QUERY PLAN SELECT value FROM local_view WHERE view = ? AND key = ?", ("a", "b")
     ).fetchall()
     assert "USING INDEX" in str(plan)
+
+
+def test_a_consent_that_is_withdrawn_clears_everything_personal_at_once(shop: Shop):
+    personal = a_shopper(
+        coupons=(a_coupon(),),
+        recommended=(Recommendation(SHOE, Because(reason="viewed")),),
+        saved=(SHOE,),
+        decided_at=NOON,
+    )
+    shop.knows(ANNA, personal)
+    visit = shop.begin(ANNA)
+    assert local_view.shopper(shop.connection, [ANNA]) == personal
+    assert len(wallet.coupons(shop.connection, visit)) == 1
+    bell = shop.recorder.doorbell.count
+    withdrawn = msgspec.structs.replace(personal, consented=False, decided_at=NOON + 1)
+    shop.knows(ANNA, withdrawn)
+    assert shop.recorder.doorbell.count > bell
+    shown = local_view.shopper(shop.connection, [ANNA])
+    assert shown is not None
+    assert (shown.coupons, shown.recommended, shown.saved) == ((), (), ())
+    assert wallet.coupons(shop.connection, visit) == []
+    assert saves.products(shop.connection, visit) == []
+    going_on = shop.current()
+    assert going_on is not None
+    assert not going_on.consented
+    with pytest.raises(UnknownCoupon):
+        wallet.redeem(shop.recorder, shop.clock, visit, "c1")

@@ -52,6 +52,19 @@ def test_a_coupon_that_arrives_is_content(screens: Screens):
     assert difference(before, mark(screens)) == "content"
 
 
+def test_a_consent_that_is_withdrawn_takes_everything_personal_off_the_screen(screens: Screens):
+    screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon(),)))
+    screens.shop.begin(ANNA)
+    before = look(screens.store, KIOSK.device)
+    assert len(before.coupons) == 1
+    screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon(),), consented=False))
+    after = look(screens.store, KIOSK.device)
+    assert difference(before.mark, after.mark) == "content"
+    assert after.coupons == ()
+    assert after.view is not None
+    assert after.view.coupons == ()
+
+
 def test_the_same_answer_again_is_a_new_answer(screens: Screens):
     screens.answers("unknown_code")
     before = mark(screens)
