@@ -1,15 +1,18 @@
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import EARLIEST_AT
+from edge_agent.clock import EARLIEST_AT, FixedClock
+from edge_agent.database import Database
+from edge_agent.doorbell import Doorbell
 from edge_agent.health import LOST_SHOWN_S, WELL, Health, Troubles, healthz, prometheus, snapshot
 from edge_agent.limits import Limits
 from edge_agent.losses import Losses
-from edge_agent.recorder import RecordError
-from tests.edge_builders import StoreParts, event, store_in
+from edge_agent.recorder import Recorder, RecordError
+from tests.edge_builders import StoreParts, event, store_in, wait_until
 from wire.messages import DeviceState
 
 
@@ -161,3 +164,38 @@ def test_the_metrics_say_the_same_as_the_picture(tmp_path: Path):
         assert "storebridge_edge_queue_rows 12.0\n" in text
         assert "storebridge_edge_writes_total 2.0\n" in text
         assert 'storebridge_edge_device_ok{device="a\\"b",driver="camera"} 1.0\n' in text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_recorder_whose_thread_ended_by_a_mistake_is_a_failure(tmp_path: Path):
+    broken = threading.Event()
+
+    def now() -> int:
+        if broken.is_set():
+            raise ValueError("a mistake in the program")
+        return EARLIEST_AT
+
+    def produce() -> None:
+        for _ in range(100_000):
+            try:
+                recorder.record(event(1))
+            except (RecordError, ValueError):
+                if not recorder.running:
+                    return
+
+    database = Database(tmp_path / "store.sqlite3")
+    recorder = Recorder(database, Doorbell(), Limits(), now=now)
+    recorder.start()
+    producers = [threading.Thread(target=produce) for _ in range(10)]
+    for producer in producers:
+        producer.start()
+    broken.set()
+    wait_until(lambda: not recorder.running, "the recorder's end")
+    for producer in producers:
+        producer.join()
+    limits = Limits(disk_free_bytes_min=0)
+    health = snapshot(database, recorder, limits, FixedClock().now(), link_up=True)
+    assert healthz(health)[0] == 503
+    assert "the recorder does not run" in health.reasons
+    recorder.close()
+    database.close()
