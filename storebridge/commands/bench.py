@@ -65,7 +65,7 @@ def bench(
                 line = result.as_json()
                 missed = missed or line["holds"] is False
                 if as_json:
-                    typer.echo(json.dumps(line))
+                    typer.echo(json.dumps(line, ensure_ascii=False))
                 cells = [
                     line[key] for key in ("name", "value", "unit", "goal", "peer", "peer_value")
                 ]
