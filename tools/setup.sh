@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 what="${1:-run}"
 case $what in
     run) lock=requirements.lock packages="libzbar0" ;;
-    test) lock=requirements-dev.lock packages="libzbar0 chromium fonts-noto-cjk mosquitto" ;;
+    test) lock=requirements-dev.lock packages="libzbar0 chromium libatomic1 fonts-noto-cjk mosquitto" ;;
     *) echo "usage: tools/setup.sh run|test" >&2; exit 2 ;;
 esac
 
@@ -48,12 +48,15 @@ find_python() { # prints the newest Python here that is new enough
     done
 }
 
+ldconfig_knows() { PATH="$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -q "$1"; }
+
 missing() { # prints those of the Debian packages named that are not installed, in one line
     for package in "$@"; do
         case $package in
-            libzbar0) PATH="$PATH:/usr/sbin:/sbin" ldconfig -p 2>/dev/null | grep -q 'libzbar\.so\.0' ;;
+            libzbar0) ldconfig_knows 'libzbar\.so\.0' ;;
             chromium) command -v chromium >/dev/null 2>&1 ;;
             mosquitto) [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null 2>&1 ;;
+            libatomic1) ldconfig_knows 'libatomic\.so\.1' ;; # the driver of the browser needs it
             *) dpkg -s "$package" >/dev/null 2>&1 ;;
         esac || printf '%s ' "$package"
     done
@@ -105,5 +108,5 @@ if ! ready; then
         fail "the packages could not be installed; what stands above says why (is a registry in reach?)"
     rm -f .venv/.installed-*
     : > ".venv/.installed-$what-$locks-$project"
-    say "ready"
 fi
+say "ready"
