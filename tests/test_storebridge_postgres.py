@@ -141,3 +141,26 @@ def test_a_folder_of_another_version_is_named_in_the_error(tmp_path: Path) -> No
     (tmp_path / "PG_VERSION").write_text("9\n")
     with pytest.raises(PostgresError, match="Version mismatch"):
         EmbeddedPostgres(tmp_path).start()
+
+
+def test_a_lock_that_another_account_left_behind_does_not_keep_it_from_starting(
+    tmp_path: Path,
+) -> None:
+    # What another account may not open, root may: a folder in its place nobody can.
+    (tmp_path / ".lockfile").mkdir()
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from storebridge.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres(Path(sys.argv[1]))\n"
+        "print(server.start()); server.stop()"
+    )
+    with tempfile.TemporaryDirectory(prefix="storebridge-postgres-") as folder:
+        ran = subprocess.run(
+            [sys.executable, "-c", program, f"{folder}/postgres"],
+            env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 0, ran.stderr
+    assert not ran.stderr
