@@ -97,7 +97,8 @@ class Mosquitto:
     def start(self) -> None:
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
-            pytest.skip("mosquitto is not installed")
+            assert not os.environ.get("CI"), "mosquitto is not installed, and CI tests everything"
+            pytest.skip("needs Debian's mosquitto")
         self._process = subprocess.Popen(
             [program, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
