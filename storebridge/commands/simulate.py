@@ -3,12 +3,19 @@
 import json
 import time
 from collections import Counter
+from contextlib import ExitStack, nullcontext
 from typing import Annotated
 
 import typer
 
+from cloud_sync.database import Database
+from storebridge.simulation.real import a_database, real_rules
 from storebridge.simulation.rules import Rules
+from storebridge.simulation.truth import Findings
 from storebridge.simulation.world import World
+
+SEEDS, REAL_SEEDS = 1_000, 20
+TOLD_EVERY = 1_000
 
 app = typer.Typer(help="Play protocols under faults, by seed.", no_args_is_help=True)
 
@@ -20,8 +27,13 @@ def main() -> None:
 
 @app.command()
 def delivery(
-    seeds: Annotated[int, typer.Option(min=1, help="How many schedules to play.")] = 1_000,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="How many schedules to play [default: 1000, 20 with --real].")
+    ] = 0,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    real: Annotated[
+        bool, typer.Option("--real", help="Play over real SQLite files and a real PostgreSQL.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the last line only; failures go to stderr.")
     ] = False,
@@ -31,21 +43,22 @@ def delivery(
     Ends with one JSON object: schedules, failed, lost, doubled, per_second (of one core's time)
     and the faults that struck. Exits with 1 when a schedule failed; its seed is printed.
     """
+    seeds = seeds or (REAL_SEEDS if real else SEEDS)
     failed = lost = doubled = 0
     faults: Counter[str] = Counter()
-    began_s = time.process_time()
-    for seed in range(first, first + seeds):
-        world = World(seed, Rules())
-        findings = world.run()
-        faults += world.faults
-        if not findings.clean:
-            failed += 1
-            lost += len(findings.lost)
-            doubled += len(findings.doubled)
-            typer.echo(f"seed {seed} failed: {findings.summary}", err=as_json)
-        elif not as_json and (seed - first + 1) % 1_000 == 0:
-            typer.echo(f"{seed - first + 1} schedules played, {failed} failed")
-    spent_s = time.process_time() - began_s
+    with ExitStack() as stack:
+        database = stack.enter_context(a_database()) if real else None
+        began_s = time.process_time()
+        for seed in range(first, first + seeds):
+            findings = _play(seed, database, faults)
+            if not findings.clean:
+                failed += 1
+                lost += len(findings.lost)
+                doubled += len(findings.doubled)
+                typer.echo(f"seed {seed} failed: {findings.summary}", err=as_json)
+            elif not as_json and (seed - first + 1) % TOLD_EVERY == 0:
+                typer.echo(f"{seed - first + 1} schedules played, {failed} failed")
+        spent_s = time.process_time() - began_s
     typer.echo(
         json.dumps(
             {
@@ -60,3 +73,12 @@ def delivery(
     )
     if failed:
         raise typer.Exit(1)
+
+
+def _play(seed: int, database: Database | None, faults: Counter[str]) -> Findings:
+    """Play one schedule, in memory or over a real database, and count the faults that struck."""
+    with real_rules(database) if database else nullcontext(Rules()) as rules:
+        world = World(seed, rules)
+        findings = world.run()
+    faults += world.faults
+    return findings

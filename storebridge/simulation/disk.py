@@ -6,7 +6,8 @@ from typing import Self
 
 import msgspec
 
-from edge_agent.delivery import DeliveryState
+from edge_agent.clock import Instant
+from edge_agent.delivery import DeliveryState, carried
 from storebridge.simulation.numbered import number_of, with_origin
 from storebridge.simulation.seams import Dropped, Found
 from wire.codec import chain, encode_event
@@ -45,6 +46,9 @@ class MemoryDisk:
         self.applied = 0
         self.applied_owner = b""
         self.session = 0
+        self.boots = 0
+        self.heard_ms = 0
+        self.heard: tuple[int, int] = (0, 0)
         self.receipts: list[tuple[int, int]] = []
         self.keys: dict[str, bytes] = {}
         self.used: set[str] = set()
@@ -59,20 +63,17 @@ class MemoryDisk:
         copy.used = set(self.used)
         return copy
 
-    def load(self) -> DeliveryState:
-        """Read the state at a start."""
-        return DeliveryState(
-            stream=self.stream,
-            head=self.head,
-            first_kept=self.first_kept,
-            absent=self.absents,
-            watermark=self.watermark,
-            ranges=self.ranges,
-            owner=self.owner,
-            applied=self.applied,
-            applied_owner=self.applied_owner,
-            session=self.session,
-        )
+    def crash(self) -> None:
+        """Lose nothing: each write is whole."""
+
+    def boot(self) -> int:
+        """Count a start and return its number."""
+        self.boots += 1
+        return self.boots
+
+    def load(self, _now: Instant) -> DeliveryState:
+        """Read the state of the delivery."""
+        return self._state()
 
     def record(self, event: Event) -> int:
         """Append an event and return its seq."""
@@ -93,21 +94,36 @@ class MemoryDisk:
             return row.checksum
         return following.before if following is not None else None
 
-    def save(self, state: DeliveryState, heard_ms: int) -> None:
-        """Keep what a receipt taught, and when it was heard."""
+    def save_session(self, session: int) -> None:
+        """Keep the number of a session."""
+        self.session = session
+
+    def save(self, state: DeliveryState, now: Instant) -> None:
+        """Keep what a receipt taught, and that the cloud was heard now."""
+        self.hear(now)
         self.watermark = state.watermark
         self.ranges = state.ranges
         self.owner = state.owner
-        self.session = state.session
         while self.receipts and self.receipts[-1][0] > self.watermark:
             self.receipts.pop()
         if not self.receipts or self.receipts[-1][0] < self.watermark:
-            self.receipts.append((self.watermark, heard_ms))
+            self.receipts.append((self.watermark, self.heard_ms))
+
+    def hear(self, now: Instant) -> None:
+        """Count the running time up to this word of the cloud, as `edge_agent.retention` does."""
+        boot, mono_ms = self.heard
+        self.heard = (now.boot, now.mono_ms)
+        if boot == now.boot:
+            self.heard_ms += max(0, now.mono_ms - mono_ms)
+
+    def set_aside(self, seqs: tuple[int, ...], _now: Instant) -> None:
+        """Take damaged rows out of the outbox and declare them absent."""
+        for seq in seqs:
+            self.rows.pop(seq, None)
+            self.declare(seq, seq, "damaged")
 
     def declare(self, first: int, last: int, reason: AbsentReason) -> None:
         """Note rows that will never be sent."""
-        for seq in range(first, last + 1):
-            self.rows.pop(seq, None)
         listed = sorted((*self.absents, Absent(first, last, reason)), key=_first)
         joined = listed[:1]
         for gone in listed[1:]:
@@ -118,9 +134,10 @@ class MemoryDisk:
                 joined.append(gone)
         self.absents = tuple(joined)
 
-    def prune(self, heard_ms: int, kept_ms: int) -> int:
+    def prune(self, _now: Instant, kept_ms: int) -> int:
         """Delete rows whose receipt is old enough, and return the lowest seq kept."""
-        due = [mark for mark, received_ms in self.receipts if heard_ms - received_ms >= kept_ms]
+        latest_ms = self.heard_ms - kept_ms
+        due = [mark for mark, received_ms in self.receipts if received_ms <= latest_ms]
         if due:
             for seq in range(self.first_kept, due[-1] + 1):
                 self.rows.pop(seq, None)
@@ -140,17 +157,18 @@ class MemoryDisk:
             self.first_kept = max(self.first_kept, oldest[-1] + 1)
         return Dropped(numbers, self.first_kept)
 
-    def begin_stream(self, stream: bytes, carried: tuple[Absent, ...]) -> Mapping[int, int]:
-        """Begin a new stream with the carried absent seqs, and record all kept rows again."""
+    def begin_stream(self, stream: bytes) -> Mapping[int, int]:
+        """Begin a new stream with the losses of the old one, and record all kept rows again."""
         former, rows = self.stream, self.rows
+        losses = carried(self._state())
         lost = [
             seq
             for gone in self.absents
             for seq in range(max(gone.first, self.watermark + 1), gone.last + 1)
         ]
         seqs = {seq: at for at, seq in enumerate(lost, 1)}
-        self.stream, self.rows, self.absents = stream, {}, carried
-        self.head = carried[-1].last if carried else 0
+        self.stream, self.rows, self.absents = stream, {}, losses
+        self.head = losses[-1].last if losses else 0
         self.checksum, self.first_kept = 0, 1
         self.watermark, self.ranges, self.receipts = 0, (), []
         for seq, kept in sorted(rows.items()):
@@ -162,7 +180,7 @@ class MemoryDisk:
                 self.declare(self.head, self.head, "damaged")
         return seqs
 
-    def apply(self, update: Update, state: DeliveryState) -> None:
+    def apply(self, update: Update) -> None:
         """Change the local view, together with the revision applied."""
         if update.snapshot:
             self.keys.clear()
@@ -171,7 +189,7 @@ class MemoryDisk:
                 self.keys.pop(change.key, None)
             else:
                 self.keys[change.key] = change.value
-        self.applied, self.applied_owner = state.applied, state.applied_owner
+        self.applied, self.applied_owner = update.end, update.owner
 
     def view(self) -> Mapping[str, bytes]:
         """Return the local view."""
@@ -196,6 +214,20 @@ class MemoryDisk:
         flipped = bytes((kept.row[0] ^ 1,)) + kept.row[1:]
         self.rows[kept.seq] = Kept(kept.seq, kept.before, kept.checksum, flipped)
         return number_of(kept.row)
+
+    def _state(self) -> DeliveryState:
+        return DeliveryState(
+            stream=self.stream,
+            head=self.head,
+            first_kept=self.first_kept,
+            absent=self.absents,
+            watermark=self.watermark,
+            ranges=self.ranges,
+            owner=self.owner,
+            applied=self.applied,
+            applied_owner=self.applied_owner,
+            session=self.session,
+        )
 
     def _append(self, row: bytes) -> int:
         self.head += 1

@@ -60,6 +60,12 @@ def _restore_cloud(world: "World") -> None:
     world.after(world.rng.randint(500, 3_000), world.restore_cloud)
 
 
+def _restore_unseen(world: "World") -> None:
+    """Restore the cloud while a store is cut off for longer than it keeps what was received."""
+    world.cut(KEPT_MS + 6_000)
+    world.after(world.rng.randint(100, 5_000), world.restore_cloud)
+
+
 def _restore_store(world: "World") -> None:
     world.restore_store(world.any_store())
 
@@ -75,6 +81,15 @@ def _evict(world: "World") -> None:
     store = world.any_store()
     store.rows_max = world.rng.randint(5, 40)
     world.after(world.rng.randint(1_000, 15_000), store.grow)
+
+
+def _clone_full_store(world: "World") -> None:
+    """Clone a store that soon has no room, on a line of which answers come late."""
+    _clone_store(world)
+    world.storm(12_000, drop_share=0.3)
+    for store in world.stores:
+        store.rows_max = world.rng.randint(3, 15)
+        world.after(world.rng.randint(5_000, 15_000), store.grow)
 
 
 def _damage(world: "World") -> None:
@@ -96,6 +111,7 @@ RESTARTS: dict[str, Fault] = {
     "replace_worker": _replace_worker,
     "crash_broker": _crash_broker,
     "restore_cloud": _restore_cloud,
+    "restore_unseen": _restore_unseen,
     "restore_store": _restore_store,
 }
 FAULTS: dict[str, Fault] = {
@@ -103,6 +119,7 @@ FAULTS: dict[str, Fault] = {
     "close_shop": _close_shop,
     "cut": _cut,
     "clone_store": _clone_store,
+    "clone_full_store": _clone_full_store,
     "evict": _evict,
     "damage": _damage,
     "jump_clock": _jump_clock,

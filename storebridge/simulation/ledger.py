@@ -1,31 +1,48 @@
 """The cloud's database in memory: what was committed stays, whatever crashes afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Self
+from typing import Self, assert_never
 
 from msgspec.structs import replace
 
-from cloud_sync.intake.accept import AcceptedRow, StreamState
-from cloud_sync.intake.revisions import UNKNOWN, DownState
-from storebridge.simulation.numbered import number_of
+from cloud_sync.intake.accept import (
+    Accepted,
+    AcceptedRow,
+    StreamState,
+    Unacceptable,
+    accept,
+    frozen,
+)
+from cloud_sync.intake.revisions import UNKNOWN, DownState, due, on_applied, on_birth, on_sent
+from storebridge.simulation.numbered import TABLE, number_of, origins_in
+from storebridge.simulation.seams import Stored, Uplinked
 from wire.events import Origin
-from wire.messages import Absent, Change
+from wire.messages import Absent, Applied, Batch, Birth, Change, Update
+
+Accept = Callable[[StreamState, Batch, Mapping[int, Origin], AbstractSet[Origin]], Accepted]
 
 NEW_STREAM = StreamState()
-TABLE = "product"
+# Updates are cut after so many revisions, so that the cutting is simulated too.
+REVISIONS_PER_UPDATE_MAX = 6
 
 
 class MemoryLedger:
-    """Streams, ledger and downlink keys of one store; see `seams.Ledger`."""
+    """Streams, ledger and downlink keys of one store; see `seams.Ledger`.
 
-    def __init__(self, owner: bytes) -> None:
+    It decides by `accept`, and by `freezes` whether a stream whose rows were recorded again
+    elsewhere takes nothing in any more.
+    """
+
+    def __init__(self, owner: bytes, *, accept: Accept = accept, freezes: bool = True) -> None:
         self.streams: dict[bytes, StreamState] = {}
         self.rows: list[int] = []
-        self.identities: set[tuple[bytes, int, int]] = set()
+        self.identities: set[Origin] = set()
         self.declared: dict[bytes, frozenset[int]] = {}
         self.values: dict[str, tuple[int, bytes | None]] = {}
         self.downlink = DownState(owner=owner)
+        self._accept = accept
+        self._freezes = freezes
 
     def copied(self) -> Self:
         """Return a copy, as a backup makes it."""
@@ -46,31 +63,49 @@ class MemoryLedger:
         """Give the shard a new owner."""
         self.downlink = replace(self.downlink, owner=owner, applied=UNKNOWN, sent=UNKNOWN)
 
+    def crash(self, _messages: Sequence[Uplinked], _now_ms: int) -> None:
+        """Forget which Updates are under way."""
+        self.downlink = replace(self.downlink, sent=UNKNOWN)
+
     def state(self, stream: bytes) -> StreamState:
         """Return what is known of a stream."""
         return self.streams.get(stream, NEW_STREAM)
 
-    def held(self, origins: Sequence[Origin]) -> AbstractSet[Origin]:
-        """Return which of these origins name an event that is held."""
-        return {o for o in origins if (o.stream, o.seq, o.checksum) in self.identities}
+    def store(self, messages: Sequence[Uplinked], now_ms: int) -> Stored:
+        """Store messages in one transaction, and decide about them in their order."""
+        states: dict[bytes, StreamState] = {}
+        nonces: dict[bytes, bytes] = {}
+        refused = 0
+        for message in messages:
+            match message:
+                case Batch():
+                    try:
+                        states[message.stream] = self._take(message)
+                    except Unacceptable:
+                        refused += 1
+                case Birth():
+                    self.downlink = on_birth(self.downlink, message)
+                    states.setdefault(message.stream, NEW_STREAM)
+                    nonces[message.stream] = message.nonce
+                case Applied():
+                    self.downlink = on_applied(self.downlink, message, now_ms)
+                case _:
+                    assert_never(message)
+        return Stored({stream: self.state(stream) for stream in states}, nonces, refused)
 
-    def commit(
-        self,
-        states: Mapping[bytes, StreamState],
-        rows: Sequence[tuple[bytes, AcceptedRow]],
-        absent: Sequence[tuple[bytes, Absent]],
-    ) -> None:
-        """Append rows and keep the states of their streams, in one transaction."""
-        self.streams.update(states)
-        for stream, row in rows:
-            self.rows.append(number_of(row.row))
-            self.identities.add((stream, row.seq, row.checksum))
-            if row.origin:
-                origin = row.origin
-                self.identities.add((origin.stream, origin.seq, origin.checksum))
-        for stream, gone in absent:
-            seqs = frozenset(range(gone.first, gone.last + 1))
-            self.declared[stream] = self.declared.get(stream, frozenset()) | seqs
+    def updates(self, now_ms: int) -> Sequence[Update]:
+        """Return what is due of the downlink, and count it as sent."""
+        updates = []
+        while (span := due(self.downlink, now_ms)) is not None:
+            end = min(span.end, span.start + REVISIONS_PER_UPDATE_MAX)
+            changes = tuple(
+                Change(TABLE, key, value)
+                for key, (revision, value) in self.values.items()
+                if span.start < revision <= end
+            )
+            updates.append(Update(self.owner(), span.start, end, changes, snapshot=span.snapshot))
+            self.downlink = on_sent(self.downlink, end, now_ms)
+        return updates
 
     def events(self) -> Sequence[int]:
         """Return the numbers of all events held, in order, one for each ledger row."""
@@ -90,18 +125,27 @@ class MemoryLedger:
         """Return all downlink keys that have a value."""
         return {key: value for key, (_, value) in self.values.items() if value is not None}
 
-    def changes(self, start: int, end: int) -> tuple[Change, ...]:
-        """Return the keys changed in the revisions (start, end]."""
-        return tuple(
-            Change(TABLE, key, value)
-            for key, (revision, value) in self.values.items()
-            if start < revision <= end
-        )
+    def _take(self, batch: Batch) -> StreamState:
+        """Append what of a Batch is new and return the state of its stream."""
+        origins = origins_in(batch)
+        held = self.identities.intersection(origins.values())
+        accepted = self._accept(self.state(batch.stream), batch, origins, held)
+        self.streams[batch.stream] = accepted.state
+        for row in accepted.rows:
+            self._append(batch.stream, row)
+        for gone in accepted.absent:
+            self._report(batch.stream, gone)
+        if self._freezes:
+            for other in accepted.freeze:
+                self.streams[other] = frozen(self.state(other))
+        return accepted.state
 
-    def down(self) -> DownState:
-        """Return the state of the store's downlink."""
-        return self.downlink
+    def _append(self, stream: bytes, row: AcceptedRow) -> None:
+        self.rows.append(number_of(row.row))
+        self.identities.add(Origin(stream, row.seq, row.checksum))
+        if row.origin:
+            self.identities.add(row.origin)
 
-    def save_down(self, state: DownState) -> None:
-        """Keep the state of the store's downlink."""
-        self.downlink = state
+    def _report(self, stream: bytes, gone: Absent) -> None:
+        seqs = frozenset(range(gone.first, gone.last + 1))
+        self.declared[stream] = self.declared.get(stream, frozenset()) | seqs

@@ -5,10 +5,12 @@ The simulator is worth something only if it finds every one of them.
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from msgspec.structs import replace
 
 from cloud_sync.intake.accept import Accepted, Held, StreamState, accept
+from edge_agent.clock import Instant
 from edge_agent.delivery import (
     DeliveryLimits,
     DeliveryState,
@@ -20,11 +22,13 @@ from edge_agent.delivery import (
     on_update,
 )
 from storebridge.simulation.disk import MemoryDisk
+from storebridge.simulation.ledger import Accept, MemoryLedger
 from storebridge.simulation.rules import Rules
 from storebridge.simulation.seams import Found
 from storebridge.simulation.store import believing
 from wire.events import Event, Origin
-from wire.messages import Absent, Batch, Receipt, Update
+from wire.messages import AbsentReason, Batch, Receipt, Update
+from wire.ranges import missing
 
 ChainAt = Callable[[int], int | None]
 
@@ -32,9 +36,9 @@ ChainAt = Callable[[int], int | None]
 class _ReusesSeqs(MemoryDisk):
     """Counts from the highest row that is kept, as SQLite does without AUTOINCREMENT."""
 
-    def load(self) -> DeliveryState:
+    def load(self, now: Instant) -> DeliveryState:
         self.head = max(self.rows, default=0)
-        return super().load()
+        return super().load(now)
 
 
 class _DeletesWhatItSends(MemoryDisk):
@@ -61,22 +65,45 @@ class _TrustsTheTab(MemoryDisk):
 class _ForgetsReceivedRows(MemoryDisk):
     """Records only unreceived rows again in a new stream."""
 
-    def begin_stream(self, stream: bytes, carried: tuple[Absent, ...]) -> Mapping[int, int]:
+    def begin_stream(self, stream: bytes) -> Mapping[int, int]:
         self.rows = {seq: row for seq, row in self.rows.items() if seq > self.watermark}
-        return super().begin_stream(stream, carried)
+        return super().begin_stream(stream)
 
 
 class _PrunesAtOnce(MemoryDisk):
-    def prune(self, heard_ms: int, kept_ms: int) -> int:
-        return super().prune(heard_ms, min(kept_ms, 0))
+    def prune(self, now: Instant, kept_ms: int) -> int:
+        return super().prune(now, min(kept_ms, 0))
+
+
+class _AgesByTheWallClock(MemoryDisk):
+    """Counts the age of receipts by a clock that can be set."""
+
+    def hear(self, now: Instant) -> None:
+        self.heard_ms = now.at // 1_000
+
+
+class _AgesInSilence(MemoryDisk):
+    """Lets receipts grow old while the cloud says nothing."""
+
+    def prune(self, now: Instant, kept_ms: int) -> int:
+        self.hear(now)
+        return super().prune(now, kept_ms)
+
+
+class _TrustsRanges(MemoryDisk):
+    """Leaves out of its losses what the cloud says to hold above the watermark."""
+
+    def declare(self, first: int, last: int, reason: AbsentReason) -> None:
+        for start, end in missing(self.ranges, first, last):
+            super().declare(start, end, reason)
 
 
 class _KeepsNoLosses(MemoryDisk):
     """Begins a new stream without the losses of the old one."""
 
-    def begin_stream(self, stream: bytes, _carried: tuple[Absent, ...]) -> Mapping[int, int]:
+    def begin_stream(self, stream: bytes) -> Mapping[int, int]:
         self.absents = ()
-        return super().begin_stream(stream, ())
+        return super().begin_stream(stream)
 
 
 def _accept_again(
@@ -157,25 +184,33 @@ def _apply_any_owner(state: DeliveryState, update: Update) -> tuple[DeliveryStat
     return on_update(replace(state, owner=update.owner, applied_owner=update.owner), update)
 
 
+def _accepting(fault: Accept) -> Rules:
+    return Rules(ledger=partial(MemoryLedger, accept=fault))
+
+
 PLANTED: dict[str, Rules] = {
     "acknowledge-before-commit": Rules(receipt_before_commit=True),
     "seq-reuse": Rules(disk=_ReusesSeqs),
     "puback-as-receipt": Rules(puback_is_receipt=True),
-    "no-de-duplication": Rules(accept=_accept_again),
+    "no-de-duplication": _accepting(_accept_again),
     "ranges-moved-at-sending": Rules(next_batch=_receive_at_sending),
     "rows-deleted-at-sending": Rules(disk=_DeletesWhatItSends),
     "revision-ignored": Rules(on_update=_apply_anything),
     "non-atomic-redeem": Rules(disk=_TrustsTheTab),
-    "no-row-chain": Rules(accept=_accept_unchained, on_receipt=_believe_unchained),
+    "no-row-chain": Rules(
+        ledger=partial(MemoryLedger, accept=_accept_unchained), on_receipt=_believe_unchained
+    ),
     "no-nonce": Rules(on_receipt=_believe_anyone),
     "owner-ignored": Rules(on_receipt=_believe_every_owner),
     "owner-ignored-in-updates": Rules(on_update=_apply_any_owner),
     "forks-ignored": Rules(on_receipt=_ignore_forks),
-    "origins-ignored": Rules(accept=_accept_without_origins),
-    "forked-streams-go-on": Rules(freezes=False),
+    "origins-ignored": _accepting(_accept_without_origins),
+    "forked-streams-go-on": Rules(ledger=partial(MemoryLedger, freezes=False)),
     "silent-eviction": Rules(next_batch=_declare_nothing),
     "only-unreceived-recorded-again": Rules(disk=_ForgetsReceivedRows),
     "losses-forgotten-at-a-fork": Rules(disk=_KeepsNoLosses),
     "pruned-at-receipt": Rules(disk=_PrunesAtOnce),
-    "retention-by-wall-clock": Rules(wall_clock=True),
+    "retention-by-wall-clock": Rules(disk=_AgesByTheWallClock),
+    "retention-in-silence": Rules(disk=_AgesInSilence),
+    "ranges-trusted-at-eviction": Rules(disk=_TrustsRanges),
 }

@@ -1,10 +1,8 @@
 """What the simulated ends decide by: the product's functions, unless a fault is planted."""
 
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from cloud_sync.intake.accept import Accepted, StreamState, accept
 from edge_agent.delivery import (
     DeliveryLimits,
     DeliveryState,
@@ -18,15 +16,13 @@ from edge_agent.delivery import (
 from storebridge.simulation.disk import MemoryDisk
 from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.seams import Disk, Ledger
-from wire.events import Origin
-from wire.messages import Batch, Receipt, Update
+from wire.messages import Receipt, Update
 
 OnNext = Callable[[DeliveryState, int, DeliveryLimits], tuple[DeliveryState, Plan | None]]
 OnReceipt = Callable[
     [DeliveryState, Receipt, Callable[[int], int | None]], tuple[DeliveryState, ReceiptOutcome]
 ]
 OnUpdate = Callable[[DeliveryState, Update], tuple[DeliveryState, UpdateOutcome]]
-Accept = Callable[[StreamState, Batch, Mapping[int, Origin], AbstractSet[Origin]], Accepted]
 
 # Rows stay so long after their receipt; the oldest backup that is ever restored is younger.
 KEPT_MS = 22_000
@@ -37,10 +33,11 @@ BACKUP_AGE_MS_MAX = 9_000
 class Rules:
     """The decisions of both ends. The defaults are the product; a planted fault changes one.
 
-    `disk` makes the disk of a new stream, `ledger` the database of a new owner.
+    `disk` makes the disk of a new stream, `ledger` the database of a new owner, which decides what
+    the cloud accepts.
 
     `puback_is_receipt` lets the broker's word count as the cloud's; `receipt_before_commit` sends
-    receipts for what is not committed yet; `wall_clock` measures by the clock that jumps.
+    receipts for what is not committed yet.
     """
 
     disk: Callable[[bytes], Disk] = MemoryDisk
@@ -48,8 +45,5 @@ class Rules:
     next_batch: OnNext = next_batch
     on_receipt: OnReceipt = on_receipt
     on_update: OnUpdate = on_update
-    accept: Accept = accept
-    freezes: bool = True
     puback_is_receipt: bool = False
     receipt_before_commit: bool = False
-    wall_clock: bool = False

@@ -1,8 +1,8 @@
 """What the simulation asks of a store's disk and of the cloud's database.
 
-The memory versions (`disk.py`, `ledger.py`) are quick; real ones behind the same seams let the same
-schedules run over files and servers. Each method is one transaction: after a crash it happened
-whole or not at all.
+The memory versions (`disk.py`, `ledger.py`) are quick; the real ones (`real_disk.py`,
+`real_ledger.py`) let the same schedules run over files and servers, through the product's own
+reading and writing. Each method is one transaction: after a crash it happened whole or not at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,13 @@ from typing import Protocol, Self
 
 import msgspec
 
-from cloud_sync.intake.accept import AcceptedRow, StreamState
-from cloud_sync.intake.revisions import DownState
+from cloud_sync.intake.accept import StreamState
+from edge_agent.clock import Instant
 from edge_agent.delivery import DeliveryState
-from wire.events import Event, Origin
-from wire.messages import Absent, AbsentReason, Change, Update
+from wire.events import Event
+from wire.messages import Applied, Batch, Birth, Update
+
+Uplinked = Batch | Birth | Applied
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -37,6 +39,17 @@ class Dropped(msgspec.Struct, frozen=True):
     first_kept: int
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """What a commit leaves to answer: the states of streams, and the nonces of Births by stream.
+
+    `refused` counts messages that contradict themselves.
+    """
+
+    states: Mapping[bytes, StreamState]
+    nonces: Mapping[bytes, bytes]
+    refused: int
+
+
 class Disk(Protocol):
     """A store's disk: outbox, stream, local view and wallet."""
 
@@ -46,8 +59,14 @@ class Disk(Protocol):
     def damage(self, rng: Random) -> int | None:
         """Flip a bit of some sound row at rest; its event's number, None when there is no row."""
 
-    def load(self) -> DeliveryState:
-        """Read the state at a start."""
+    def crash(self) -> None:
+        """Lose what is not committed, in the middle of a write."""
+
+    def boot(self) -> int:
+        """Count a start and return its number."""
+
+    def load(self, now: Instant) -> DeliveryState:
+        """Read the state of the delivery."""
 
     def record(self, event: Event) -> int:
         """Append an event and return its seq."""
@@ -58,14 +77,17 @@ class Disk(Protocol):
     def chain_at(self, seq: int) -> int | None:
         """Return the chain checksum at a seq, as far as rows that are kept tell it."""
 
-    def save(self, state: DeliveryState, heard_ms: int) -> None:
-        """Keep what a receipt taught, and when it was heard (running time of the store)."""
+    def save_session(self, session: int) -> None:
+        """Keep the number of a session before anything is said in it."""
 
-    def declare(self, first: int, last: int, reason: AbsentReason) -> None:
-        """Note rows that will never be sent."""
+    def save(self, state: DeliveryState, now: Instant) -> None:
+        """Keep what a receipt taught, and that the cloud was heard now."""
 
-    def prune(self, heard_ms: int, kept_ms: int) -> int:
-        """Delete rows whose receipt is old enough by the running time of the last word heard.
+    def set_aside(self, seqs: tuple[int, ...], now: Instant) -> None:
+        """Take damaged rows out of the outbox and declare them absent."""
+
+    def prune(self, now: Instant, kept_ms: int) -> int:
+        """Delete rows whose receipt was old enough when the cloud was last heard.
 
         Returns the lowest seq kept.
         """
@@ -73,13 +95,13 @@ class Disk(Protocol):
     def make_room(self, rows_max: int) -> Dropped:
         """Delete rows above a limit, received ones first, and declare the others absent."""
 
-    def begin_stream(self, stream: bytes, carried: tuple[Absent, ...]) -> Mapping[int, int]:
-        """Begin a new stream with the carried absent seqs, and record all kept rows again.
+    def begin_stream(self, stream: bytes) -> Mapping[int, int]:
+        """Begin a new stream with the losses of the old one, and record all kept rows again.
 
-        Returns the new seq of each former one.
+        Returns the new seq of each former one. A disk may call the stream otherwise than proposed.
         """
 
-    def apply(self, update: Update, state: DeliveryState) -> None:
+    def apply(self, update: Update) -> None:
         """Change the local view, together with the revision applied."""
 
     def view(self) -> Mapping[str, bytes]:
@@ -107,16 +129,14 @@ class Ledger(Protocol):
     def state(self, stream: bytes) -> StreamState:
         """Return what is known of a stream."""
 
-    def held(self, origins: Sequence[Origin]) -> AbstractSet[Origin]:
-        """Return which of these origins name an event that is held."""
+    def store(self, messages: Sequence[Uplinked], now_ms: int) -> Stored:
+        """Store messages in one transaction."""
 
-    def commit(
-        self,
-        states: Mapping[bytes, StreamState],
-        rows: Sequence[tuple[bytes, AcceptedRow]],
-        absent: Sequence[tuple[bytes, Absent]],
-    ) -> None:
-        """Append rows and keep the states of their streams, in one transaction."""
+    def updates(self, now_ms: int) -> Sequence[Update]:
+        """Return what is due of the downlink, and count it as sent."""
+
+    def crash(self, messages: Sequence[Uplinked], now_ms: int) -> None:
+        """Lose what is not committed, with a transaction under way that stores these messages."""
 
     def events(self) -> Sequence[int]:
         """Return the numbers of all events held, in order, one for each ledger row."""
@@ -129,12 +149,3 @@ class Ledger(Protocol):
 
     def keys(self) -> Mapping[str, bytes]:
         """Return all downlink keys that have a value."""
-
-    def changes(self, start: int, end: int) -> tuple[Change, ...]:
-        """Return the keys changed in the revisions (start, end]."""
-
-    def down(self) -> DownState:
-        """Return the state of the store's downlink."""
-
-    def save_down(self, state: DownState) -> None:
-        """Keep the state of the store's downlink."""

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from edge_agent.clock import EARLIEST_AT, Instant
 from edge_agent.delivery import (
     DeliveryLimits,
     DeliveryState,
@@ -13,7 +14,6 @@ from edge_agent.delivery import (
     applied_of,
     birth_due,
     birth_of,
-    carried,
     on_absent,
     on_birth,
     on_connected,
@@ -27,7 +27,8 @@ from storebridge.simulation.numbered import numbered
 from storebridge.simulation.rules import KEPT_MS, Rules
 from storebridge.simulation.seams import Disk
 from storebridge.simulation.truth import Lineage, Truth
-from wire.messages import Batch, Message, Receipt, Update
+from wire.events import Clock
+from wire.messages import STREAM_BYTES, Batch, Message, Receipt, Update
 from wire.ranges import above, add, watermark
 
 LIMITS = DeliveryLimits(
@@ -61,22 +62,24 @@ class SimulatedStore:
         self.running = False
         self.rows_max = ROWS_MAX
         self.wall_offset_ms = 0
-        self.state: DeliveryState = disk.load()
+        self.state = DeliveryState(stream=b"")
         self._rules = rules
         self._truth = truth
         self._random_bytes = random_bytes
         self._send = send
-        self._heard_ms = 0
+        self._boot = 0
+        self._booted_ms = 0
 
-    def start(self) -> None:
+    def start(self, now_ms: int) -> None:
         """Start from the disk alone."""
-        self.state = self.disk.load()
+        self._boot, self._booted_ms = self.disk.boot(), now_ms
+        self.state = self.disk.load(self._now(now_ms))
         self.running = True
-        self._heard_ms = 0
 
     def crash(self) -> None:
         """Stop at once: what is not on the disk is gone."""
         self.running = False
+        self.disk.crash()
 
     def restore(self, disk: Disk, lineage: Lineage) -> None:
         """Put another disk into the stopped machine."""
@@ -87,7 +90,7 @@ class SimulatedStore:
         """Begin a session; the youngest rows may still take the live lane."""
         live_from = max(1, self.state.head + 1 - young_rows)
         self.state = on_connected(self.state, now_ms, self._random_bytes(8), live_from)
-        self.disk.save(self.state, self._heard_ms)
+        self.disk.save_session(self.state.session)
         self._send(self, birth_of(self.state), None)
         self.pump(now_ms)
 
@@ -97,14 +100,14 @@ class SimulatedStore:
 
     def record(self, number: int, now_ms: int) -> None:
         """Record an event and return to the caller; what happens then must not lose it."""
-        seq = self.disk.record(numbered(number, now_ms + self.wall_offset_ms))
+        seq = self.disk.record(numbered(number, self._now(now_ms).at))
         self._truth.recorded(self.lineage, number, self.state.stream, seq)
         self.state = on_recorded(self.state, seq)
-        self._make_room()
+        self._make_room(now_ms)
 
     def redeem(self, number: int, coupon: str, now_ms: int) -> None:
         """Redeem a coupon, as a tab asks that saw it unused a moment ago."""
-        event = numbered(number, now_ms + self.wall_offset_ms, coupon)
+        event = numbered(number, self._now(now_ms).at, coupon)
         seq = self.disk.redeem(coupon, event)
         if seq is not None:
             self._truth.redeemed(self.lineage, coupon)
@@ -123,7 +126,7 @@ class SimulatedStore:
 
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
-        first_kept = self.disk.prune(self._clock(self._heard_ms, now_ms), KEPT_MS)
+        first_kept = self.disk.prune(self._now(now_ms), KEPT_MS)
         if first_kept != self.state.first_kept:
             self.state = on_pruned(self.state, first_kept)
         if birth_due(self.state, now_ms, LIMITS):
@@ -136,7 +139,7 @@ class SimulatedStore:
             self.state, plan = self._rules.next_batch(self.state, now_ms, LIMITS)
             if plan is None:
                 return
-            if not self._send_rows(plan):
+            if not self._send_rows(plan, now_ms):
                 return
 
     def receive(self, message: Message, now_ms: int) -> None:
@@ -149,14 +152,13 @@ class SimulatedStore:
     def on_puback(self, plan: Plan, now_ms: int) -> None:
         """Take the broker's word for the cloud's: a planted fault."""
         self.state = believing(self.state, plan)
-        self.disk.save(self.state, now_ms)
+        self.disk.save(self.state, self._now(now_ms))
 
-    def _send_rows(self, plan: Plan) -> bool:
+    def _send_rows(self, plan: Plan, now_ms: int) -> bool:
         found = self.disk.read(plan.first, plan.last)
         if found.damaged:
-            for seq in found.damaged:
-                self.disk.declare(seq, seq, "damaged")
-            loaded = self.disk.load()
+            self.disk.set_aside(found.damaged, self._now(now_ms))
+            loaded = self.disk.load(self._now(now_ms))
             self.state = on_absent(on_unsent(self.state, plan), loaded.absent, loaded.first_kept)
             return True
         batch = Batch(
@@ -174,17 +176,14 @@ class SimulatedStore:
 
     def _receive_receipt(self, receipt: Receipt, now_ms: int) -> None:
         self.state, outcome = self._rules.on_receipt(self.state, receipt, self.disk.chain_at)
-        if receipt.owner == self.state.owner and not self.state.forked:
-            self._heard_ms = now_ms
         match outcome:
-            case "moved":
-                self.disk.save(self.state, self._clock(now_ms, now_ms))
+            case "moved" | "same":
+                if receipt.owner == self.state.owner:
+                    self.disk.save(self.state, self._now(now_ms))
             case "birth":
                 self._say_birth(now_ms)
             case "forked":
                 self._begin_stream(now_ms)
-            case "same":
-                pass
             case _:
                 assert_never(outcome)
         self.pump(now_ms)
@@ -193,7 +192,7 @@ class SimulatedStore:
         state, outcome = self._rules.on_update(self.state, update)
         match outcome:
             case "apply":
-                self.disk.apply(update, state)
+                self.disk.apply(update)
                 self.state = state
                 self._send(self, applied_of(self.state), None)
             case "answer":
@@ -211,25 +210,30 @@ class SimulatedStore:
         self._send(self, birth_of(self.state), None)
 
     def _begin_stream(self, now_ms: int) -> None:
-        former, stream = self.state.stream, self._random_bytes(16)
-        seqs = self.disk.begin_stream(stream, carried(self.state))
-        self._truth.renumbered(self.lineage, former, stream, seqs)
-        loaded = self.disk.load()
-        self.state = on_forked(self.state, stream, loaded.head, loaded.absent)
+        seqs = self.disk.begin_stream(self._random_bytes(STREAM_BYTES))
+        loaded = self.disk.load(self._now(now_ms))
+        self._truth.renumbered(self.lineage, self.state.stream, loaded.stream, seqs)
+        self.state = on_forked(self.state, loaded.stream, loaded.head, loaded.absent)
         self._say_birth(now_ms)
 
-    def _make_room(self) -> None:
+    def _make_room(self, now_ms: int) -> None:
         dropped = self.disk.make_room(self.rows_max)
         if not dropped.numbers and dropped.first_kept == self.state.first_kept:
             return
         received = [n for seq, n in dropped.numbers.items() if seq <= self.state.watermark]
         self._truth.pruned_for_room(received)
         self._truth.dropped(list(dropped.numbers.values()))
-        self.state = on_absent(self.state, self.disk.load().absent, dropped.first_kept)
+        loaded = self.disk.load(self._now(now_ms))
+        self.state = on_absent(self.state, loaded.absent, dropped.first_kept)
 
-    def _clock(self, running_ms: int, now_ms: int) -> int:
-        """Return the running time, which never jumps; a planted fault takes the wall clock."""
-        return now_ms + self.wall_offset_ms if self._rules.wall_clock else running_ms
+    def _now(self, now_ms: int) -> Instant:
+        """Return the moment as this machine knows it: its wall clock jumps."""
+        return Instant(
+            at=EARLIEST_AT + (now_ms + self.wall_offset_ms) * 1_000,
+            mono_ms=now_ms - self._booted_ms,
+            boot=self._boot,
+            quality=Clock.SYNCED,
+        )
 
 
 def believing(state: DeliveryState, plan: Plan) -> DeliveryState:

@@ -52,6 +52,7 @@ class Truth:
     let_go: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
     excused: set[int] = field(default_factory=set)
+    forgotten: dict[bytes, set[int]] = field(default_factory=dict)
     at: dict[Position, set[int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
@@ -91,14 +92,23 @@ class Truth:
         """Note received rows that went early: a cloud restored later may ask for them in vain."""
         self.excused.update(numbers)
 
+    def forgotten_by_cloud(self, reported: Mapping[bytes, AbstractSet[int]]) -> None:
+        """Note what had been reported to a cloud that is now put back to a backup.
+
+        A store that has gone on to another stream since does not say it again.
+        """
+        for stream, seqs in reported.items():
+            self.forgotten.setdefault(stream, set()).update(seqs)
+
     def findings(
         self,
         events: Sequence[int],
         absent: Mapping[bytes, AbstractSet[int]],
         living: Sequence[Lineage],
+        streams: AbstractSet[bytes],
         broken: Sequence[str],
     ) -> Findings:
-        """Compare with what the ledger holds and reports in the end."""
+        """Compare with what the ledger holds and reports in the end, where `streams` go on."""
         counted = Counter(events)
         doubled = tuple(number for number, times in counted.items() if times > 1)
         kept = set().union(*(lineage.recorded for lineage in living))
@@ -106,7 +116,11 @@ class Truth:
         for number, places in self.places.items():
             if number in counted or (number in self.destroyed and number not in kept):
                 continue
-            reported = any(seq in absent.get(stream, ()) for stream, seq in places)
+            reported = any(
+                seq in absent.get(stream, ())
+                or (stream not in streams and seq in self.forgotten.get(stream, ()))
+                for stream, seq in places
+            )
             if not (number in self.let_go and reported) and number not in self.excused:
                 lost.append(number)
         strange = [number for number in counted if number not in self.places]

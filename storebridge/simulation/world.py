@@ -9,6 +9,7 @@ from edge_agent.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
 from storebridge.simulation.faults import plan_faults
 from storebridge.simulation.line import CALM, DELAY_MS_MAX, FAIR, Line
+from storebridge.simulation.numbered import priced
 from storebridge.simulation.rules import BACKUP_AGE_MS_MAX, Rules
 from storebridge.simulation.seams import Disk, Ledger
 from storebridge.simulation.store import ROWS_MAX, SimulatedStore
@@ -39,7 +40,7 @@ class World:
         self.ledger = rules.ledger(owner)
         self.cloud = SimulatedCloud(self.ledger, rules=rules, rng=self.rng, send=self._send_down)
         self.stores = [self._new_store(rules.disk(self.rng.randbytes(16)), Lineage())]
-        self.stores[0].start()
+        self.stores[0].start(0)
         self.online: SimulatedStore | None = None
         self.broker_up = True
         self.broker_life = 0
@@ -71,6 +72,7 @@ class World:
             self.ledger.events(),
             self.ledger.reported(),
             [store.lineage for store in self.stores],
+            {store.state.stream for store in self.stores},
             list(self._disagreements()),
         )
 
@@ -128,8 +130,9 @@ class World:
 
     def _put(self) -> None:
         if self.cloud.running:
-            value = None if self.rng.random() < 0.2 else self.rng.randbytes(4)
-            self.ledger.put(self.rng.choice(KEYS), value)
+            key = self.rng.choice(KEYS)
+            gone = self.rng.random() < 0.2
+            self.ledger.put(key, None if gone else priced(key, self.rng.randint(1, 10**6)))
             self.cloud.publish_updates(self.now_ms)
 
     def _tick(self) -> None:
@@ -166,12 +169,12 @@ class World:
         """Start a second machine from a copy of a disk, which believes to be the same store."""
         clone = self._new_store(store.disk.copied(), store.lineage.copied())
         self.stores.append(clone)
-        clone.start()
+        clone.start(self.now_ms)
         self.connect(clone)
 
     def crash_cloud(self, down_ms: int) -> None:
         """Stop the cloud's worker at once and start another one later."""
-        self.cloud.crash()
+        self.cloud.crash(self.now_ms)
         self.after(down_ms, self.cloud.start)
 
     def restore_cloud(self) -> None:
@@ -182,6 +185,7 @@ class World:
             if self.now_ms - made_ms <= BACKUP_AGE_MS_MAX
         ]
         self.crash_cloud(self.rng.randint(100, 4_000))
+        self.truth.forgotten_by_cloud(self.ledger.reported())
         self.ledger = self.rng.choice(youngest).copied()
         self.take_over()
         self.cloud.ledger = self.ledger
@@ -232,7 +236,7 @@ class World:
 
     def _start_store(self, store: SimulatedStore) -> None:
         if not store.running:
-            store.start()
+            store.start(self.now_ms)
             self.connect(store)
 
     def _start_broker(self) -> None:
@@ -270,7 +274,7 @@ class World:
     def _arrive_up(self, message: Message) -> None:
         if not self.cloud.running or not isinstance(message, Batch | Birth | Applied):
             return
-        if self.cloud.receive(message):
+        if self.cloud.receive(message, self.now_ms):
             life = self.cloud.life
             self.after(self.rng.randint(2, 60), lambda: self._commit(life))
         if self.crash_cloud_when_busy:
@@ -313,13 +317,16 @@ class World:
             yield "a store sent a Batch that contradicts itself"
 
     def _agrees(self) -> bool:
-        keys = self.ledger.keys()
-        return self.cloud.running and all(
-            store.running
-            and store.state.watermark == store.state.head
-            and self.ledger.state(store.state.stream).watermark == store.state.head
-            and store.disk.view() == keys
-            for store in self.stores
+        return (
+            self.cloud.running
+            and all(
+                store.running and store.state.watermark == store.state.head for store in self.stores
+            )
+            and all(
+                self.ledger.state(store.state.stream).watermark == store.state.head
+                and store.disk.view() == self.ledger.keys()
+                for store in self.stores
+            )
         )
 
     def _play_until(self, end_ms: int) -> None:
