@@ -29,7 +29,11 @@ int fdatasync(int descriptor) { (void)descriptor; return 0; }
 def why_not() -> str:
     """Say why no power can be cut on this machine, empty where it can."""
     status = Path("/proc/self/status")
-    rights = re.search(r"^CapEff:\s*(\w+)", status.read_text(), re.M) if status.exists() else None
+    rights = (
+        re.search(r"^CapEff:\s*(\w+)", status.read_text(), re.MULTILINE)
+        if status.exists()
+        else None
+    )
     if rights is None or not int(rights[1], 16) & MAY_MOUNT:
         return "cutting the power of a file system needs root that may mount one"
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
