@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 what="${1:-run}"
 case $what in
     run) lock=requirements.lock packages="libzbar0" ;;
-    test) lock=requirements-dev.lock packages="libzbar0 chromium libatomic1 fonts-noto-cjk mosquitto" ;;
+    test) lock=requirements-dev.lock packages="libzbar0 chromium libatomic1 fonts-noto-cjk mosquitto npm" ;;
     *) echo "usage: tools/setup.sh run|test" >&2; exit 2 ;;
 esac
 
@@ -54,7 +54,7 @@ missing() { # prints those of the Debian packages named that are not installed, 
     for package in "$@"; do
         case $package in
             libzbar0) ldconfig_knows 'libzbar\.so\.0' ;;
-            chromium) command -v chromium >/dev/null 2>&1 ;;
+            chromium | npm) command -v "$package" >/dev/null 2>&1 ;;
             mosquitto) [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null 2>&1 ;;
             libatomic1) ldconfig_knows 'libatomic\.so\.1' ;; # the driver of the browser needs it
             *) dpkg -s "$package" >/dev/null 2>&1 ;;
