@@ -167,13 +167,15 @@ class RealDisk:
         return Dropped(numbers, outbox.first_kept(self._reader, tail))
 
     def begin_stream(self, _stream: bytes) -> Mapping[int, int]:
-        """Begin a new stream, and record all kept rows again."""
+        """Begin a new stream, crash, and record all kept rows again, slice by slice."""
         gone, kept = outbox.absent_ranges(self._reader), self._kept()
         watermark, _ = outbox.receipted(self._reader, self._tail.number)
         lost = [
             seq for each in gone for seq in range(max(each.first, watermark + 1), each.last + 1)
         ]
         delivery_store.begin_stream(self._recorder)
+        # Each time the power fails between the two: the former rows wait in their places.
+        self.crash()
         seqs = {seq: at for at, seq in enumerate([*lost, *kept], 1)}
         while streams.former_rows(self._reader, self._tail):
             delivery_store.record_again(self._recorder, LONG_AGO)
