@@ -2,19 +2,21 @@
 
 import secrets
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol
 
 import psycopg
 
 from benchmarks import backlog
 from benchmarks.outboxes import fill
-from benchmarks.processes import cpu_s
+from benchmarks.processes import ROOT, cpu_s
 from benchmarks.result import Goal, Result
 from benchmarks.town import HOUR_US, TENANT, StoreParts, Town, a_town, running
 from cloud_sync.config import from_table
@@ -23,7 +25,6 @@ from cloud_sync.intake.accept import AcceptedRow
 from cloud_sync.intake.incoming import take_apart
 from cloud_sync.intake.ledger import COLUMNS, COPY, store_row
 from cloud_sync.intake.receive import receive
-from storebridge.demo.children import Child
 from wire.codec import ROWS_PER_BATCH_MAX, chain_all, decode_event, encode
 from wire.messages import STREAM_BYTES, Batch
 from wire.topics import down_topic, shard_of, up_topic
@@ -37,6 +38,15 @@ COPY_ALONE = COPY.replace("COPY ledger", "COPY copied")
 POLL_S = 0.01
 WINDOW_FULL_S = 0.001
 TIMEOUT_S = 300.0
+END_TIMEOUT_S = 20.0
+
+
+class Running(Protocol):
+    """A process."""
+
+    @property
+    def pid(self) -> int | None:
+        """Return its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +63,18 @@ def catchup(*, events: int = 40_000, singles: int = 4_000, runs: int = 3) -> Ite
     alone: list[float] = []
     single: list[Pace] = []
     copied: list[float] = []
-    with a_town(stores=3 * runs) as town:
+    unfolded: list[Pace] = []
+    with a_town(stores=4 * runs) as town:
         for run in range(runs):
-            first, second, third = town.stores[3 * run : 3 * run + 3]
+            first, second, third, fourth = town.stores[4 * run : 4 * run + 4]
             at = time.time_ns() // 1_000 - HOUR_US
             rows = backlog.rows(events, at=at, members=max(1, events // EVENTS_PER_MEMBER))
             single.append(_send_singly(town, first, rows[:singles]))
-            road.append(_catch_up(town, second, rows))
-            copied.append(_copy(town, third, rows))
-            alone.append(_receive(town, third, rows))
+            road.append(_catch_up(town, second, rows, running(town.worker())))
+            unfolded.append(_catch_up(town, fourth, rows, _ledger_worker(town)))
+            for ledger_per_s, copy_per_s in _receive_and_copy(town, third, rows):
+                alone.append(ledger_per_s)
+                copied.append(copy_per_s)
     pace = statistics.median(each.per_s for each in road)
     ledger = statistics.median(alone)
     yield Result(
@@ -83,13 +96,21 @@ def catchup(*, events: int = 40_000, singles: int = 4_000, runs: int = 3) -> Ite
         runs=runs,
     )
     yield Result(
+        name="catch-up: with the fold",
+        value=pace,
+        unit="events/s",
+        peer="the same road without it",
+        peer_value=statistics.median(each.per_s for each in unfolded),
+        runs=runs,
+    )
+    yield Result(
         name="catch-up: the ledger alone",
         value=ledger,
         unit="events/s",
         goal=Goal(of="ratio", better="at least", number=0.5),
         peer="COPY of the same rows",
         peer_value=statistics.median(copied),
-        runs=runs,
+        runs=len(alone),
     )
     for part in road[0].cpu_us:
         yield Result(
@@ -100,16 +121,29 @@ def catchup(*, events: int = 40_000, singles: int = 4_000, runs: int = 3) -> Ite
         )
 
 
-def _catch_up(town: Town, store: StoreParts, rows: Sequence[bytes]) -> Pace:
+def _catch_up(
+    town: Town, store: StoreParts, rows: Sequence[bytes], worker: AbstractContextManager[Running]
+) -> Pace:
     """Let a store that was cut off send its backlog, until the last event is folded."""
     store.folder.mkdir()
     fill(store.outbox, rows, recorded_at=time.time_ns() // 1_000 - HOUR_US)
-    with (
-        _shard(town, store) as shard,
-        running(town.worker()) as worker,
-        running(town.agent(store)) as agent,
-    ):
-        return _pace(town, shard, len(rows), {"store": agent, "cloud worker": worker})
+    with _shard(town, store) as shard, worker as working, running(town.agent(store)) as agent:
+        pids = {"store": agent.pid or 0, "cloud worker": working.pid or 0}
+        return _pace(town, shard, len(rows), pids)
+
+
+@contextmanager
+def _ledger_worker(town: Town) -> Iterator[Running]:
+    """Run a cloud worker that folds nothing."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.ledger_worker", str(town.worker_config())],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+    )
+    try:
+        yield worker
+    finally:
+        worker.communicate(timeout=END_TIMEOUT_S)
 
 
 def _send_singly(town: Town, store: StoreParts, rows: Sequence[bytes]) -> Pace:
@@ -136,15 +170,14 @@ def _send_singly(town: Town, store: StoreParts, rows: Sequence[bytes]) -> Pace:
         while not heard.wait(POLL_S):
             link.publish(topic, payloads[0], qos=1)
         threading.Thread(target=send, daemon=True).start()
-        pace = _pace(town, shard, len(rows), {"cloud worker": worker})
+        pace = _pace(town, shard, len(rows), {"cloud worker": worker.pid or 0})
         link.close()
     return pace
 
 
-def _pace(town: Town, shard: "Shard", count: int, children: Mapping[str, Child]) -> Pace:
+def _pace(town: Town, shard: "Shard", count: int, pids: Mapping[str, int]) -> Pace:
     """Wait from the first event received to the last one folded; see who works meanwhile."""
-    pids = {name: child.pid or 0 for name, child in children.items()}
-    pids |= {"broker": town.broker.pid or 0, "database": town.database_pid}
+    pids = {**pids, "broker": town.broker.pid or 0, "database": town.database_pid}
     shard.wait_for(1, "shard_head")
     began_s = time.perf_counter()
     used = {name: cpu_s(pid) for name, pid in pids.items()}
@@ -182,44 +215,48 @@ def _shard(town: Town, store: StoreParts) -> Iterator[Shard]:
         yield Shard(connection, store)
 
 
-def _receive(town: Town, store: StoreParts, rows: Sequence[bytes]) -> float:
-    """Take the same events in as messages that have come; returns events a second."""
+def _receive_and_copy(
+    town: Town, store: StoreParts, rows: Sequence[bytes]
+) -> Iterator[tuple[float, float]]:
+    """Take the same events into the ledger, and copy them, some at a time and in turns.
+
+    Yields both in events a second.
+    """
     topic = up_topic(TENANT, store.name, "back")
     payloads = _payloads(rows, rows_per_batch=ROWS_PER_BATCH_MAX)
+    lines = _ledger_lines(store, rows)
+    at_once = BATCHES_AT_ONCE * ROWS_PER_BATCH_MAX
     database = Database(town.dsn)
-    began_s = time.perf_counter()
-    for first in range(0, len(payloads), BATCHES_AT_ONCE):
-        some = payloads[first : first + BATCHES_AT_ONCE]
-        incoming = [take_apart(topic, payload) for payload in some]
-        receive(database, incoming, time.time_ns() // 1_000)
-    took_s = time.perf_counter() - began_s
+    with psycopg.connect(town.dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE copied (LIKE ledger INCLUDING ALL)")
+        for first in range(0, len(rows), at_once):
+            some = lines[first : first + at_once]
+            batches = payloads[first // ROWS_PER_BATCH_MAX :][:BATCHES_AT_ONCE]
+            began_s = time.perf_counter()
+            incoming = [take_apart(topic, payload) for payload in batches]
+            receive(database, incoming, time.time_ns() // 1_000)
+            received_s = time.perf_counter()
+            with connection.cursor() as cursor, cursor.copy(COPY_ALONE) as copy:
+                copy.set_types([kind for _, kind in COLUMNS])
+                for line in some:
+                    copy.write_row(line)
+            copied_s = time.perf_counter()
+            yield len(some) / (received_s - began_s), len(some) / (copied_s - received_s)
+        connection.execute("DROP TABLE copied")
     database.close()
-    return len(rows) / took_s
 
 
-def _copy(town: Town, store: StoreParts, rows: Sequence[bytes]) -> float:
-    """Copy the same rows into a table like the ledger, as many a commit; returns rows a second."""
+def _ledger_lines(store: StoreParts, rows: Sequence[bytes]) -> list[tuple[object, ...]]:
+    """Return what the ledger would hold of these rows, ready to be copied."""
     shard, stream = shard_of(TENANT, store.name), secrets.token_bytes(STREAM_BYTES)
     day, at = date.today(), time.time_ns() // 1_000  # noqa: DTZ011 (any day will do)
-    checksums = chain_all(0, rows)
     lines: list[tuple[object, ...]] = []
-    for seq, (row, checksum) in enumerate(zip(rows, checksums, strict=True), 1):
+    for seq, (row, checksum) in enumerate(zip(rows, chain_all(0, rows), strict=True), 1):
         accepted = AcceptedRow(seq, checksum, row)
         event = decode_event(row)
         columns = store_row(TENANT, store.name, stream, accepted, event, live=False)
         lines.append((day, shard, seq, at, *columns))
-    at_once = BATCHES_AT_ONCE * ROWS_PER_BATCH_MAX
-    with psycopg.connect(town.dsn, autocommit=True) as connection:
-        connection.execute("CREATE TABLE copied (LIKE ledger INCLUDING ALL)")
-        began_s = time.perf_counter()
-        for first in range(0, len(lines), at_once):
-            with connection.cursor() as cursor, cursor.copy(COPY_ALONE) as copy:
-                copy.set_types([kind for _, kind in COLUMNS])
-                for line in lines[first : first + at_once]:
-                    copy.write_row(line)
-        took_s = time.perf_counter() - began_s
-        connection.execute("DROP TABLE copied")
-    return len(rows) / took_s
+    return lines
 
 
 def _payloads(rows: Sequence[bytes], *, rows_per_batch: int) -> list[bytes]:

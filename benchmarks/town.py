@@ -63,9 +63,13 @@ class Town:
 
     def worker(self, **settings: int) -> Child:
         """Return a cloud worker with these settings as a process, not yet started."""
+        return self._child("cloud", "cloud", "run", str(self.worker_config(**settings)), "--no-web")
+
+    def worker_config(self, **settings: int) -> Path:
+        """Write the configuration of a cloud worker with these settings, and return its path."""
         config = self.folder / f"cloud-{len(settings)}.toml"
         _write(config, cloud_toml(self.dsn, self.broker.port, self.password, settings))
-        return self._child("cloud", "cloud", "run", str(config), "--no-web")
+        return config
 
     @property
     def database_pid(self) -> int:
