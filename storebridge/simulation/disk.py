@@ -148,14 +148,13 @@ class MemoryDisk:
         """Delete rows above a limit, received ones first, and declare the others absent."""
         excess = len(self.rows) - rows_max
         oldest = sorted(self.rows)[:excess] if excess > 0 else []
-        numbers = {seq: number_of(self.rows[seq].row) for seq in oldest if self.rows[seq].sound}
         for seq in oldest:
             del self.rows[seq]
             if seq > self.watermark:
                 self.declare(seq, seq, "evicted")
         if oldest:
             self.first_kept = max(self.first_kept, oldest[-1] + 1)
-        return Dropped(numbers, self.first_kept)
+        return Dropped(tuple(oldest), self.first_kept)
 
     def begin_stream(self, stream: bytes) -> Mapping[int, int]:
         """Begin a new stream with the losses of the old one, and record all kept rows again."""

@@ -154,17 +154,16 @@ class RealDisk:
         """Free rows above a limit, as each recording does."""
         tail = self._tail
         if tail.kept_rows <= rows_max:
-            return Dropped({}, outbox.first_kept(self._reader, tail))
-        found = outbox.read(self._reader, tail.base, 1, tail.head)
+            return Dropped((), outbox.first_kept(self._reader, tail))
+        kept = self._kept()
         limits = Limits(rows_max=rows_max + 1)
 
         def change(writing: Writing) -> None:
             writing.tail = retention.make_room(writing.connection, writing.tail, 0, limits, 0)
 
         self._recorder.write(change)
-        kept = self._kept()
-        numbers = {row.seq: number_of(row.row) for row in found.rows if row.seq not in kept}
-        return Dropped(numbers, outbox.first_kept(self._reader, tail))
+        gone = set(kept).difference(self._kept())
+        return Dropped(tuple(sorted(gone)), outbox.first_kept(self._reader, tail))
 
     def begin_stream(self, _stream: bytes) -> Mapping[int, int]:
         """Begin a new stream, crash, and record all kept rows again, slice by slice."""

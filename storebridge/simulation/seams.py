@@ -33,9 +33,9 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """Rows that a disk let go for want of room: the numbers of their events, by seq."""
+    """Rows that a disk let go for want of room."""
 
-    numbers: Mapping[int, int]
+    seqs: tuple[int, ...]
     first_kept: int
 
 

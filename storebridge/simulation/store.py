@@ -122,7 +122,7 @@ class SimulatedStore:
         """Flip a bit of some row at rest."""
         number = self.disk.damage(rng)
         if number is not None:
-            self._truth.dropped([number])
+            self._truth.let_go.add(number)
 
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
@@ -218,11 +218,12 @@ class SimulatedStore:
 
     def _make_room(self, now_ms: int) -> None:
         dropped = self.disk.make_room(self.rows_max)
-        if not dropped.numbers and dropped.first_kept == self.state.first_kept:
+        if not dropped.seqs and dropped.first_kept == self.state.first_kept:
             return
-        received = [n for seq, n in dropped.numbers.items() if seq <= self.state.watermark]
-        self._truth.pruned_for_room(received)
-        self._truth.dropped(list(dropped.numbers.values()))
+        stream, mark = self.state.stream, self.state.watermark
+        received = [seq for seq in dropped.seqs if seq <= mark]
+        self._truth.excused |= self._truth.numbers(self.lineage, stream, received)
+        self._truth.let_go |= self._truth.numbers(self.lineage, stream, dropped.seqs)
         loaded = self.disk.load(self._now(now_ms))
         self.state = on_absent(self.state, loaded.absent, dropped.first_kept)
 

@@ -1,7 +1,7 @@
 """What really happened in a schedule, and whether both ends agree with it in the end."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -46,7 +46,11 @@ class Lineage:
 
 @dataclass(slots=True)
 class Truth:
-    """The notes of an observer who sees everything and changes nothing."""
+    """The notes of an observer who sees everything and changes nothing.
+
+    `let_go` are events that a store may lose if it says so: no room, or damage at rest. `excused`
+    were received and then went early for want of room: a cloud restored later may ask in vain.
+    """
 
     places: dict[int, set[Position]] = field(default_factory=dict)
     let_go: set[int] = field(default_factory=set)
@@ -70,9 +74,10 @@ class Truth:
             self.broken.append(f"coupon {coupon} was redeemed twice on one disk")
         lineage.redeemed.add(coupon)
 
-    def dropped(self, numbers: Sequence[int]) -> None:
-        """Note events that a store may lose, if it says so: no room, or damage at rest."""
-        self.let_go.update(numbers)
+    def numbers(self, lineage: Lineage, stream: bytes, seqs: Iterable[int]) -> set[int]:
+        """Return the events that one disk holds at these seqs."""
+        found = (self.at.get((stream, seq), set()) for seq in seqs)
+        return set().union(*found) & lineage.recorded
 
     def renumbered(
         self, lineage: Lineage, former: bytes, stream: bytes, seqs: Mapping[int, int]
@@ -87,10 +92,6 @@ class Truth:
     def lost_with_disk(self, old: Lineage, restored: Lineage) -> None:
         """Note that a disk was destroyed: what the backup has not, no store can send any more."""
         self.destroyed |= old.recorded - restored.recorded
-
-    def pruned_for_room(self, numbers: Sequence[int]) -> None:
-        """Note received rows that went early: a cloud restored later may ask for them in vain."""
-        self.excused.update(numbers)
 
     def forgotten_by_cloud(self, reported: Mapping[bytes, AbstractSet[int]]) -> None:
         """Note what had been reported to a cloud that is now put back to a backup.
