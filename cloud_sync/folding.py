@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
 
+# Below all shards, tenants and shoppers.
+ROUND_BEGINS = (-1, "", "")
+
 Fold = Callable[[Connection, int, int, Sequence[LedgerEvent]], Folded]
 Decide = Callable[[Connection, str, Collection[str], int], Sequence[StoreChange]]
 Shopper = tuple[str, str]
@@ -58,6 +61,7 @@ class Folding:
         self._decide = decide
         self._events_max = events_max
         self._last = -1
+        self._round_at = ROUND_BEGINS
         self._tail = Tail()
 
     def remember(self, appended: Mapping[int, Sequence[LedgerEvent]]) -> None:
@@ -84,15 +88,27 @@ class Folding:
         return Step(folded=folded, more=busy or bool(behind and not patient))
 
     def decide_due(self, leases: Mapping[int, Lease], now: int) -> bool:
-        """Decide some of those whom old events touched; says whether there may be more of them."""
+        """Decide some of those whom old events touched, round by round.
+
+        Says False when the round is over: who was touched again meanwhile waits for the next one.
+        """
         if not leases:
             return False
-        due = self._shards(
-            leases, "SELECT DISTINCT shard FROM shopper_due WHERE shard = ANY(%s) ORDER BY shard"
-        )
-        for shard in due[:1]:
-            self._unless_lost(leases[shard], partial(self._decide_due, leases[shard], now))
-        return bool(due)
+        with self._database.ledger(min(leases)) as connection:
+            due = connection.execute(
+                "SELECT shard, tenant, shopper FROM shopper_due WHERE shard = ANY(%s)"
+                " AND (shard, tenant, shopper) > (%s, %s, %s) ORDER BY shard, tenant, shopper"
+                " LIMIT %s",
+                (list(leases), *self._round_at, DUE_SHOPPERS_MAX),
+            ).fetchall()
+        if not due:
+            self._round_at = ROUND_BEGINS
+            return False
+        lease = leases[due[0][0]]
+        shoppers = [(tenant, shopper) for shard, tenant, shopper in due if shard == lease.shard]
+        self._unless_lost(lease, partial(self._decide_due, lease, shoppers, now))
+        self._round_at = (lease.shard, *shoppers[-1])
+        return True
 
     def _behind(self, leases: Mapping[int, Lease], events_min: int) -> list[int]:
         """Return the shards with so many events to fold, beginning after the last one folded."""
@@ -142,12 +158,20 @@ class Folding:
             connection.execute("SET LOCAL synchronous_commit = off")
         return len(events)
 
-    def _decide_due(self, lease: Lease, now: int, connection: Connection) -> int:
+    def _decide_due(
+        self, lease: Lease, shoppers: Sequence[Shopper], now: int, connection: Connection
+    ) -> int:
         rows = connection.execute(
             "DELETE FROM shopper_due WHERE (shard, tenant, shopper) IN"
-            " (SELECT shard, tenant, shopper FROM shopper_due WHERE shard = %s"
-            "  ORDER BY tenant, shopper LIMIT %s FOR UPDATE) RETURNING tenant, shopper",
-            (lease.shard, DUE_SHOPPERS_MAX),
+            " (SELECT shard, tenant, shopper FROM shopper_due JOIN"
+            "  unnest(%s::text[], %s::text[]) AS asked (tenant, shopper) USING (tenant, shopper)"
+            "  WHERE shard = %s ORDER BY tenant, shopper FOR UPDATE OF shopper_due)"
+            " RETURNING tenant, shopper",
+            (
+                [tenant for tenant, _ in shoppers],
+                [shopper for _, shopper in shoppers],
+                lease.shard,
+            ),
         ).fetchall()
         self._answer(connection, {(tenant, shopper) for tenant, shopper in rows}, now)
         fence(connection, [lease])

@@ -14,7 +14,7 @@ from cloud_sync.folding import BUSY_EVENTS, Decide, Fold, Folding
 from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
-from cloud_sync.intake.waiting import Waiting
+from cloud_sync.intake.waiting import Waiting, is_backlog
 from cloud_sync.publisher import Publisher
 from cloud_sync.shards import Lease, LeaseLimits, Leases
 from wire.codec import encode
@@ -31,6 +31,8 @@ DATABASE_RETRY_S = 0.5
 # them come and no live event came within the second: whoever stands at a kiosk waits for the fold.
 FOLD_PATIENCE_MS = 1_000
 PATIENT_WHEN_QUIET_S = 10.0
+DUE_PAUSE_MS = 500
+DUE_WAIT_MS_MAX = 5_000
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -83,6 +85,8 @@ class Worker:
         self._publisher = Publisher(database, self._publish_down)
         self._owners: frozenset[bytes] = frozenset()
         self._more = False
+        self._backlog_at_ms = 0
+        self._due_at_ms = time.monotonic_ns() // 1_000_000
         self._folded_at_ms = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
@@ -147,6 +151,8 @@ class Worker:
         )
         now = time.time_ns() // 1000
         now_ms = time.monotonic_ns() // 1_000_000
+        if any(is_backlog(topic) for topic, _ in messages):
+            self._backlog_at_ms = now_ms
         incoming = self._decoded(leases, messages)
         for received in receive(self._database, incoming, now):
             self._answer(leases, received)
@@ -162,7 +168,8 @@ class Worker:
         self.figures.folded += step.folded
         # What live events led to goes out before anybody of the backlog is decided.
         self.figures.updates += self._publisher.send(now_ms)
-        due = not patient and step.folded < BUSY_EVENTS and self._folding.decide_due(leases, now)
+        busy = patient or step.folded >= BUSY_EVENTS
+        due = not busy and self._decide_due(leases, now, now_ms)
         self._more = step.more or due
 
     def _is_patient(self, messages: Sequence[tuple[str, bytes]], now_ms: int) -> bool:
@@ -175,6 +182,20 @@ class Worker:
             return True
         self._folded_at_ms = now_ms
         return False
+
+    def _decide_due(self, leases: Mapping[int, Lease], now: int, now_ms: int) -> bool:
+        """Decide some of those whom old events touched; says whether there may be more of them.
+
+        While a backlog comes in, its next message may touch the same shoppers again: they wait
+        until it pauses, or until DUE_WAIT_MS_MAX after the last round was over.
+        """
+        comes_in = now_ms - self._backlog_at_ms < DUE_PAUSE_MS
+        if comes_in and now_ms - self._due_at_ms < DUE_WAIT_MS_MAX:
+            return False
+        more = self._folding.decide_due(leases, now)
+        if not more:
+            self._due_at_ms = now_ms
+        return more
 
     def _follow(self, leases: Mapping[int, Lease]) -> None:
         """Subscribe to the shards held, and forget what was known under an older lease."""

@@ -1,12 +1,13 @@
 """Folding of shards: what is folded when, and from where."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from psycopg import Connection
 
 from cloud_sync.database import Database
+from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.folding import Folding
 from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import LedgerEvent, LedgerRow
@@ -101,3 +102,38 @@ def test_only_a_fold_that_tells_nobody_commits_without_waiting_for_the_disk(
             assert connection.execute("SHOW synchronous_commit").fetchall() == [(expected,)]
         with shards.database.ledger(3) as connection:
             assert connection.execute("SHOW synchronous_commit").fetchall() == [("on",)]
+
+
+def test_a_round_decides_each_of_those_due_once_also_when_touched_again(cloud_dsn: str) -> None:
+    database = Database(cloud_dsn)
+    decided: list[str] = []
+
+    def touch(shard: int, shopper: str) -> None:
+        with database.ledger(shard) as connection:
+            connection.execute(
+                "INSERT INTO shopper_due (shard, tenant, shopper) VALUES (%s, 'acme', %s)"
+                " ON CONFLICT DO NOTHING",
+                (shard, shopper),
+            )
+
+    def decide(
+        _: Connection, tenant: str, shoppers: Collection[str], now: int
+    ) -> list[StoreChange]:
+        decided.extend(sorted(shoppers))
+        return []
+
+    with database.ledger(0) as connection:
+        leases = claim(connection, b"w" * 16, 60, 64)
+    folding = Folding(
+        database, lambda *_: Folded(touched=set(), live=set(), stores=set()), decide, events_max=4
+    )
+    touch(3, "a")
+    touch(3, "b")
+    touch(9, "c")
+    while folding.decide_due(leases, NOW):
+        touch(3, "a")
+    assert decided == ["a", "b", "c"]
+    while folding.decide_due(leases, NOW):
+        pass
+    assert decided == ["a", "b", "c", "a"]
+    database.close()

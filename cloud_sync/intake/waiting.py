@@ -13,6 +13,11 @@ QUIET_S = 1.0
 Message = tuple[str, bytes]
 
 
+def is_backlog(topic: str) -> bool:
+    """Tell whether a message of this topic belongs to the back lane."""
+    return topic.endswith("/back")
+
+
 class Waiting:
     """Messages that have come and are not stored yet; losing them costs a repeat, no event.
 
@@ -31,7 +36,7 @@ class Waiting:
 
     def put(self, topic: str, payload: bytes) -> None:
         """Let a message wait; called by the link."""
-        is_back = topic.endswith("/back")
+        is_back = is_backlog(topic)
         lane = self._lanes[is_back]
         with self._changed:
             self._changed.wait_for(
