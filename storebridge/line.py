@@ -111,7 +111,7 @@ class Line:
     async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while chunk := await source.read(CHUNK_BYTES):
             await self._whole.wait()
+            self.bytes_crossed += len(chunk)
             sink.write(chunk)
             await sink.drain()
-            self.bytes_crossed += len(chunk)
         raise ConnectionResetError
