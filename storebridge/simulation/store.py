@@ -220,10 +220,8 @@ class SimulatedStore:
         dropped = self.disk.make_room(self.rows_max)
         if not dropped.seqs and dropped.first_kept == self.state.first_kept:
             return
-        stream, mark = self.state.stream, self.state.watermark
-        received = [seq for seq in dropped.seqs if seq <= mark]
-        self._truth.excused |= self._truth.numbers(self.lineage, stream, received)
-        self._truth.let_go |= self._truth.numbers(self.lineage, stream, dropped.seqs)
+        gone = self._truth.numbers(self.lineage, self.state.stream, dropped.seqs)
+        self._truth.let_go |= gone
         loaded = self.disk.load(self._now(now_ms))
         self.state = on_absent(self.state, loaded.absent, dropped.first_kept)
 

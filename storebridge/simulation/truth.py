@@ -48,15 +48,15 @@ class Lineage:
 class Truth:
     """The notes of an observer who sees everything and changes nothing.
 
-    `let_go` are events that a store may lose if it says so: no room, or damage at rest. `excused`
-    were received and then went early for want of room: a cloud restored later may ask in vain.
+    `let_go` are events that a store may lose if it says so: no room, or damage at rest.
+    `forgotten` were held by a cloud that was put back to a backup since, `unsaid` reported to it.
     """
 
     places: dict[int, set[Position]] = field(default_factory=dict)
     let_go: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
-    excused: set[int] = field(default_factory=set)
-    forgotten: dict[bytes, set[int]] = field(default_factory=dict)
+    forgotten: set[int] = field(default_factory=set)
+    unsaid: set[Position] = field(default_factory=set)
     at: dict[Position, set[int]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
@@ -93,13 +93,12 @@ class Truth:
         """Note that a disk was destroyed: what the backup has not, no store can send any more."""
         self.destroyed |= old.recorded - restored.recorded
 
-    def forgotten_by_cloud(self, reported: Mapping[bytes, AbstractSet[int]]) -> None:
-        """Note what had been reported to a cloud that is now put back to a backup.
-
-        A store that has gone on to another stream since does not say it again.
-        """
-        for stream, seqs in reported.items():
-            self.forgotten.setdefault(stream, set()).update(seqs)
+    def cloud_restored(
+        self, events: Iterable[int], reported: Mapping[bytes, AbstractSet[int]]
+    ) -> None:
+        """Note what a cloud knew that is now put back to a backup."""
+        self.forgotten.update(events)
+        self.unsaid.update((stream, seq) for stream, seqs in reported.items() for seq in seqs)
 
     def findings(
         self,
@@ -113,21 +112,33 @@ class Truth:
         counted = Counter(events)
         doubled = tuple(number for number, times in counted.items() if times > 1)
         kept = set().union(*(lineage.recorded for lineage in living))
-        lost = []
-        for number, places in self.places.items():
-            if number in counted or (number in self.destroyed and number not in kept):
-                continue
-            reported = any(
-                seq in absent.get(stream, ())
-                or (stream not in streams and seq in self.forgotten.get(stream, ()))
-                for stream, seq in places
-            )
-            if not (number in self.let_go and reported) and number not in self.excused:
-                lost.append(number)
+        lost = [
+            number
+            for number, places in self.places.items()
+            if number not in counted
+            and not (number in self.destroyed and number not in kept)
+            and not (number in self.let_go and self._said(number, places, absent, streams))
+        ]
         strange = [number for number in counted if number not in self.places]
         if strange:
             self.broken.append(f"the ledger holds {len(strange)} events that nobody recorded")
         return Findings(lost=tuple(lost), doubled=doubled, broken=(*self.broken, *broken))
+
+    def _said(
+        self,
+        number: int,
+        places: AbstractSet[Position],
+        absent: Mapping[bytes, AbstractSet[int]],
+        streams: AbstractSet[bytes],
+    ) -> bool:
+        """Tell whether a loss is reported, or was settled with a cloud that was restored since.
+
+        A store that has gone on to another stream does not say that again: it keeps no row of it.
+        """
+        if any(seq in absent.get(stream, ()) for stream, seq in places):
+            return True
+        settled = number in self.forgotten or not self.unsaid.isdisjoint(places)
+        return settled and all(stream not in streams for stream, _ in places)
 
     def _place(self, number: int, stream: bytes, seq: int) -> None:
         self.places.setdefault(number, set()).add((stream, seq))

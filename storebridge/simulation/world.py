@@ -185,7 +185,7 @@ class World:
             if self.now_ms - made_ms <= BACKUP_AGE_MS_MAX
         ]
         self.crash_cloud(self.rng.randint(100, 4_000))
-        self.truth.forgotten_by_cloud(self.ledger.reported())
+        self.truth.cloud_restored(self.ledger.events(), self.ledger.reported())
         self.ledger = self.rng.choice(youngest).copied()
         self.take_over()
         self.cloud.ledger = self.ledger
