@@ -57,7 +57,7 @@ class Pace:
     cpu_us: Mapping[str, float]
 
 
-def catchup(*, events: int = 40_000, singles: int = 4_000, runs: int = 3) -> Iterator[Result]:
+def catchup(*, events: int = 150_000, singles: int = 6_000, runs: int = 3) -> Iterator[Result]:
     """Measure backlogs of `events`; of `singles` where each event is a message of its own."""
     road: list[Pace] = []
     alone: list[float] = []
