@@ -7,10 +7,8 @@ flipped byte is found before anything is sent.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
-from msgspec.structs import replace
 from sqlite_utils.utils import sqlite3
 
 from wire.codec import chain
@@ -40,10 +38,8 @@ READ = (
 )
 
 
-# Tail and Row are made for every event: as structs they cost a fifth of what dataclasses would.
-
-
-class Tail(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Tail:
     """Where the present stream ends: everything needed to append its next row.
 
     `head` is the highest seq ever given, `checksum` the chain value there, `bytes_to` the bytes of
@@ -62,7 +58,8 @@ class Tail(msgspec.Struct, frozen=True, gc=False):
     absent_rows: int
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One recorded event, found whole; `before` is the chain checksum of the row before it."""
 
     seq: int
