@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 
 from cloud_sync import catalogue
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.console.people import add_person
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
@@ -49,7 +50,6 @@ MAKE_WAY_S = 40.0
 METRICS_TIMEOUT_S = 5.0
 QUEUE_ROWS = re.compile(r"^storebridge_edge_queue_rows (\S+)$", re.MULTILINE)
 STAGE_THREADS = 48
-SAMPLE = Path(catalogue.__file__).parent / "samples" / "catalogue.json"
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class Demo:
         try:
             database.migrate(MIGRATIONS)
             with database.shopper(TENANT) as connection:
-                sample = catalogue.read_catalogue(SAMPLE)
+                sample = read_catalogue(SAMPLE)
                 catalogue.import_catalogue(connection, TENANT, sample)
                 self.products = catalogue.products_of(connection, TENANT)
                 add_person(connection, TENANT, CONSOLE_NAME, self.town.console_password)
