@@ -80,6 +80,9 @@ def test_a_command_beside_a_running_service_leaves_its_database_running(folder: 
         assert (listed.returncode, listed.stdout) == (0, "[]\n"), listed.stderr
         assert postgres.alive
     assert not postgres.alive
+    log = config.with_suffix(".log").read_text()
+    assert "embedded PostgreSQL is up" in log
+    assert "pg_ctl" not in log
 
 
 def test_a_service_brings_its_dead_database_back(folder: Path):

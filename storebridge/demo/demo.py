@@ -287,9 +287,8 @@ class Demo:
         return self._start(f"agent {store.name}", "agent", "run", str(path))
 
     def _start(self, name: str, *arguments: str) -> Child:
-        environ = {**own_environ(), "OPENCV_LOG_LEVEL": "ERROR", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
         log_file = self.town.folder / f"{name.replace(' ', '-')}.log"
-        child = Child(name, arguments, log=log_file, environ=environ)
+        child = Child(name, arguments, log=log_file, environ=own_environ())
         self._children.append(child)
         self._ending.callback(self._end, child)
         child.start()
