@@ -90,6 +90,18 @@ def test_however_a_demo_ends_no_process_is_left(folder: Path, how: signal.Signal
     run.communicate()
 
 
+def test_a_demo_that_is_asked_to_end_while_it_starts_starts_nothing_more(folder: Path):
+    run = start(folder)
+    until = time.monotonic() + END_TIMEOUT_S
+    while not (folder / "postgres").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=END_TIMEOUT_S)
+    assert (run.returncode, out) == (0, ""), err
+    assert not (folder / "cloud.toml").exists()
+    assert wait_until_none(folder) == []
+
+
 def test_a_demo_that_cannot_have_its_folder_says_so_and_leaves_nothing(tmp_path: Path):
     taken = tmp_path / "taken"
     taken.write_text("a file, no folder")
