@@ -10,10 +10,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import psutil
 import pytest
 
+from edge_agent.database import Database
 from storebridge.commands.demo import duration_s, percentiles
+from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+from wire.codec import decode_event
+from wire.events import Scan
 
 KEYS = {
     "recorded", "accepted", "lost", "doubled", "quarantined", "scan_to_screen_ms", "offers_shown",
@@ -75,6 +80,25 @@ def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: 
     assert ready is not None
     assert int(ready[1]) <= 60
     assert wait_until_none(folder) == []
+
+
+def test_a_real_camera_takes_the_place_of_the_first_kiosks_drawn_one(folder: Path, tmp_path: Path):
+    product = gtin_of(7)
+    for number, frame in enumerate(
+        (draw_card((640, 480), "sb:m:M00000001", 1), draw_product((640, 480), product, 1))
+    ):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame)
+    run = start(folder, "--for", "6s", "--json", "--stores", "1", "--camera", str(tmp_path))
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    result = json.loads(out)
+    assert (result["lost"], result["doubled"], result["scans_shown"]) == (0, 0, 0)
+    database = Database(folder / "s0001" / "store.sqlite3")
+    rows = database.reader().execute("SELECT row FROM outbox ORDER BY id").fetchall()
+    database.close()
+    bodies = [decode_event(row).body for (row,) in rows]
+    scans = [(body.code_kind, body.product) for body in bodies if isinstance(body, Scan)]
+    assert scans == [("member", ""), ("product", product)]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
