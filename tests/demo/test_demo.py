@@ -1,6 +1,7 @@
 """The demo as a visitor runs it: real processes, a real cut, nothing left behind."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -13,10 +14,14 @@ from pathlib import Path
 import cv2
 import psutil
 import pytest
+import requests
 
 from edge_agent.database import Database
 from storebridge.commands.demo import duration_s, percentiles
+from storebridge.demo.light_stores import UNWELL_DEVICE
+from storebridge.demo.town import LIGHT_STORES
 from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+from tests.cloud_parts import wait_until
 from wire.codec import decode_event
 from wire.events import Scan
 
@@ -34,6 +39,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={**os.environ, "COLUMNS": "200"},
     )
 
 
@@ -99,6 +105,35 @@ def test_a_real_camera_takes_the_place_of_the_first_kiosks_drawn_one(folder: Pat
     bodies = [decode_event(row).body for (row,) in rows]
     scans = [(body.code_kind, body.product) for body in bodies if isinstance(body, Scan)]
     assert scans == [("member", ""), ("product", product)]
+
+
+def test_the_addresses_it_prints_lead_to_four_screens_and_to_the_store_that_is_unwell(folder: Path):
+    run = start(folder, "--stores", "1", "--no-shoppers")
+    assert run.stdout is not None
+    printed: dict[str, str] = {}
+    while "headquarters" not in printed:
+        line = run.stdout.readline()
+        assert line, run.stderr.read() if run.stderr else ""
+        name, _, rest = line.strip().partition(" ")
+        printed[name] = rest.strip()
+    address = {name: rest.split()[0] for name, rest in printed.items() if "http" in rest}
+    assert list(address) == ["stage", "kiosk", "staff", "headquarters"]
+    for each in ("stage", "kiosk", "staff"):
+        assert requests.get(address[each], timeout=20).ok
+    words = re.search(r"brand (\S+), name (\S+), password (\S+)", printed["headquarters"])
+    assert words is not None
+    form = dict(zip(("tenant", "name", "password"), words.groups(), strict=True))
+    with requests.Session() as http:
+        assert http.post(f"{address['headquarters']}sign-in", data=form, timeout=20).ok
+
+        def all_there() -> bool:
+            page = http.get(address["headquarters"], timeout=20).text
+            stores = set(re.findall(r"\b[ls]\d{4}\b", page))
+            return len(stores) == LIGHT_STORES + 1 and UNWELL_DEVICE in page
+
+        wait_until(all_there, "all stores, and the one that is unwell")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=END_TIMEOUT_S)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
