@@ -23,8 +23,9 @@ from cloud_sync.intake.accept import (
     frozen,
     origins_of,
 )
+from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.incoming import Incoming
-from cloud_sync.intake.ledger import LedgerEvent, LedgerRow
+from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.streams import StreamKey
 from wire.codec import BatchHeader

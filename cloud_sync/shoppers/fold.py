@@ -56,7 +56,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
     undoes the transaction, to be repeated whole.
     """
-    del epoch  # checked by the commit of the fold position
+    del shard, epoch  # checked by the commit of the fold position
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
     acts: list[_CouponAct] = []
@@ -75,7 +75,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
         gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
-    write(connection, facts, shard)
+    write(connection, facts)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
