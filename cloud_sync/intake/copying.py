@@ -6,7 +6,7 @@ The format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Forma
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ class Place(NamedTuple):
     accepted_at: int
 
 
-def packed(shard: int, place: Place, rows: Sequence[LedgerRow]) -> Iterator[bytes]:
+def packed(shard: int, place: Place, rows: Iterable[LedgerRow]) -> Iterator[bytes]:
     """Yield the rows of one shard as they follow the SIGNATURE, some at a time.
 
     Raises psycopg.DataError for a number that no column holds, as the database would.

@@ -1,8 +1,10 @@
 """The ledger: all accepted events, once, in the order of their position in each shard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Protocol
 
 import msgspec
 from psycopg import Connection, sql
@@ -56,11 +58,31 @@ class HttpAppended:
     repeated: int
 
 
-def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> dict[int, Place]:
+class Rows(Protocol):
+    """Rows whose number is known before they are made."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __iter__(self) -> Iterator[LedgerRow]:
+        """Make them, in order."""
+
+
+def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
     """Append rows to their shards; they become readable when the transaction commits.
 
-    Returns where they were appended, by shard. Positions are given under the row lock of each
-    shard's head, taken in sorted order, so that no reader can see a position before all lower ones.
+    Returns where they were appended, by shard.
+    """
+    with appending(connection, rows) as places:
+        return places
+
+
+@contextmanager
+def appending(connection: Connection, rows: Mapping[int, Rows]) -> Iterator[dict[int, Place]]:
+    """Append rows; within the block the server still stores what it was sent.
+
+    Positions are given under the row lock of each shard's head, taken in sorted order, so that no
+    reader can see a position before all lower ones.
     """
     places: dict[int, Place] = {}
     for shard in sorted(rows):
@@ -69,7 +91,8 @@ def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> d
         if not is_open:
             _open_day(connection, day)
     # Straight into the partition: nothing is to be looked up for each row. Around midnight two.
-    for day in sorted({place.day for place in places.values()}):
+    days = sorted({place.day for place in places.values()})
+    for day in days:
         with connection.cursor() as cursor, cursor.copy(_copy_into(day)) as copy:
             copy.write(SIGNATURE)
             for shard, place in places.items():
@@ -77,7 +100,10 @@ def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> d
                     for piece in packed(shard, place, rows[shard]):
                         copy.write(piece)
             copy.write(END)
-    return places
+            if day == days[-1]:
+                yield places
+    if not days:
+        yield places
 
 
 def append_http(
