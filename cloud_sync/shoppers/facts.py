@@ -40,11 +40,16 @@ class FactTable:
         return (*self.sums, *self.latest, *self.earliest)
 
     @cached_property
-    def places(self) -> tuple[range, range, range]:
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """Return where in a row's values the sums stand, the latest and the earliest."""
         latest = len(self.sums)
         earliest = latest + len(self.latest)
-        return range(latest), range(latest, earliest), range(earliest, len(self.values))
+        end = len(self.values)
+        return (
+            tuple(range(latest)),
+            tuple(range(latest, earliest)),
+            tuple(range(earliest, end)),
+        )
 
 
 _ATOM = {"tenant": "text", "atom": "uuid"}
@@ -118,11 +123,13 @@ class Facts:
         for place in sums:
             held[place] += values[place]
         for place in latest:
-            if values[place] > held[place]:
-                held[place] = values[place]
+            value = values[place]
+            if value > held[place]:
+                held[place] = value
         for place in earliest:
-            if values[place] < held[place]:
-                held[place] = values[place]
+            value = values[place]
+            if value < held[place]:
+                held[place] = value
 
 
 def write(connection: Connection, facts: Facts) -> None:

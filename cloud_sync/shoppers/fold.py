@@ -65,7 +65,8 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     for each in events:
         named = recognised(each.event)
         atom = next(iter(named), None)
-        identifiers.update(((each.tenant, key), named[key]) for key in named)
+        for key, identifier in named.items():
+            identifiers[each.tenant, key] = identifier
         if len(named) > 1:
             links.extend(_links(each, list(named)))
         if atom is not None and each.live:
