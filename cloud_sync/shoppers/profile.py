@@ -1,6 +1,6 @@
 """A shopper's profile: the merge of the facts of all its identifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -88,26 +88,35 @@ class Profile:
 
 def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
     """Return the profiles of shoppers, given with their identifiers (see identity.members_of)."""
+    return ask_profiles(connection, members)()
+
+
+def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[Key, Profile]]:
+    """Ask for `profiles_of`; the answer is read when it is called for."""
     atoms = atoms_of(members)
-    # All are asked at once, since none waits for another's answer.
-    with connection.pipeline():
-        consents = _ask_consents(connection, members)
-        asked = {table: _ask(connection, table, atoms) for table in ATOM_FACTS}
-        dwells = _ask_dwells(connection, atoms)
-    consented = _consented(members, consents)
-    acts, products, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
-    dwelt = _dwelt(dwells)
-    return {
-        key: Profile(
-            consented=key in consented,
-            acts={(int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])},
-            products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
-            dwelt=dwelt.get(key, {}),
-            money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
-            stores={str(one): row[0] for (one,), row in stores.get(key, [])},
-        )
-        for key in members
-    }
+    consents = _ask_consents(connection, members)
+    asked = {table: _ask(connection, table, atoms) for table in ATOM_FACTS}
+    dwells = _ask_dwells(connection, atoms)
+
+    def read() -> dict[Key, Profile]:
+        consented = _consented(members, consents)
+        acts, products, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
+        dwelt = _dwelt(dwells)
+        return {
+            key: Profile(
+                consented=key in consented,
+                acts={
+                    (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
+                },
+                products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
+                dwelt=dwelt.get(key, {}),
+                money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
+                stores={str(one): row[0] for (one,), row in stores.get(key, [])},
+            )
+            for key in members
+        }
+
+    return read
 
 
 def set_members_consent(connection: Connection, tenant: str, consent: bool) -> None:
