@@ -182,23 +182,22 @@ def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
     """Store the leases of coupons; the caller holds the lock of their shoppers."""
     if not coupons:
         return
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE coupon SET lease = %s, lease_store = %s, lease_until = %s"
-            " WHERE tenant = %s AND owner = %s AND offer = %s AND serial = %s",
-            [
-                (
-                    each.lease,
-                    each.lease_store,
-                    each.lease_until,
-                    each.tenant,
-                    each.owner,
-                    each.offer,
-                    each.serial,
-                )
-                for each in coupons
-            ],
-        )
+    connection.execute(
+        "UPDATE coupon SET lease = held.lease, lease_store = held.store, lease_until = held.until"
+        " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::integer[], %s::text[], %s::text[],"
+        "  %s::bigint[]) AS held (tenant, owner, offer, serial, lease, store, until)"
+        " WHERE coupon.tenant = held.tenant AND coupon.owner = held.owner"
+        " AND coupon.offer = held.offer AND coupon.serial = held.serial",
+        (
+            arrays.texts(each.tenant for each in coupons),
+            arrays.plain(each.owner for each in coupons),
+            arrays.texts(each.offer for each in coupons),
+            arrays.numbers(each.serial for each in coupons),
+            arrays.texts(each.lease for each in coupons),
+            arrays.texts(each.lease_store for each in coupons),
+            arrays.numbers(each.lease_until for each in coupons),
+        ),
+    )
 
 
 def conflicts(connection: Connection, tenant: str, limit: int = 1000) -> list[Conflict]:
