@@ -1,0 +1,136 @@
+"""Whatever a picture does to a decoder costs one frame, and the lane reads on."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import segno
+
+from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.child_decoder import FRAME_S_MAX, START_WAIT_S_MAX, ChildDecoder
+from hardware.decoder import SYMBOLOGIES_DEFAULT
+from hardware.decoding_answers import CODES_PER_FRAME_MAX
+from hardware.driver import DeviceError
+from hardware.frames import FrameSlot, Pixels
+from hardware.readings import CodeReading, HealthReading
+
+ROOT = Path(__file__).parent.parent
+TABLE = "tests.hostile_decoders:HOSTILE_DECODERS"
+GOES_ON_S_MAX = 1.0
+# What the tests' own machine may be late by, where many tests share two processors.
+LATE_S_MAX = 2.0
+
+
+def picture(payload: str) -> Pixels:
+    matrix = segno.make_qr(payload, mode="byte").matrix
+    modules = np.where(np.array([list(row) for row in matrix], bool), 0, 255)
+    return np.kron(np.pad(modules, 4, constant_values=255), np.ones((5, 5))).astype(np.uint8)
+
+
+@pytest.fixture
+def decoder() -> Iterator[ChildDecoder]:
+    decoder = ChildDecoder("hostile", ["QR"], table=TABLE)
+    decoder.open()
+    yield decoder
+    decoder.close()
+
+
+def decoded(decoder: ChildDecoder, payload: str) -> bytes:
+    """Show a code until it is read, as a camera would, and return what was read."""
+    until = time.monotonic() + GOES_ON_S_MAX + LATE_S_MAX
+    while time.monotonic() < until:
+        for code in decoder.decode(picture(payload)):
+            return code.data
+        time.sleep(0.02)
+    raise AssertionError(f"{payload} was not read: {dict(decoder.figures)}")
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("act", "figure"),
+    [
+        ("hang", "decoder_hangs"),
+        ("sleep", "decoder_hangs"),
+        ("crash", "decoder_crashes"),
+        ("raise", "decoder_crashes"),
+        ("eat", "decoder_crashes"),
+        ("flood", "decoder_crashes"),
+        ("forge", "decoder_crashes"),
+    ],
+)
+def test_a_picture_that_harms_the_decoder_costs_one_frame(
+    decoder: ChildDecoder, act: str, figure: str
+) -> None:
+    assert decoded(decoder, "good 1") == b"good 1"
+    began = time.monotonic()
+    assert decoder.decode(picture(f"hostile:{act}")) == ()
+    assert time.monotonic() - began < FRAME_S_MAX + START_WAIT_S_MAX + LATE_S_MAX
+    assert decoder.figures[figure] >= 1
+    assert decoded(decoder, "good 2") == b"good 2"
+
+
+def test_a_child_can_only_read_pictures_and_answer(decoder: ChildDecoder, tmp_path: Path) -> None:
+    file = tmp_path / "store.sqlite3"
+    file.write_bytes(b"all the events")
+    assert decoded(decoder, f"hostile:escape:{file}") == b"ways out: "
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_bytes() == b"all the events"
+
+
+def test_a_child_that_answers_too_much_is_cut_short(decoder: ChildDecoder) -> None:
+    codes: list[object] = []
+    while not codes:
+        codes += decoder.decode(picture("hostile:many"))
+    assert 0 < len(codes) <= CODES_PER_FRAME_MAX
+    assert decoded(decoder, "good") == b"good"
+
+
+def test_what_is_logged_of_a_failure_is_no_word_of_the_code(
+    decoder: ChildDecoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for _ in range(6):
+            decoder.decode(picture("hostile:raise"))
+            decoded(decoder, "good")
+    told = [record.message for record in caplog.records]
+    assert len(told) == 1
+    assert "UnicodeError" in told[0]
+    assert "secret" not in caplog.text
+
+
+def test_a_picture_held_up_that_always_fails_does_not_take_a_whole_processor(
+    decoder: ChildDecoder,
+) -> None:
+    until = time.monotonic() + 4.0
+    while time.monotonic() < until:
+        decoder.decode(picture("hostile:hang"))
+        time.sleep(0.02)
+    assert 3 <= decoder.figures["decoder_hangs"] <= 8
+    began = time.monotonic()
+    assert decoded(decoder, "good") == b"good"
+    assert time.monotonic() - began < GOES_ON_S_MAX + LATE_S_MAX
+
+
+@pytest.mark.parametrize("which", ["child", "keeper"])
+def test_reading_goes_on_after_one_of_its_processes_was_killed(
+    decoder: ChildDecoder, which: str
+) -> None:
+    assert decoded(decoder, "good 1") == b"good 1"
+    time.sleep(0)
+    keeper = next(each for each in children() if each.ppid() == os.getpid())
+    (child,) = keeper.children()
+    (child if which == "child" else keeper).kill()
+    assert decoded(decoder, "good 2") == b"good 2"
+    assert not psutil.pid_exists(child.pid)
+    assert len(children()) == 2
