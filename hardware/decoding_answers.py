@@ -6,6 +6,7 @@ names a picture in the shared memory and gets one answer. Pictures never pass th
 
 import struct
 from collections.abc import Sequence
+from itertools import islice
 from typing import Annotated
 
 import msgspec
@@ -46,12 +47,11 @@ def write_answer(number: int, codes: Sequence[Decoded], shape: tuple[int, int]) 
 
     What has more bytes than a code can have is left out.
     """
+    short = (code for code in codes if len(code.data) <= CODE_BYTES_MAX)
     told = [
         _Code(code.data, code.symbology, _inside(code.quad, shape))
-        for code in codes
-        if len(code.data) <= CODE_BYTES_MAX
+        for code in islice(short, CODES_PER_FRAME_MAX)
     ]
-    told = told[:CODES_PER_FRAME_MAX]
     while len(answer := msgspec.msgpack.encode(_Answer(number, tuple(told)))) > ANSWER_BYTES_MAX:
         told.pop()
     return answer

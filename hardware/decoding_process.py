@@ -31,8 +31,8 @@ from hardware.frames import PIXELS_MAX, Pixels
 # How long a keeper may take to load its libraries from a slow disk, and to fork a child.
 KEEPER_START_S_MAX = 8.0
 CHILD_START_S_MAX = 2.0
-# A keeper that ended sooner than so after its start would do so again: it is not started anew here.
-KEEPER_LIFE_S_MIN = 10.0
+# A keeper that is lost is started anew at once, but not twice in this time: it cannot live here.
+RESTART_EVERY_S_MIN = 10.0
 LAST_WORDS_CHARACTERS_MAX = 300
 
 # Nothing of the caller's environment, where secrets may stand. One thread is enough for a decoder,
@@ -66,8 +66,9 @@ class DecodingProcess:
         self._keeper: subprocess.Popen[bytes] | None = None
         # Without a connection a socket says at once that nobody is there.
         self._control = self._child = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._greeted = False
-        self._due_s = self._began_s = 0.0
+        self._greeted = self._was_ready = False
+        self._due_s = 0.0
+        self._restarted_s = -RESTART_EVERY_S_MIN
         self._pictures_fd = os.memfd_create("pictures")
         os.ftruncate(self._pictures_fd, PIXELS_MAX)
         self._pictures = np.frombuffer(mmap.mmap(self._pictures_fd, PIXELS_MAX), np.uint8)
@@ -80,9 +81,9 @@ class DecodingProcess:
         self._control.setblocking(False)
         with theirs:
             self._keeper = self._spawn(theirs.fileno(), self._pictures_fd)
-        self._began_s = time.monotonic()
+        self._was_ready = False
         self.renew()
-        self._due_s = self._began_s + KEEPER_START_S_MAX
+        self._due_s = time.monotonic() + KEEPER_START_S_MAX
 
     def renew(self) -> None:
         """Have a fresh child in place of the one there is, which is killed."""
@@ -108,10 +109,12 @@ class DecodingProcess:
                 return False
             greeting = b""
         self._greeted = greeting in {GREETING_FILTERED, GREETING_LIMITED}
-        self.filtered = greeting != GREETING_LIMITED
         if not self._greeted:
             self._restart()
-        return self._greeted
+            return False
+        self._was_ready = True
+        self.filtered = greeting == GREETING_FILTERED
+        return True
 
     def decode(self, grey: Pixels, timeout_s: float) -> tuple[Decoded, ...]:
         """Return the codes in a picture of at most PIXELS_MAX; only where `ready`.
@@ -170,14 +173,14 @@ class DecodingProcess:
 
     def _restart(self) -> None:
         """Start anew after the keeper was lost, unless it is one that does not live."""
-        lived_s = time.monotonic() - self._began_s
-        words = self._read_last_words()
+        words, was_ready, now_s = self._read_last_words(), self._was_ready, time.monotonic()
         self.end()
-        if lived_s < KEEPER_LIFE_S_MIN:
+        if not was_ready or now_s - self._restarted_s < RESTART_EVERY_S_MIN:
             raise DeviceError(
                 f"{self._title} does not run: {words or 'its process was ended'}; "
                 "is everything installed that it needs, and memory free?"
             )
+        self._restarted_s = now_s
         self.start()
 
     def _read_last_words(self) -> str:

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from hardware.decoder import Decoded
 from hardware.frames import Pixels
@@ -68,7 +69,7 @@ def _flood(code: Decoded, about: str) -> Sequence[Decoded]:
 
 
 def _many(code: Decoded, about: str) -> Sequence[Decoded]:
-    return [Decoded(data=b"%05d" % n * 800, symbology="QR", quad=code.quad) for n in range(10_000)]
+    return [Decoded(data=b"%05d" % n * 800, symbology="QR", quad=code.quad) for n in range(100)]
 
 
 def _forge(code: Decoded, about: str) -> Sequence[Decoded]:
@@ -91,10 +92,10 @@ def _ways_out(path: str) -> Iterator[tuple[bytes, Callable[[], object]]]:
 
     yield b"read a file", lambda: os.open("/etc/hostname", os.O_RDONLY)
     yield b"write a file", lambda: os.open(path + ".new", os.O_WRONLY | os.O_CREAT)
-    yield b"delete a file", lambda: os.unlink(path)
+    yield b"delete a file", Path(path).unlink
     yield b"cut a file", lambda: os.truncate(path, 0)
-    yield b"rename a file", lambda: os.rename(path, path + ".moved")
-    yield b"list a folder", lambda: os.listdir("/")
+    yield b"rename a file", lambda: Path(path).rename(path + ".moved")
+    yield b"list a folder", lambda: next(Path("/").iterdir())
     yield b"go online", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     yield b"talk to a neighbour", lambda: socket.socket(socket.AF_UNIX)
     yield b"make a pipe", os.pipe
