@@ -65,12 +65,12 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def confine(*, more_memory_bytes: int, cpu_s: int) -> bool:
+def confine(machine: str, *, more_memory_bytes: int, cpu_s: int) -> bool:
     """Let this process only compute and answer from now on; once for each process.
 
     It may take `more_memory_bytes` beyond what it holds now, and `cpu_s` of processor time beyond
     what it has used. No image of its memory is ever written to disk. Returns whether the kernel
-    also filters its calls; where it cannot, the limits stand alone.
+    also filters its calls; where it cannot, or none are known of the machine, limits stand alone.
     """
     memory = _memory_bytes() + more_memory_bytes
     used_s = sum(os.times()[:2])
@@ -80,7 +80,13 @@ def confine(*, more_memory_bytes: int, cpu_s: int) -> bool:
         resource.setrlimit(limit, (0, 0))
     _prctl(_PR_SET_DUMPABLE, 0)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    return _filter_calls()
+    steps = calls_filter(machine)
+    return steps is not None and _filter_calls(steps)
+
+
+def this_machine() -> str:
+    """Return by which numbers this process calls its kernel: a 32-bit one by others."""
+    return os.uname().machine if sys.maxsize > 2**32 else "32 bits"
 
 
 def die_with(parent: int) -> None:
@@ -98,8 +104,8 @@ def be_the_first_to_go() -> None:
 def calls_filter(machine: str) -> bytes | None:
     """Return the filter for a machine as the kernel wants it, None where there is none.
 
-    It lets through what _CALLS names, refuses everything else with EPERM, and kills what calls by
-    the numbers of another architecture.
+    A step is a `struct sock_filter`. What _CALLS names is let through, everything else is refused
+    with EPERM, and what calls by the numbers of another architecture is killed.
     """
     if machine not in _ARCHITECTURES:
         return None
@@ -116,11 +122,7 @@ def calls_filter(machine: str) -> bytes | None:
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 
 
-def _filter_calls() -> bool:
-    # A 32-bit Python under a 64-bit kernel calls by other numbers.
-    steps = calls_filter(os.uname().machine) if sys.maxsize > 2**32 else None
-    if steps is None:
-        return False
+def _filter_calls(steps: bytes) -> bool:
     program = _Program(len(steps) // 8, steps)
     try:
         _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))

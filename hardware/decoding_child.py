@@ -95,7 +95,9 @@ def _serve(asking: int, pictures: Pixels, decoder: Decoder) -> None:
         os.write(asking, write_failure(number, kind.__name__))
 
     sys.excepthook = give_up
-    filtered = confinement.confine(more_memory_bytes=MORE_MEMORY_BYTES_MAX, cpu_s=CPU_S_MAX)
+    filtered = confinement.confine(
+        confinement.this_machine(), more_memory_bytes=MORE_MEMORY_BYTES_MAX, cpu_s=CPU_S_MAX
+    )
     os.write(asking, GREETING_FILTERED if filtered else GREETING_LIMITED)
     while request := os.read(asking, REQUEST.size):
         number, height, width = REQUEST.unpack(request)

@@ -18,6 +18,8 @@ from hardware.frames import Pixels
 from hardware.zbar import ZbarDecoder
 
 ORDER = b"hostile:"
+_KEEPER = os.getpid()
+_SEIZE = 0x4206  # PTRACE_SEIZE, which stops nobody
 
 
 class HostileDecoder:
@@ -76,7 +78,7 @@ def _forge(code: Decoded, about: str) -> Sequence[Decoded]:
     return [Decoded(data=b"4006381333931", symbology="a payment", quad=code.quad)]
 
 
-def _escape(code: Decoded, about: str) -> Sequence[Decoded]:
+def escape(code: Decoded, about: str) -> Sequence[Decoded]:
     """Tell in one code which ways out there were; `about` is a file that may be deleted."""
     ways = b",".join(name for name, way in _ways_out(about) if _is_open(way))
     return [Decoded(data=b"ways out: " + ways, symbology="QR", quad=code.quad)]
@@ -84,7 +86,6 @@ def _escape(code: Decoded, about: str) -> Sequence[Decoded]:
 
 def _ways_out(path: str) -> Iterator[tuple[bytes, Callable[[], object]]]:
     libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getppid()
 
     def call(name: str, *arguments: object) -> None:
         if getattr(libc, name)(*arguments) == -1:
@@ -100,10 +101,10 @@ def _ways_out(path: str) -> Iterator[tuple[bytes, Callable[[], object]]]:
     yield b"talk to a neighbour", lambda: socket.socket(socket.AF_UNIX)
     yield b"make a pipe", os.pipe
     yield b"keep in memory", lambda: os.memfd_create("x")
-    yield b"start a process", os.fork
-    yield b"become another program", lambda: os.execv("/bin/true", ["true"])
-    yield b"signal its parent", lambda: os.kill(parent, signal.SIGCONT)
-    yield b"trace its parent", lambda: call("ptrace", 16, parent, 0, 0)
+    yield b"start a process", lambda: os.fork() or os._exit(0)
+    yield b"become another program", lambda: os.execv("/no/such", ["program"])
+    yield b"signal its parent", lambda: os.kill(_KEEPER, signal.SIGCONT)
+    yield b"trace its parent", lambda: call("ptrace", _SEIZE, _KEEPER, 0, 0)
     yield b"raise a limit", lambda: call("setrlimit", 7, (ctypes.c_ulong * 2)(100, 100))
     yield b"change its owner", lambda: call("setuid", 1)
 
@@ -111,6 +112,8 @@ def _ways_out(path: str) -> Iterator[tuple[bytes, Callable[[], object]]]:
 def _is_open(way: Callable[[], object]) -> bool:
     try:
         way()
+    except FileNotFoundError:
+        return True  # it would have been done, had there been such a file
     except OSError:
         return False
     return True
@@ -125,7 +128,7 @@ _ACTS: dict[str, Callable[[Decoded, str], Sequence[Decoded]]] = {
     "flood": _flood,
     "many": _many,
     "forge": _forge,
-    "escape": _escape,
+    "escape": escape,
 }
 
 HOSTILE_DECODERS = {"hostile": HostileDecoder}
