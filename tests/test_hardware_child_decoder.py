@@ -16,11 +16,14 @@ import segno
 
 from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
 from hardware.child_decoder import FRAME_S_MAX, START_WAIT_S_MAX, ChildDecoder
-from hardware.decoder import SYMBOLOGIES_DEFAULT
+from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
+from hardware.decoders import DECODERS
 from hardware.decoding_answers import CODES_PER_FRAME_MAX
 from hardware.driver import DeviceError
 from hardware.frames import FrameSlot, Pixels
+from hardware.images import read_image, to_grey
 from hardware.readings import CodeReading, HealthReading
+from hardware.warm_up import warm_up_pictures
 
 ROOT = Path(__file__).parent.parent
 TABLE = "tests.hostile_decoders:HOSTILE_DECODERS"
@@ -30,9 +33,25 @@ LATE_S_MAX = 2.0
 
 
 def picture(payload: str) -> Pixels:
-    matrix = segno.make_qr(payload, mode="byte").matrix
-    modules = np.where(np.array([list(row) for row in matrix], bool), 0, 255)
+    return drawn(segno.make_qr(payload, mode="byte"))
+
+
+def drawn(code: segno.QRCode) -> Pixels:
+    modules = np.where(np.array([list(row) for row in code.matrix], bool), 0, 255)
     return np.kron(np.pad(modules, 4, constant_values=255), np.ones((5, 5))).astype(np.uint8)
+
+
+def mutated(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return a picture of which some is lost: stripes, specks, a part moved, a part left out."""
+    spoilt = picture.copy()
+    height, width = spoilt.shape
+    for _ in range(rng.integers(1, 4)):
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        part = spoilt[top : top + rng.integers(1, height), left : left + rng.integers(1, width)]
+        part[...] = rng.choice([part ^ 0xFF, part[::-1], part & rng.integers(0, 255), part * 0])
+    speckled = rng.random(spoilt.shape) < rng.choice([0, 0.01, 0.2])
+    spoilt[speckled] = rng.integers(0, 256)
+    return spoilt[: rng.integers(1, height + 1), : rng.integers(1, width + 1)]
 
 
 @pytest.fixture
@@ -51,6 +70,17 @@ def decoded(decoder: ChildDecoder, payload: str) -> bytes:
             return code.data
         time.sleep(0.02)
     raise AssertionError(f"{payload} was not read: {dict(decoder.figures)}")
+
+
+def codes_in(decoder: ChildDecoder, grey: Pixels) -> list[Decoded]:
+    """Return the codes in a picture; given again where a busy machine was too slow for it."""
+    for _ in range(20):
+        before = decoder.figures["decoded"]
+        codes = decoder.decode(grey)
+        if decoder.figures["decoded"] > before:
+            return list(codes)
+        time.sleep(0.1)
+    raise AssertionError(f"a picture was never decoded: {dict(decoder.figures)}")
 
 
 def has_ended(process: psutil.Process | str) -> bool:
@@ -210,3 +240,34 @@ def test_a_lane_tells_its_trouble_once_and_reads_on() -> None:
     assert (told.condition, told.reason) == ("degraded", "decoder-crashed")
     assert told.figures["decoder_crashes"] == 1
     assert told.figures["decoded"] >= 1
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_confined_decoder_reads_what_it_reads_unconfined(name: str, sample_data: Path) -> None:
+    """Also what a library loads only when it meets such a code: confined, it could not."""
+    unconfined = DECODERS[name](SYMBOLOGIES_DEFAULT)
+    for picture in warm_up_pictures():
+        unconfined.decode(picture)
+    confined = ChildDecoder(name, SYMBOLOGIES_DEFAULT)
+    confined.open()
+    rng = np.random.default_rng(3)
+    photos = sorted(path for path in (sample_data / "codes").rglob("*-?/*.*g"))[::20]
+    pictures = [to_grey(read_image(path)) for path in photos]
+    sets = ("utf-8", "shift-jis", "cp437", *(f"iso-8859-{part}" for part in (1, 2, 5, 7, 9, 15)))
+    pictures += [drawn(segno.make_qr("A", encoding=name, eci=True, mode="byte")) for name in sets]
+    pictures += [drawn(segno.make_qr("日本", mode="kanji")), np.zeros((1, 1), np.uint8)]
+    for _ in range(40):
+        pictures.append(drawn(segno.make_qr(rng.bytes(rng.integers(1, 60)), mode="byte")))
+        pictures.append(mutated(pictures[-1], rng))
+    assert any(unconfined.decode(grey) for grey in pictures[: len(photos)])
+    for grey in pictures:
+        found = [(code.data, code.symbology) for code in codes_in(confined, grey)]
+        assert found == [(code.data, code.symbology) for code in unconfined.decode(grey)]
+    confined.close()
+
+
+def test_a_decoder_without_opencv_loads_none(decoder: ChildDecoder) -> None:
+    """A lane of ZBar alone costs a store 25 MB, not OpenCV a second time."""
+    assert len(children()) == 2
+    for child in children():
+        assert "cv2" not in Path(f"/proc/{child.pid}/maps").read_text(encoding="utf-8")
