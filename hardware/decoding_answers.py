@@ -6,6 +6,7 @@ names a picture in the shared memory and gets one answer. Pictures never pass th
 
 import struct
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from itertools import islice
 from typing import Annotated
 
@@ -22,19 +23,13 @@ GREETING_LIMITED = b"limited"
 
 CODES_PER_FRAME_MAX = 32
 ANSWER_BYTES_MAX = 64 * 1024
-
-_Corner = tuple[int, int]
-
-
-class _Code(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    data: Annotated[bytes, msgspec.Meta(max_length=CODE_BYTES_MAX)]
-    symbology: Annotated[str, msgspec.Meta(max_length=20)]
-    quad: tuple[_Corner, _Corner, _Corner, _Corner]
+# What is told of a code beside its bytes is a word or two.
+WORD_CHARACTERS_MAX = 40
 
 
 class _Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     number: int
-    codes: Annotated[tuple[_Code, ...], msgspec.Meta(max_length=CODES_PER_FRAME_MAX)]
+    codes: Annotated[tuple[Decoded, ...], msgspec.Meta(max_length=CODES_PER_FRAME_MAX)]
     failure: Annotated[str, msgspec.Meta(max_length=40, pattern="^[A-Za-z_]*$")] = ""
 
 
@@ -49,8 +44,7 @@ def write_answer(number: int, codes: Sequence[Decoded], shape: tuple[int, int]) 
     """
     short = (code for code in codes if len(code.data) <= CODE_BYTES_MAX)
     told = [
-        _Code(code.data, code.symbology, _inside(code.quad, shape))
-        for code in islice(short, CODES_PER_FRAME_MAX)
+        replace(code, quad=_inside(code.quad, shape)) for code in islice(short, CODES_PER_FRAME_MAX)
     ]
     while len(answer := msgspec.msgpack.encode(_Answer(number, tuple(told)))) > ANSWER_BYTES_MAX:
         told.pop()
@@ -82,13 +76,21 @@ def read_answer(
     if answer.number != number:
         raise BadAnswer("it answered what it was not asked")
     for code in answer.codes:
-        if code.symbology not in symbologies:
-            raise BadAnswer("it named a symbology that it was not asked for")
-        if code.quad != _inside(code.quad, shape):
-            raise BadAnswer("it saw a code outside the picture")
-    return tuple(
-        Decoded(data=code.data, symbology=code.symbology, quad=code.quad) for code in answer.codes
-    )
+        _check(code, symbologies, shape)
+    return answer.codes
+
+
+def _check(code: Decoded, symbologies: frozenset[str], shape: tuple[int, int]) -> None:
+    if code.symbology not in symbologies:
+        raise BadAnswer("it named a symbology that it was not asked for")
+    if len(code.data) > CODE_BYTES_MAX:
+        raise BadAnswer(f"it read more than {CODE_BYTES_MAX} bytes")
+    if code.quad != _inside(code.quad, shape):
+        raise BadAnswer("it saw a code outside the picture")
+    for field in fields(code):
+        told = getattr(code, field.name)
+        if isinstance(told, str) and not (len(told) <= WORD_CHARACTERS_MAX and told.isascii()):
+            raise BadAnswer(f"it said too much as {field.name}")
 
 
 def _inside(quad: Quad, shape: tuple[int, int]) -> Quad:

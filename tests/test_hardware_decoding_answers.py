@@ -27,6 +27,10 @@ def code(data: bytes, symbology: str = "QR", quad: object = QUAD) -> Decoded:
     return Decoded(data=data, symbology=symbology, quad=quad)  # type: ignore[arg-type]
 
 
+def told(data: object, symbology: object = "QR", quad: object = QUAD) -> dict[str, object]:
+    return {"data": data, "symbology": symbology, "quad": quad}
+
+
 def forged(*answer: object) -> bytes:
     return msgspec.msgpack.encode(answer)
 
@@ -62,19 +66,20 @@ def test_a_child_keeps_to_the_bounds_that_its_parent_checks() -> None:
         forged(7, [], "", "more"),
         forged(7, [], "rm -rf / ; the words of a code"),
         forged(7, [], "MemoryError"),
-        forged(7, [(b"x" * (CODE_BYTES_MAX + 1), "QR", QUAD)], ""),
-        forged(7, [("text", "QR", QUAD)], ""),
-        forged(7, [(b"1", "Code128", QUAD)], ""),
-        forged(7, [(b"1", "QR" * 1000, QUAD)], ""),
-        forged(7, [(b"1", "QR", QUAD[:3])], ""),
-        forged(7, [(b"1", "QR", (*QUAD, (1, 1)))], ""),
-        forged(7, [(b"1", "QR", ((0, 0), (640, 0), (9, 9), (0, 9)))], ""),
-        forged(7, [(b"1", "QR", ((0, -1), (9, 0), (9, 9), (0, 9)))], ""),
-        forged(7, [(b"1", "QR", ((0.5, 1), (9, 0), (9, 9), (0, 9)))], ""),
-        forged(7, [(b"1", "QR", ((2**63, 1), (9, 0), (9, 9), (0, 9)))], ""),
-        forged(7, [(b"1", "QR", QUAD)] * (CODES_PER_FRAME_MAX + 1), ""),
-        forged(7, [(b"1", "QR", QUAD)], "")[:-3],
-        forged(7, [(b"1", "QR", QUAD)], "") + b"\0",
+        forged(7, [told(b"x" * (CODE_BYTES_MAX + 1), "QR", QUAD)], ""),
+        forged(7, [told("text", "QR", QUAD)], ""),
+        forged(7, [told(b"1", "Code128", QUAD)], ""),
+        forged(7, [told(b"1", "QR" * 1000, QUAD)], ""),
+        forged(7, [{"data": b"1", "quad": QUAD}], ""),
+        forged(7, [told(b"1", "QR", QUAD[:3])], ""),
+        forged(7, [told(b"1", "QR", (*QUAD, (1, 1)))], ""),
+        forged(7, [told(b"1", "QR", ((0, 0), (640, 0), (9, 9), (0, 9)))], ""),
+        forged(7, [told(b"1", "QR", ((0, -1), (9, 0), (9, 9), (0, 9)))], ""),
+        forged(7, [told(b"1", "QR", ((0.5, 1), (9, 0), (9, 9), (0, 9)))], ""),
+        forged(7, [told(b"1", "QR", ((2**63, 1), (9, 0), (9, 9), (0, 9)))], ""),
+        forged(7, [told(b"1", "QR", QUAD)] * (CODES_PER_FRAME_MAX + 1), ""),
+        forged(7, [told(b"1", "QR", QUAD)], "")[:-3],
+        forged(7, [told(b"1", "QR", QUAD)], "") + b"\0",
         b"\x93\x07\xdd\xff\xff\xff\xff\xa0",
     ],
 )
