@@ -144,10 +144,10 @@ def _show(
         took_s = _wait_for_scan(agent, head, until_s=shown_s[-1] + EVERY_S)
         if took_s is not None:
             break
-    told.frames.append(len(shown_s) if took_s is not None else NEVER_MS)
+    told.frames.append(len(shown_s) + (took_s is None))
     if readable is not None and readable < len(shown_s):
-        after_s = NEVER_MS if took_s is None else took_s - shown_s[readable]
-        told.after_ms.append(after_s * 1_000)
+        after_ms = NEVER_MS if took_s is None else (took_s - shown_s[readable]) * 1_000
+        told.after_ms.append(after_ms)
     told.wrong += sum(scan.product != gtin for scan in _scans(agent, head))
     for moment in range(EMPTY_FRAMES):
         slot.put(draw_empty(SIZE, 1, moment))
