@@ -38,12 +38,15 @@ class CodeReading:
 
     A camera reads the same code again in every frame; telling these from a second showing is the
     receiver's part. `quad` holds the corners in pixels of the frame, in the code's own order.
+    `sure` is False where the reader saw something but could not make sure what it says: nothing
+    may be done on it but to ask that it be shown again.
     """
 
     data: bytes
     symbology: str
     at_mono_ms: int
     quad: Quad | None = None
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
