@@ -7,6 +7,9 @@ middle there is one form (R). Source: GS1 General Specifications 5.2.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 DIGIT_MODULES = 7
 _ODD = tuple(
     f"{bits:07b}" for bits in (0x0D, 0x19, 0x13, 0x3D, 0x23, 0x31, 0x2F, 0x3B, 0x37, 0x0B)
@@ -53,8 +56,13 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
-    """How one kind of product code is built; `ways` are all those in which it can be filled."""
+    """How one kind of product code is built; `ways` are all those in which it can be filled.
 
+    `quiet` modules beside it are bright at least: the standard asks for more, printers keep less.
+    Short codes, which other codes may seem to hold, are taken at the standard's word.
+    """
+
+    quiet: int
     left: int
     right: int
     centre: str
@@ -67,6 +75,19 @@ class Grammar:
         return self.left + self.right
 
     @property
+    def begins(self) -> NDArray[np.intp]:
+        """Return at which module each digit begins."""
+        right = len(START) + self.left * DIGIT_MODULES + len(self.centre)
+        firsts = (len(START), right)
+        counts = (self.left, self.right)
+        return np.concatenate(
+            [
+                first + DIGIT_MODULES * np.arange(count)
+                for first, count in zip(firsts, counts, strict=True)
+            ]
+        )
+
+    @property
     def modules(self) -> int:
         """Return the width of the whole code without its quiet zones."""
         guards = len(START) + len(self.centre) + len(self.end)
@@ -74,6 +95,7 @@ class Grammar:
 
 
 EAN_13 = Grammar(
+    quiet=3,
     left=6,
     right=6,
     centre=CENTRE,
@@ -84,9 +106,10 @@ EAN_13 = Grammar(
     ),
 )
 EAN_8 = Grammar(
-    left=4, right=4, centre=CENTRE, end=END, ways=(Way(even="0" * 8, weights=(3, 1) * 4),)
+    quiet=6, left=4, right=4, centre=CENTRE, end=END, ways=(Way(even="0" * 8, weights=(3, 1) * 4),)
 )
 UPC_E = Grammar(
+    quiet=6,
     left=6,
     right=0,
     centre="",

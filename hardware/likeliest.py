@@ -8,7 +8,6 @@ Of all numbers that the grammar and the check digit allow, the likeliest is retu
 over the next one, so that the reader knows when it does not know.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.ean import LEFT, RIGHT, START, Grammar
+from hardware.ean import DIGIT_MODULES, LEFT, RIGHT, START, Grammar
 from hardware.spelling import spell
 
 Floats = NDArray[np.float32]
@@ -29,15 +28,15 @@ MODULE_SAMPLES = 3
 _DIGIT_SAMPLES = tuple(range(17, 26))
 # How far beyond the supposed ends of the code a line reaches.
 MARGIN_MODULES = 14
-_QUIET = "000"
 
 # How templates are blurred (standard deviation) and how much wider the bars are printed than they
 # ought to be, both in modules: the usual look finds the digits, the best of all weighs them.
 _USUAL = (0.5, 0.0)
 _LOOKS = tuple((blur, growth) for blur in (0.3, 0.5, 0.8, 1.2) for growth in (-0.35, 0.0, 0.35))
-_LOOK_SAMPLES = 21
+_LOOK_SAMPLES = MODULE_SAMPLES * DIGIT_MODULES
 # Darker and brighter by less than this share of the whole line's spread may be noise.
 _SPREAD_MIN = 0.15
+_DARKNESS_MIN = 0.1
 # Templates are drawn so many times finer than modules, then averaged down.
 _FINE = 24
 _CONTEXT_MODULES = 3
@@ -46,13 +45,15 @@ _NEVER = np.float32(-1e9)
 
 @dataclass(frozen=True, slots=True)
 class Likeliest:
-    """The likeliest number, how well the line fits it (1: perfectly), and its lead over the next.
+    """The likeliest number, how well lines fit it (1: perfectly), and its lead over the next.
 
-    The lead is what the digits in which the two differ fit better, 1 for a whole digit.
+    `guards_fit` is the worst fit of start, middle and end with their quiet zones. The lead is what
+    the digits in which the two numbers differ fit better, 1 for a whole digit.
     """
 
     digits: str
     fit: float
+    guards_fit: float
     lead: float
 
 
@@ -68,17 +69,31 @@ class _Part(NamedTuple):
 class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
-    `bank` compares a window with every form at every width, `boxes` sums it up; `begins` leads
-    from where a part ends, at each width, back to where it began.
+    `windows` cuts a line into windows, `bank` compares each with every form at every width,
+    `boxes` sums it up; `begins` leads from where a part ends back to where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
     order: tuple[int, ...]
     widths: tuple[tuple[int, ...], ...]
+    windows: Ints
     bank: Floats
     boxes: Floats
     begins: tuple[Ints, ...]
-    columns: tuple[slice, ...]
+    rows: tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a code lie on lines, and how well each line fits there (1: perfectly)."""
+
+    begins: Ints
+    samples: Ints
+    fits: Floats
+
+    def chosen(self, lines: slice) -> "Layout":
+        """Return the layout of some of the lines."""
+        return Layout(self.begins[lines], self.samples[lines], self.fits[lines])
 
 
 def line_samples(grammar: Grammar) -> int:
@@ -86,119 +101,171 @@ def line_samples(grammar: Grammar) -> int:
     return (grammar.modules + 2 * MARGIN_MODULES) * MODULE_SAMPLES
 
 
-def likeliest(lines: Floats, grammar: Grammar) -> Likeliest:
+def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
     """Return the likeliest number of lines across the same code, each a row of darkness.
 
-    Each line has `line_samples` samples and finds its own places of the digits; what they say of
-    the digits is averaged.
+    What the lines say of each digit is averaged.
     """
     plan = _plan(grammar)
-    evidence = [_evidence(line, plan) for line in lines]
-    digits = sum(each[0] for each in evidence) / len(evidence)
-    guards = sum(each[1] for each in evidence) / len(evidence)
-    spelled = spell(np.asarray(digits, np.float32), grammar)
-    fit = (spelled.score + guards) / len(plan.order)
-    return Likeliest(digits=spelled.digits, fit=float(fit), lead=float(spelled.lead))
+    lines = lines - lines.mean(axis=1, keepdims=True)
+    least = _least(lines)
+    is_digit = np.array([len(plan.parts[kind].forms) > 1 for kind in plan.order])
+    digits, guards = np.flatnonzero(is_digit), np.flatnonzero(~is_digit)
+    fits = np.zeros((len(digits), 2 * len(RIGHT)), np.float32)
+    guard_fits = np.zeros(len(guards), np.float32)
+    for line, begins, samples, darkness in zip(
+        lines, layout.begins, layout.samples, least, strict=True
+    ):
+        windows = _stretch(line, begins, samples, darkness)
+        fits += _fits(windows[digits], plan)
+        for at, guard in enumerate(guards):
+            guard_fits[at] += (windows[guard] @ _looks(plan.parts[plan.order[guard]])).max()
+    spelled = spell(fits / len(lines), grammar)
+    guard_fits /= len(lines)
+    return Likeliest(
+        digits=spelled.digits,
+        fit=(spelled.score + float(guard_fits.sum())) / len(plan.order),
+        guards_fit=float(guard_fits.min()),
+        lead=spelled.lead,
+    )
 
 
-def _evidence(line: Floats, plan: _Plan) -> tuple[Floats, float]:
-    """Return how well each digit fits in each form, digits x 20, and the guards' fits together."""
-    line = line - line.mean(dtype=np.float32)
-    least = _SPREAD_MIN * float(line.std())
-    places = _places(line, plan, least)
-    digits = [place for place, kind in zip(places, plan.order, strict=True) if _is_digit(plan, kind)]
-    guards = 0.0
-    for (begin, samples), kind in zip(places, plan.order, strict=True):
-        if not _is_digit(plan, kind):
-            window = _stretch(line, [(begin, samples)], least)
-            guards += float((window @ _looks(plan.parts[kind])).max())
-    windows = _stretch(line, digits, least)
-    kinds = [kind for kind in plan.order if _is_digit(plan, kind)]
-    fits = np.full((len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
-    for kind in set(kinds):
-        rows = [at for at, one in enumerate(kinds) if one == kind]
-        found = (windows[rows] @ _looks(plan.parts[kind])).reshape(len(rows), len(_LOOKS), -1)
-        fits[rows, :, : found.shape[2]] = found
-    look = int(fits.max(axis=2).sum(axis=0).argmax())
-    return fits[:, look], guards
+def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
+    """Return by how much these digits lead, at least, where the code fills the line exactly.
+
+    The line has three samples for each module and nothing more. Below 0 another digit fits better
+    somewhere: the digits are wrong, or the code is bent and `lay_out` has to find its digits.
+    """
+    plan = _plan(grammar)
+    way = next(way for way in grammar.ways if digits.startswith(way.head))
+    claimed = [
+        10 * int(even) + int(digit)
+        for even, digit in zip(way.even, digits[len(way.head) :], strict=True)
+    ]
+    places = np.arange(len(claimed))
+    begins = grammar.begins * MODULE_SAMPLES
+    windows = line[begins[:, None] + np.arange(_LOOK_SAMPLES)]
+    fits = _fits(_normal(windows, float(_least(line[None])[0])), plan)
+    ours = fits[places, claimed].copy()
+    fits[places, claimed] = _NEVER
+    gaps = np.sort(ours - fits.max(axis=1))
+    # A check digit lets no number differ in one digit alone.
+    return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
 
 
-def _is_digit(plan: _Plan, kind: int) -> bool:
-    return len(plan.parts[kind].forms) > 1
-
-
-def _places(line: Floats, plan: _Plan, least: float) -> list[tuple[int, int]]:
-    """Return where each part begins and how wide it is, so that all together fit best."""
-    size = len(line)
-    widest = plan.bank.shape[0]
-    padded = np.concatenate([line, np.zeros(widest, np.float32)])
-    windows = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, widest))
-    matches = windows @ plan.bank
-    sums = windows @ plan.boxes
-    spread = (windows * windows) @ plan.boxes - sums * sums / plan.boxes.sum(axis=0)
-    spread = np.sqrt(np.maximum(spread, least * least * plan.boxes.sum(axis=0)))
-    wide = len(_DIGIT_SAMPLES)
-    ends = []
-    for kind, part in enumerate(plan.parts):
-        fit = matches[:, plan.columns[kind]].reshape(size + 1, wide, len(part.forms)).max(axis=2)
-        fit *= len(part.forms[0]) / spread[:, kind * wide : (kind + 1) * wide]
-        flat = np.maximum(plan.begins[kind], 0) * wide + np.arange(wide)
-        ends.append(np.where(plan.begins[kind] < 0, _NEVER, fit.ravel()[flat]))
-    best = np.zeros(size + 1, np.float32)
-    rows = np.arange(size + 1)
+def lay_out(lines: Floats, grammar: Grammar) -> Layout:
+    """Return where the parts of a code lie on each line, so that all together fit best."""
+    plan = _plan(grammar)
+    lines = lines - lines.mean(axis=1, keepdims=True)
+    ends = _fits_by_end(lines, plan)
+    best = np.zeros((len(lines), lines.shape[1] + 1), np.float32)
     back = []
     for kind in plan.order:
-        candidates = best[plan.begins[kind]] + ends[kind]
+        candidates = best.take(plan.begins[kind], axis=1, mode="wrap") + ends[kind]
         back.append(candidates.argmax(axis=1))
-        best = candidates[rows, back[-1]]
-    at = int(best.argmax())
-    places = []
-    for kind, chosen in zip(reversed(plan.order), reversed(back), strict=True):
-        samples = plan.widths[kind][chosen[at]]
-        at -= samples
-        places.append((at, samples))
-    return places[::-1]
+        best = candidates.max(axis=1)
+    rows = np.arange(len(lines))
+    at = best.argmax(axis=1)
+    fits = best[rows, at] / sum(len(plan.parts[kind].forms[0]) for kind in plan.order)
+    begins = np.empty((len(lines), len(plan.order)), np.intp)
+    samples = np.empty_like(begins)
+    for index in reversed(range(len(plan.order))):
+        samples[:, index] = np.array(plan.widths[plan.order[index]])[back[index][rows, at]]
+        at = begins[:, index] = at - samples[:, index]
+    return Layout(begins, samples, fits)
 
 
-def _stretch(line: Floats, places: Sequence[tuple[int, int]], least: float) -> Floats:
+def _fits_by_end(lines: Floats, plan: _Plan) -> list[Floats]:
+    """Return of each kind of part how well it fits, lines x widths x places of its end.
+
+    Each fit is weighed by the part's modules.
+    """
+    count, size = lines.shape
+    widest, wide = plan.bank.shape[1], len(_DIGIT_SAMPLES)
+    padded = np.zeros((count, size + widest), np.float32)
+    padded[:, :size] = lines
+    windows = padded.take(plan.windows, axis=1)
+    matches = plan.bank @ windows
+    sums = plan.boxes @ windows
+    areas = plan.boxes.sum(axis=1, keepdims=True)
+    spread = plan.boxes @ (windows * windows) - sums * sums / areas
+    floor = (_least(lines) ** 2)[:, None, None] * areas
+    scale = 1 / np.sqrt(np.maximum(spread, floor))
+    ends = []
+    for kind, part in enumerate(plan.parts):
+        found = matches[:, plan.rows[kind]].reshape(count, len(part.forms), wide, -1).max(axis=1)
+        found *= scale[:, kind * wide : (kind + 1) * wide]
+        by_end = np.full_like(found, _NEVER)
+        for index, samples in enumerate(plan.widths[kind]):
+            by_end[:, index, samples:] = found[:, index, :-samples] * len(part.forms[0])
+        ends.append(by_end)
+    return ends
+
+
+def _fits(windows: Floats, plan: _Plan) -> Floats:
+    """Return how well each digit fits in each form, in the look that suits them all best."""
+    kinds = [kind for kind in plan.order if len(plan.parts[kind].forms) > 1]
+    fits = np.full((len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
+    begin = 0
+    for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
+        end = begin + kinds.count(kind)
+        found = (windows[begin:end] @ _looks(plan.parts[kind])).reshape(end - begin, len(_LOOKS), -1)
+        fits[begin:end, :, : found.shape[2]] = found
+        begin = end
+    look = int(fits.max(axis=2).sum(axis=0).argmax())
+    return fits[:, look]
+
+
+def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
     """Return each place of the line at one size, without its brightness and contrast."""
     steps = (np.arange(_LOOK_SAMPLES) + 0.5) / _LOOK_SAMPLES
-    begins = np.array([begin for begin, _ in places])[:, None]
-    samples = np.array([samples for _, samples in places])[:, None]
-    at = begins + steps * samples - 0.5
-    found = np.interp(at, np.arange(len(line)), line).astype(np.float32)
-    found -= found.mean(axis=1, keepdims=True)
-    norm = np.sqrt((found * found).sum(axis=1, keepdims=True))
-    return found / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES) + 1e-6)
+    at = begins[:, None] + steps * samples[:, None] - 0.5
+    return _normal(np.interp(at, np.arange(len(line)), line).astype(np.float32), least)
+
+
+def _normal(windows: Floats, least: float) -> Floats:
+    """Return windows without their brightness and contrast, except where there is none."""
+    windows = windows - windows.mean(axis=1, keepdims=True)
+    norm = np.sqrt((windows * windows).sum(axis=1, keepdims=True))
+    return np.asarray(windows / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES)), np.float32)
+
+
+def _least(lines: Floats) -> Floats:
+    """Return how much contrast a part must have to count, of each line."""
+    return np.asarray(_SPREAD_MIN * lines.std(axis=1) + _DARKNESS_MIN, np.float32)
 
 
 @cache
 def _plan(grammar: Grammar) -> _Plan:
-    start = _Part((_QUIET + START,), "000", "000")
-    end = _Part((grammar.end + _QUIET,), "101" if grammar.right else "101", "000")
+    quiet = "0" * grammar.quiet
+    start = _Part((quiet + START,), "000", "000")
+    end = _Part((grammar.end + quiet,), "101", "000")
     parts = [start, _Part(LEFT if _mixed(grammar) else LEFT[:10], "101", "000"), end]
     order = [0, *[1] * grammar.left, 2]
     if grammar.right:
         parts += [_Part((grammar.centre,), "101", "101"), _Part(RIGHT, "010", "111")]
         order = [0, *[1] * grammar.left, 3, *[4] * grammar.right, 2]
+    wide = len(_DIGIT_SAMPLES)
     widths = tuple(
-        tuple(round(len(part.forms[0]) * digit / 7) for digit in _DIGIT_SAMPLES) for part in parts
+        tuple(round(len(part.forms[0]) * digit / DIGIT_MODULES) for digit in _DIGIT_SAMPLES)
+        for part in parts
     )
     widest = max(max(each) for each in widths)
-    boxes = np.zeros((widest, len(parts) * len(_DIGIT_SAMPLES)), np.float32)
-    columns, blocks, at = [], [], 0
+    boxes = np.zeros((len(parts) * wide, widest), np.float32)
+    rows, blocks, at = [], [], 0
     for kind, part in enumerate(parts):
-        block = np.zeros((widest, len(_DIGIT_SAMPLES), len(part.forms)), np.float32)
+        block = np.zeros((len(part.forms), wide, widest), np.float32)
         for index, samples in enumerate(widths[kind]):
-            block[:samples, index] = _templates(part, *_USUAL, samples)
-            boxes[:samples, kind * len(_DIGIT_SAMPLES) + index] = 1
-        blocks.append(block.reshape(widest, -1))
-        columns.append(slice(at, at + blocks[-1].shape[1]))
-        at += blocks[-1].shape[1]
-    ends = np.arange(line_samples(grammar) + 1)[:, None]
-    begins = tuple(ends - np.array(widths[kind]) for kind in range(len(parts)))
-    bank = np.concatenate(blocks, axis=1)
-    return _Plan(tuple(parts), tuple(order), widths, bank, boxes, begins, tuple(columns))
+            block[:, index, :samples] = _templates(part, *_USUAL, samples).T
+            boxes[kind * wide + index, :samples] = 1
+        blocks.append(block.reshape(-1, widest))
+        rows.append(slice(at, at + len(blocks[-1])))
+        at += len(blocks[-1])
+    ends = np.arange(line_samples(grammar) + 1)
+    begins = tuple(ends - np.array(each)[:, None] for each in widths)
+    windows = np.arange(widest)[:, None] + ends
+    bank = np.concatenate(blocks)
+    return _Plan(tuple(parts), tuple(order), widths, windows, bank, boxes, begins, tuple(rows))
 
 
 def _mixed(grammar: Grammar) -> bool:

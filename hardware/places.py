@@ -5,8 +5,7 @@ neighbouring pixels differ in four directions is averaged over small blocks; blo
 direction stands out are joined to places.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import atan2, ceil, cos, sin
 
 import cv2
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.frames import Pixels
+from hardware.readings import Quad
 
 # Blocks are so many pixels wide; a picture longer than LOOK_PIXELS_MAX is looked at smaller.
 BLOCK_PIXELS = 8
@@ -40,6 +40,20 @@ class Place:
     angle: float
     length: float
     height: float
+
+    def moved(self, along: float, *, length: float) -> "Place":
+        """Return the place moved along its reading direction, with another length."""
+        x, y = self.x + along * cos(self.angle), self.y + along * sin(self.angle)
+        return replace(self, x=x, y=y, length=length)
+
+    def corners(self, *, backwards: bool = False) -> Quad:
+        """Return its corners in the order in which a code there is read."""
+        half = np.array([self.length, self.height]) / 2 * (-1 if backwards else 1)
+        c, s = cos(self.angle), sin(self.angle)
+        square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half
+        turned = square @ np.array([[c, s], [-s, c]]) + (self.x, self.y)
+        first, second, third, fourth = ((round(x), round(y)) for x, y in turned.tolist())
+        return first, second, third, fourth
 
 
 def find_bars(grey: Pixels) -> list[Place]:

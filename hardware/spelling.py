@@ -39,18 +39,17 @@ def spell(fits: Floats, grammar: Grammar) -> Spelled:
     rules = _rules(grammar)
     places = fits.shape[0]
     costs = fits.ravel()[rules.forms] + rules.barred
-    ways = np.arange(len(grammar.ways))[:, None, None]
     # The best sum of fits before each place and from it on, by way and check sum.
     heads = [rules.first]
     for place in range(places - 1):
-        came = heads[-1][ways, rules.before[place]] + costs[:, place, None, :]
+        came = np.take(heads[-1], rules.before[place]) + costs[:, place, None, :]
         heads.append(came.max(axis=2))
     tail = np.full_like(rules.first, _NEVER)
     tail[:, 0] = 0
     # The best number that has a digit at a place: ways x places x digits.
     through = np.empty_like(costs)
     for place in reversed(range(places)):
-        goes = tail[ways, rules.after[place]] + costs[:, place, None, :]
+        goes = np.take(tail, rules.after[place]) + costs[:, place, None, :]
         through[:, place] = (heads[place][:, :, None] + goes).max(axis=1)
         tail = goes.max(axis=2)
     way, _, _ = np.unravel_index(int(through[:, 0].argmax()), (len(grammar.ways), 1, 10))
@@ -76,6 +75,7 @@ def _rules(grammar: Grammar) -> _Rules:
     weights = np.array([way.weights for way in grammar.ways]).T[:, :, None, None]
     turns = weights * np.arange(10)
     sums = np.arange(10)[:, None]
+    lookup = np.arange(ways)[:, None, None] * 10
     first = np.full((ways, 10), _NEVER, np.float32)
     first[np.arange(ways), [way.offset % 10 for way in grammar.ways]] = 0
-    return _Rules(forms, barred, (sums + turns) % 10, (sums - turns) % 10, first)
+    return _Rules(forms, barred, lookup + (sums + turns) % 10, lookup + (sums - turns) % 10, first)
