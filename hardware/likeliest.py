@@ -34,6 +34,8 @@ MARGIN_MODULES = 14
 _USUAL = (0.5, 0.0)
 _LOOKS = tuple((blur, growth) for blur in (0.3, 0.5, 0.8, 1.2) for growth in (-0.35, 0.0, 0.35))
 _LOOK_SAMPLES = MODULE_SAMPLES * DIGIT_MODULES
+# Where a code is supposed to be flat, each digit may still lie by so many samples beside its place.
+_SHIFTS = np.arange(-3, 4)
 # Darker and brighter by less than this share of the whole line's spread may be noise.
 _SPREAD_MIN = 0.15
 _DARKNESS_MIN = 0.1
@@ -117,7 +119,8 @@ def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
         lines, layout.begins, layout.samples, least, strict=True
     ):
         windows = _stretch(line, begins, samples, darkness)
-        fits += _fits(windows[digits], plan)
+        by_look = _fits(windows[None, digits], plan)[0]
+        fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
         for at, guard in enumerate(guards):
             guard_fits[at] += (windows[guard] @ _looks(plan.parts[plan.order[guard]])).max()
     spelled = spell(fits / len(lines), grammar)
@@ -143,12 +146,18 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
         for even, digit in zip(way.even, digits[len(way.head) :], strict=True)
     ]
     places = np.arange(len(claimed))
-    begins = grammar.begins * MODULE_SAMPLES
-    windows = line[begins[:, None] + np.arange(_LOOK_SAMPLES)]
-    fits = _fits(_normal(windows, float(_least(line[None])[0])), plan)
-    ours = fits[places, claimed].copy()
-    fits[places, claimed] = _NEVER
-    gaps = np.sort(ours - fits.max(axis=1))
+    begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
+    at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)
+    windows = _normal(line[at].reshape(-1, _LOOK_SAMPLES), float(_least(line[None])[0]))
+    fits = _fits(windows.reshape(len(_SHIFTS), len(claimed), -1), plan)
+    # Look and shifts are those that suit the digits best, and their rivals have to do with them.
+    ours = fits[:, places, :, claimed].transpose(1, 0, 2)
+    look = ours.max(axis=0).sum(axis=0).argmax()
+    shifts = ours[:, :, look].argmax(axis=0)
+    chosen = fits[shifts, places, look]
+    mine = chosen[places, claimed].copy()
+    chosen[places, claimed] = _NEVER
+    gaps = np.sort(mine - chosen.max(axis=1))
     # A check digit lets no number differ in one digit alone.
     return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
 
@@ -203,17 +212,17 @@ def _fits_by_end(lines: Floats, plan: _Plan) -> list[Floats]:
 
 
 def _fits(windows: Floats, plan: _Plan) -> Floats:
-    """Return how well each digit fits in each form, in the look that suits them all best."""
+    """Return how well windows (any x digits x samples) fit: any x digits x looks x forms."""
     kinds = [kind for kind in plan.order if len(plan.parts[kind].forms) > 1]
-    fits = np.full((len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
+    fits = np.full((len(windows), len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
     begin = 0
     for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
         end = begin + kinds.count(kind)
-        found = (windows[begin:end] @ _looks(plan.parts[kind])).reshape(end - begin, len(_LOOKS), -1)
-        fits[begin:end, :, : found.shape[2]] = found
+        found = windows[:, begin:end] @ _looks(plan.parts[kind])
+        found = found.reshape(len(windows), end - begin, len(_LOOKS), -1)
+        fits[:, begin:end, :, : found.shape[3]] = found
         begin = end
-    look = int(fits.max(axis=2).sum(axis=0).argmax())
-    return fits[:, look]
+    return fits
 
 
 def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:

@@ -107,7 +107,7 @@ class ProductCodeReader:
         grammar = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8}.get(code.symbology)
         if grammar is None:
             return False
-        place = _place_of(code.quad)
+        place = _place_of(code.quad).moved(0.5, length=_place_of(code.quad).length + 1)
         samples = grammar.modules * MODULE_SAMPLES
         finer = max(1, ceil(place.length / samples))
         rows = min(5, max(1, round(place.height)))
