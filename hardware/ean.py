@@ -75,6 +75,11 @@ class Grammar:
         return self.left + self.right
 
     @property
+    def shown(self) -> int:
+        """Return how many digits the code says, with those that only its parity spells."""
+        return self.digits + len(self.ways[0].head) + len(self.ways[0].tail)
+
+    @property
     def begins(self) -> NDArray[np.intp]:
         """Return at which module each digit begins."""
         right = len(START) + self.left * DIGIT_MODULES + len(self.centre)

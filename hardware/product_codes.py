@@ -43,6 +43,7 @@ LEAD_AGREED_MIN = 0.1
 BANDS = 9
 BANDS_READ = 4
 _BAND_ROWS_MAX = 8
+_LINE_ROWS = 5
 _STRIP_PIXELS_MAX = 1600
 # A code's ends are where its bars begin and end, or, where these cannot be told, at the ends of
 # the place or a fifth further in: places reach a little beyond their bars.
@@ -51,6 +52,9 @@ _INWARD = (1.0, 0.8)
 _GAP_MAX = 3.6
 _EDGES_MIN = 20
 _LINE_FIT_MIN = 0.6
+
+
+_GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
 
 
 class _Reading(NamedTuple):
@@ -92,28 +96,24 @@ class ProductCodeReader:
 
     def check(self, grey: Pixels, code: Decoded) -> Decoded:
         """Return the code as far as it is certain, or the one that stands there instead."""
-        if self._leads(grey, code):
+        place = place_of(code.quad)
+        digits = code.data.decode("ascii")
+        grammar = _GRAMMARS[code.symbology]
+        if grammar is not UPC_E and _leads(grey, place, digits[: grammar.shown], grammar):
             return replace(code, trust="proven")
-        for read, lead in self._readings(grey, _place_of(code.quad)):
+        bands, scale = _bands(grey, place)
+        begin, end = _middle(bands, place.length / scale)
+        line = _sampled(bands[BANDS // 2 : BANDS // 2 + 1], begin, end, grammar)
+        best = likeliest(line, lay_out(line, grammar), grammar)
+        if _agree(best, grammar, digits):
+            return replace(code, trust="proven")
+        for read, lead in self._readings(grey, place):
             if read.data == code.data[: len(read.data)]:
                 if lead >= LEAD_AGREED_MIN:
                     return replace(code, trust="proven")
             elif lead >= LEAD_MIN:
                 return read
         return replace(code, trust="doubtful")
-
-    def _leads(self, grey: Pixels, code: Decoded) -> bool:
-        """Tell whether an EAN code stands out as it is, supposing that it is flat and sharp."""
-        grammar = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8}.get(code.symbology)
-        if grammar is None:
-            return False
-        place = _place_of(code.quad).moved(0.5, length=_place_of(code.quad).length + 1)
-        samples = grammar.modules * MODULE_SAMPLES
-        finer = max(1, ceil(place.length / samples))
-        rows = min(5, max(1, round(place.height)))
-        strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
-        line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
-        return lead_of(code.data[:13].decode("ascii"), line, grammar) >= LEAD_MIN
 
     def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, float]]:
         """Yield what may stand at a place, with its lead, the likeliest ends of the code first."""
@@ -129,11 +129,28 @@ class ProductCodeReader:
                     continue
                 best = reading.best
                 name, digits = _gtin(best.digits, grammar)
-                if best.fit >= FIT_MIN and best.guards_fit >= GUARDS_FIT_MIN and name in self._wanted:
+                fits = best.fit >= FIT_MIN and best.guards_fit >= GUARDS_FIT_MIN
+                if fits and name in self._wanted:
                     quad = code_place.corners(backwards=reading.backwards)
                     data = digits.encode("ascii")
                     code = Decoded(data=data, symbology=name, quad=quad, trust="proven")
                     yield code, best.lead
+
+
+def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
+    """Tell whether these digits stand out at a place, supposing that the code is flat there."""
+    samples = grammar.modules * MODULE_SAMPLES
+    finer = max(1, ceil(place.length / samples))
+    rows = min(_LINE_ROWS, max(1, round(place.height)))
+    strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
+    line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
+    return lead_of(digits, line, grammar) >= LEAD_AGREED_MIN
+
+
+def _agree(best: Likeliest, grammar: Grammar, digits: str) -> bool:
+    """Tell whether the likeliest number is the one that was read, an add-on apart."""
+    _, likely = _gtin(best.digits, grammar)
+    return best.fit >= FIT_MIN and best.lead >= LEAD_AGREED_MIN and digits.startswith(likely)
 
 
 def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
@@ -181,8 +198,13 @@ def _ends(band: Floats, length: float) -> Iterator[tuple[float, float]]:
         if lasts[longest] - firsts[longest] >= _EDGES_MIN:
             yield float(edges[firsts[longest]]), float(edges[lasts[longest]])
     for share in _INWARD:
-        half = length * share / 2
-        yield len(band) / 2 - half, len(band) / 2 + half
+        yield _middle(band, length * share)
+
+
+def _middle(bands: Floats, length: float) -> tuple[float, float]:
+    """Return where a code of this length begins and ends if it is in the middle."""
+    middle = bands.shape[-1] / 2
+    return middle - length / 2, middle + length / 2
 
 
 def _sampled(bands: Floats, begin: float, end: float, grammar: Grammar) -> Floats:
@@ -199,16 +221,18 @@ def _sampled(bands: Floats, begin: float, end: float, grammar: Grammar) -> Float
     return -(np.diff(sampled, axis=1) / (at[1] - at[0])).astype(np.float32)
 
 
-def _place_of(quad: Quad) -> Place:
+def place_of(quad: Quad) -> Place:
     """Return the place that a reader's corners mark, read from the first towards the second."""
     (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad
     begin, end = ((ax + dx) / 2, (ay + dy) / 2), ((bx + cx) / 2, (by + cy) / 2)
     across, down = end[0] - begin[0], end[1] - begin[1]
     height = (hypot(dx - ax, dy - ay) + hypot(cx - bx, cy - by)) / 2
-    return Place(
+    place = Place(
         x=(begin[0] + end[0]) / 2,
         y=(begin[1] + end[1]) / 2,
         angle=atan2(down, across),
         length=max(1.0, hypot(across, down)),
         height=max(1.0, height),
     )
+    # Corners are pixels, and the last one belongs to the code.
+    return place.moved(0.5, length=place.length + 1)

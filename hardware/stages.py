@@ -59,10 +59,10 @@ class Rows:
         """Return every code found, each once."""
         step = max(1, grey.shape[0] // self._rows)
         rows = np.ascontiguousarray(grey[step // 2 :: step])
-        return [_scaled(code, 1, step) for code in self._decoder.decode(rows)]
+        return [_scaled(code, 1, step, step // 2) for code in self._decoder.decode(rows)]
 
 
-def _scaled(code: Decoded, by_x: float, by_y: float) -> Decoded:
-    first, second, third, fourth = ((round(x * by_x), round(y * by_y)) for x, y in code.quad)
+def _scaled(code: Decoded, by_x: float, by_y: float, down: int = 0) -> Decoded:
+    first, second, third, fourth = ((round(x * by_x), round(y * by_y) + down) for x, y in code.quad)
     quad: Quad = (first, second, third, fourth)
     return replace(code, quad=quad)
