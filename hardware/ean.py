@@ -53,6 +53,11 @@ class Way:
     tail: str = ""
     last: str = "0123456789"
 
+    def spells(self, digits: str) -> bool:
+        """Tell whether these digits would be printed in this way."""
+        last = digits[-1 - len(self.tail)]
+        return digits.startswith(self.head) and digits.endswith(self.tail) and last in self.last
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
@@ -73,11 +78,6 @@ class Grammar:
     def digits(self) -> int:
         """Return how many digits are printed as bars."""
         return self.left + self.right
-
-    @property
-    def shown(self) -> int:
-        """Return how many digits the code says, with those that only its parity spells."""
-        return self.digits + len(self.ways[0].head) + len(self.ways[0].tail)
 
     @property
     def begins(self) -> NDArray[np.intp]:

@@ -35,7 +35,7 @@ _USUAL = (0.5, 0.0)
 _LOOKS = tuple((blur, growth) for blur in (0.3, 0.5, 0.8, 1.2) for growth in (-0.35, 0.0, 0.35))
 _LOOK_SAMPLES = MODULE_SAMPLES * DIGIT_MODULES
 # Where a code is supposed to be flat, each digit may still lie by so many samples beside its place.
-_SHIFTS = np.arange(-3, 4)
+_SHIFTS = np.arange(-5, 6)
 # Darker and brighter by less than this share of the whole line's spread may be noise.
 _SPREAD_MIN = 0.15
 _DARKNESS_MIN = 0.1
@@ -140,10 +140,10 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     somewhere: the digits are wrong, or the code is bent and `lay_out` has to find its digits.
     """
     plan = _plan(grammar)
-    way = next(way for way in grammar.ways if digits.startswith(way.head))
+    way = next(way for way in grammar.ways if way.spells(digits))
+    printed = digits[len(way.head) : len(way.head) + grammar.digits]
     claimed = [
-        10 * int(even) + int(digit)
-        for even, digit in zip(way.even, digits[len(way.head) :], strict=True)
+        10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)
     ]
     places = np.arange(len(claimed))
     begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hardware.decoder import Decoded
 from hardware.ean import EAN_8, EAN_13, UPC_E, Grammar
 from hardware.frames import Pixels
-from hardware.gtin import expand_upc_e
+from hardware.gtin import expand_upc_e, shorten_to_upc_e
 from hardware.likeliest import (
     MARGIN_MODULES,
     MODULE_SAMPLES,
@@ -55,6 +55,7 @@ _LINE_FIT_MIN = 0.6
 
 
 _GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
+_DIGITS = {EAN_13: 13, EAN_8: 8}
 
 
 class _Reading(NamedTuple):
@@ -99,7 +100,7 @@ class ProductCodeReader:
         place = place_of(code.quad)
         digits = code.data.decode("ascii")
         grammar = _GRAMMARS[code.symbology]
-        if grammar is not UPC_E and _leads(grey, place, digits[: grammar.shown], grammar):
+        if _leads(grey, place, digits, grammar):
             return replace(code, trust="proven")
         bands, scale = _bands(grey, place)
         begin, end = _middle(bands, place.length / scale)
@@ -139,12 +140,15 @@ class ProductCodeReader:
 
 def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
     """Tell whether these digits stand out at a place, supposing that the code is flat there."""
+    said = shorten_to_upc_e(digits) if grammar is UPC_E else digits[: _DIGITS[grammar]]
+    if said is None:
+        return False
     samples = grammar.modules * MODULE_SAMPLES
     finer = max(1, ceil(place.length / samples))
     rows = min(_LINE_ROWS, max(1, round(place.height)))
     strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
     line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
-    return lead_of(digits, line, grammar) >= LEAD_AGREED_MIN
+    return lead_of(said, line, grammar) >= LEAD_AGREED_MIN
 
 
 def _agree(best: Likeliest, grammar: Grammar, digits: str) -> bool:
