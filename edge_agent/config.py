@@ -151,6 +151,7 @@ def from_table(
 def _contradictions(config: AgentConfig) -> Iterator[str]:
     """Yield what is wrong between settings that are right by themselves, or with what they name."""
     yield from _not_trusted(config.broker.tls_ca)
+    yield from _without_page(config)
     zones = [each.name for each in config.zones]
     kiosks = [each.name for each in config.kiosks]
     devices = [each.name for each in config.devices]
@@ -170,6 +171,16 @@ def _contradictions(config: AgentConfig) -> Iterator[str]:
         except OptionsError as error:
             for problem in error.problems:
                 yield f"devices[{device.name}].options.{problem}"
+
+
+def _without_page(config: AgentConfig) -> Iterator[str]:
+    """Yield which scanners type into a page that is not there, or that another types into."""
+    free = {each.name for each in config.kiosks if each.role == "kiosk"}
+    for device in config.devices:
+        if device.driver == "barcode-page":
+            if device.kiosk not in free:
+                yield f"devices[{device.name}].kiosk: expects a kiosk, one for each such scanner"
+            free.discard(device.kiosk)
 
 
 def _not_trusted(tls_ca: Path | None) -> Iterator[str]:
