@@ -38,10 +38,17 @@ def _restart() -> Iterable[Result]:
     return restart()
 
 
+def _scanners() -> Iterable[Result]:
+    from benchmarks.scanners import scanners
+
+    return scanners()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
     "catchup": _catchup,
     "latency": _latency,
     "memory": _memory,
+    "scanners": _scanners,
 }

@@ -119,7 +119,8 @@ class Device:
                     with self._taking:
                         self._take(reading)
         finally:
-            self._unsteady = self._open and time.monotonic() - began_s < STEADY_S
+            if self._open:
+                self._unsteady = time.monotonic() - began_s < STEADY_S
             self._open = False
             self._beat = None
             driver.close()
