@@ -1,11 +1,15 @@
 // Catches what a scanner types into this page and posts it to the store, as a scan like every other.
 // For screens whose machine cannot read the scanner itself. What a person types is left alone: no
-// hand types four characters and Enter with 40 ms between them.
+// hand types four characters and Enter with less than 50 ms between nearly all of them.
 const base = document.body.dataset.base;
 const CHARACTERS_MIN = 4;
 const CHARACTERS_MAX = 4096;
-const MEAN_MS_MAX = 40;
-const GAP_MS_MAX = 100;
+const QUICK_MS_MAX = 50;
+const QUICK_SHARE_MIN = 0.8;
+// A scan whose first strokes were quick may falter for so long. What is typed soon after strokes that
+// were no scan may be the tail of one: it is thrown away, and the code scanned anew.
+const GAP_MS_MAX = 500;
+const TAIL_MS_MAX = 2000;
 // A code that cannot be posted is tried again; so many may wait, so long. Then it is scanned anew.
 const WAITING_MAX = 20;
 const RETRY_MS = 500;
@@ -23,50 +27,62 @@ let posting = false;
 // What a key adds to a code: nothing ("") for one that is only held; null ends what was typed.
 function letterOf(event) {
   const { key, code, ctrlKey, altKey } = event;
-  if (key in FUNCTION_KEYS) return FUNCTION_KEYS[key];
-  if (HELD_KEYS.includes(key)) return "";
-  if ([...key].length !== 1) return null;
-  if (event.getModifierState("AltGraph") || (ctrlKey && altKey)) return key;
   if (altKey && /^Numpad\d$/.test(code)) {
     number = (number + code.at(-1)).slice(0, 5);
     return "";
   }
+  if (key in FUNCTION_KEYS) return FUNCTION_KEYS[key];
+  if (HELD_KEYS.includes(key)) return "";
+  if ([...key].length !== 1) return null;
+  if (event.getModifierState("AltGraph") || (ctrlKey && altKey)) return key;
   if (ctrlKey) return /^[@-_a-z]$/.test(key) ? String.fromCharCode(key.toUpperCase().charCodeAt(0) & 31) : null;
   return event.metaKey ? null : key;
 }
 
-function add(letter, event) {
-  const follows = burst && event.timeStamp - burst.last <= GAP_MS_MAX;
-  if (!follows) {
-    const field = event.target.closest?.("input, textarea");
-    burst = { text: "", began: event.timeStamp, strokes: 0, field, value: field?.value };
-  } else if (!burst.field) {
-    event.preventDefault();
-  }
-  burst.text += letter;
-  burst.strokes += 1;
-  burst.last = event.timeStamp;
+function begin(event) {
+  const field = event.target.closest?.("input, textarea");
+  const tail = burst && event.timeStamp - burst.last <= (isQuick(burst) ? TAIL_MS_MAX : GAP_MS_MAX);
+  return { text: "", strokes: 0, quick: 0, last: event.timeStamp, tail, field, value: field?.value };
 }
 
-function isScan(at) {
-  if (!burst || burst.text.length < CHARACTERS_MIN || burst.text.length > CHARACTERS_MAX) return false;
-  const mean = (burst.last - burst.began) / (burst.strokes - 1);
-  return mean <= MEAN_MS_MAX && at - burst.last <= GAP_MS_MAX;
+// Takes one more stroke, which adds a letter to the code or is only held.
+function add(letter, event) {
+  const follows = burst && event.timeStamp - burst.last <= (isQuick(burst) ? GAP_MS_MAX : QUICK_MS_MAX);
+  if (!follows) {
+    if (letter) burst = { ...begin(event), text: letter };
+    return;
+  }
+  burst.strokes += 1;
+  if (event.timeStamp - burst.last <= QUICK_MS_MAX) burst.quick += 1;
+  burst.last = event.timeStamp;
+  burst.text += letter;
+  // Nothing else on the page shall take it for its own; what is typed into a field is put right later.
+  if (letter && !burst.field) event.preventDefault();
+}
+
+function isQuick(typed) {
+  return typed !== null && typed.text.length >= CHARACTERS_MIN && typed.quick >= QUICK_SHARE_MIN * typed.strokes;
+}
+
+function isScan(event) {
+  if (!burst || event.timeStamp - burst.last > GAP_MS_MAX) return false;
+  add("", event);
+  return isQuick(burst) && burst.text.length <= CHARACTERS_MAX;
 }
 
 addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && isScan(event.timeStamp)) {
+  if (event.key === "Enter" && isScan(event)) {
     // Neither the button that was tapped last nor the form shall take it for its own.
     event.preventDefault();
     event.stopImmediatePropagation();
     if (burst.field) burst.field.value = burst.value;
-    post(burst.text);
+    if (!burst.tail) post(burst.text);
     burst = null;
     return;
   }
   const letter = event.repeat ? null : letterOf(event);
   if (letter === null) burst = null;
-  else if (letter) add(letter, event);
+  else add(letter, event);
 }, { capture: true });
 
 // A character typed as its number while Alt was held, such as Alt+029.
