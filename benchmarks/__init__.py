@@ -50,6 +50,12 @@ def _restart() -> Iterable[Result]:
     return restart()
 
 
+def _scanners() -> Iterable[Result]:
+    from benchmarks.scanners import scanners
+
+    return scanners()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
@@ -58,4 +64,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "lane": _lane,
     "decoding": _decoding,
     "memory": _memory,
+    "scanners": _scanners,
 }

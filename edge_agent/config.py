@@ -152,6 +152,7 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
     tls_ca = below(values, "broker").get("tls_ca")
     if isinstance(tls_ca, Path):
         yield from _not_trusted(folder / tls_ca)
+    yield from _without_page(values)
     zones, kiosks, devices = (_names(values, each) for each in ("zones", "kiosks", "devices"))
     for path, names in (("zones", zones), ("kiosks", kiosks), ("devices", devices)):
         for name, times in sorted(Counter(names or ()).items()):
@@ -188,6 +189,20 @@ def _wrong_options(at: str, device: Values) -> Iterator[str]:
             DRIVERS[driver](options)
         except OptionsError as error:
             yield from (f"{at}.options.{problem}" for problem in error.problems)
+
+
+def _without_page(values: Values) -> Iterator[str]:
+    """Yield which scanners type into a page that is not there, or that another types into."""
+    kiosks, devices = entries(values, "kiosks"), entries(values, "devices")
+    if kiosks is None or devices is None:
+        return
+    free = {each["name"] for each in kiosks if each.get("role") == "kiosk"}
+    for index, device in enumerate(devices):
+        if device.get("driver") == "barcode-page":
+            if device.get("kiosk") not in free:
+                at = f"devices[{device['name'] or index}].kiosk"
+                yield f"{at}: expects a kiosk, one for each such scanner"
+            free.discard(device.get("kiosk"))
 
 
 def _not_trusted(tls_ca: Path) -> Iterator[str]:

@@ -11,8 +11,9 @@ from wsgiref.types import WSGIApplication
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
 from edge_agent.web import WebServer
+from hardware.barcode_posted import PostedScanner
 from kiosk_ui.app import create_app
-from kiosk_ui.store import Store
+from kiosk_ui.store import Scanner, Store
 from wire.link import Link
 from wire.mqtt import MqttLink
 
@@ -74,6 +75,7 @@ def build_screens(agent: Agent) -> WSGIApplication:
             kiosks={name: at for name, at in places.items() if name not in tills},
             tills={name: at for name, at in places.items() if name in tills},
             zones={zone.name: zone.names for zone in config.zones},
+            scanners=_posted_scanners(agent),
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
             time_zone=config.timezone,
@@ -81,6 +83,16 @@ def build_screens(agent: Agent) -> WSGIApplication:
             frame_ancestors=config.web.frame_ancestors,
         )
     )
+
+
+def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
+    """Return the devices of a store whose codes are posted to its address."""
+    kiosks = {each.name: each.kiosk for each in agent.config.devices}
+    return {
+        name: Scanner(post=device.post, kiosk=kiosks[name], token=driver.token)
+        for name, device in agent.devices.items()
+        if isinstance(driver := device.equipment.driver, PostedScanner)
+    }
 
 
 def build_worker(config: "CloudConfig", database: "Database") -> "Worker":

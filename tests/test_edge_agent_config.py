@@ -131,6 +131,19 @@ def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
             "devices[r].options.repeet: no such option",
         ),
         ({"devices": [{"name": "r", "driver": "camara", "zone": "shoes"}]}, "is not one of "),
+        (
+            {"devices": [{"name": "r", "driver": "barcode-page", "zone": "shoes"}]},
+            "devices[r].kiosk: expects a kiosk, one for each such scanner",
+        ),
+        (
+            {
+                "devices": [
+                    {"name": name, "driver": "barcode-page", "zone": "shoes", "kiosk": "kiosk-1"}
+                    for name in ("q", "r")
+                ]
+            },
+            "devices[r].kiosk: expects a kiosk, one for each such scanner",
+        ),
         ({"codes": {"member_patterns": ["("]}}, "is not a list in which each value is a regular"),
         ({"timezone": "Asia/Shangai"}, "is not a time zone such as Asia/Shanghai"),
         ({"web": 3}, "web: 3 is not a table of settings"),
