@@ -5,6 +5,7 @@ all mistakes of a file are named at once.
 """
 
 import difflib
+import re
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from edge_agent.limits import Limits
+from edge_agent.payment_codes import EXAMPLES, way_to_pay
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
@@ -46,6 +48,10 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     """How codes are told apart."""
 
     member_patterns: tuple[str, ...]
+    public_keys: tuple[str, ...]
+    unsigned: tuple[str, ...]
+    region: str
+    in_store_patterns: tuple[str, ...]
     debounce_s: float
     held_s: float
 
@@ -151,6 +157,7 @@ def from_table(
 def _contradictions(config: AgentConfig) -> Iterator[str]:
     """Yield what is wrong between settings that are right by themselves, or with what they name."""
     yield from _not_trusted(config.broker.tls_ca)
+    yield from _taking_payments(config.codes.member_patterns)
     zones = [each.name for each in config.zones]
     kiosks = [each.name for each in config.kiosks]
     devices = [each.name for each in config.devices]
@@ -170,6 +177,18 @@ def _contradictions(config: AgentConfig) -> Iterator[str]:
         except OptionsError as error:
             for problem in error.problems:
                 yield f"devices[{device.name}].options.{problem}"
+
+
+def _taking_payments(member_patterns: Sequence[str]) -> Iterator[str]:
+    """Yield the patterns that would take what somebody pays with for a membership code."""
+    for pattern in member_patterns:
+        taken = next((each for each in EXAMPLES if re.fullmatch(pattern, each)), None)
+        if taken is not None:
+            yield (
+                f"codes.member_patterns: {pattern!r} also fits payment codes of {way_to_pay(taken)}"
+                f" ({len(taken)} digits from {taken[:2]}), which never count as membership codes;"
+                " give the pattern a length or beginning of its own"
+            )
 
 
 def _not_trusted(tls_ca: Path | None) -> Iterator[str]:

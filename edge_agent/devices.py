@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, scans, states
+from edge_agent import acts, attention, scans, states, visits
 from edge_agent.acts import Asked
+from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
 from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
-from edge_agent.showings import Showings, show
+from edge_agent.showings import Showings, ask_again, next_person, show
 from edge_agent.translate import Keys, translate
 from hardware.driver import ActResult, Driver
 from hardware.readings import (
@@ -32,6 +34,8 @@ from wire.events import Acted
 READ_TIMEOUT_S = 0.5
 # A driver whose `read` has not come back for so long is called failed: it should within a second.
 STALLED_S = 10.0
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +170,7 @@ class Device:
             reading.at_mono_ms,
             held_s=0.0 if reading.quad is None else rules.held_s,
             debounce_s=rules.debounce_s,
+            sure=reading.sure,
         )
         if showing == "held":
             return
@@ -174,7 +179,26 @@ class Device:
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
         translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
-        self._record(lambda w: scans.take(w, instant, equipment.spot, translated))
+
+        def take(writing: Writing) -> tuple[Answer | None, bool]:
+            before = self._visit(writing)
+            answer = scans.take(
+                writing, instant, equipment.spot, translated, confirmed=showing == "asked"
+            )
+            after = self._visit(writing)
+            return answer, after is not None and before not in {None, after}
+
+        answer, another_member = self._record(take) or (None, False)
+        if answer is not None and answer.kind == "uncertain":
+            self._showings = ask_again(self._showings, reading.data, sure=reading.sure)
+        if another_member:
+            self._showings = next_person(self._showings, reading.at_mono_ms, held_s=rules.held_s)
+
+    def _visit(self, writing: Writing) -> bytes | None:
+        """Return the visit that goes on where this device reads codes."""
+        kiosk = self.equipment.spot.kiosk
+        visit = None if kiosk is None else visits.current(writing.connection, kiosk.device)
+        return None if visit is None else visit.visit
 
     def _note(
         self,
@@ -190,9 +214,11 @@ class Device:
             )
         )
 
-    def _record(self, change: Callable[[Writing], object]) -> None:
+    def _record(self, change: Callable[[Writing], T]) -> T | None:
+        """Write a change; what the disk or a full outbox refuses is counted, and None."""
         try:
-            self.equipment.recorder.write(change)
+            return self.equipment.recorder.write(change)
         except RecordError as error:
             if self.losses.add(self.equipment.clock.now().at) == 1:
                 log.error("%s: a reading was not recorded: %s", self.name, error)
+            return None

@@ -43,7 +43,8 @@ LETTERS: Mapping[SignedKind, str] = {
     "page": "P",
     "payment": "T",
 }
-_KINDS: Mapping[str, SignedKind] = {LETTERS[kind]: kind for kind in get_args(SignedKind)}
+SIGNED_KINDS: tuple[SignedKind, ...] = get_args(SignedKind)
+_KINDS: Mapping[str, SignedKind] = {LETTERS[kind]: kind for kind in SIGNED_KINDS}
 _TEXT = re.compile(r"(SB1:([A-Z]):)([A-Z2-7]+)")
 _SUBJECT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
 _HEAD = struct.Struct(f">4sII{NUMBER_BYTES}s")
