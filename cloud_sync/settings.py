@@ -103,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="worker.fold_events_max",
         check=checks.whole(1, 20_000),
-        default=10_000,
+        default=5_000,
         about="events folded in one transaction",
     ),
     Setting(

@@ -81,6 +81,8 @@ def recognised(event: Event) -> dict[str, Identifier]:
         and each.kind not in NEVER_IDENTIFIERS
         and len(each.value) == VALUE_BYTES
     }
+    if len(named) <= 1:
+        return named
     return {key: named[key] for key in sorted(named)[:IDENTIFIERS_PER_EVENT_MAX]}
 
 
