@@ -26,6 +26,8 @@ TOKENS_SEEN_MAX = 100_000
 FORGOTTEN_MAX = 1_000
 
 Verdict = Literal["", "token_expired", "token_early", "token_used", "tokens_full"]
+# A token for which there is no room is sound all the same, and its time lets others expire.
+PROVING: frozenset[Verdict] = frozenset({"", "tokens_full"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +62,19 @@ def take(writing: Writing, instant: Instant, code: SignedCode) -> Verdict:
     if code.is_token:
         _forget_expired(writing, code.signer)
     verdict = judge(code, instant, _known(writing, code))
-    if not verdict and code.is_token:
+    if verdict in PROVING and code.is_token:
+        counts = verdict == ""
         writing.execute(
-            "INSERT INTO tokens_seen (signer, number, expires_s) VALUES (?, ?, ?)",
-            (code.signer, code.number, code.expires_at_s),
+            "INSERT INTO token_signers (signer, proven_s, remembered) VALUES (?, ?, ?)"
+            " ON CONFLICT (signer) DO UPDATE SET proven_s = max(proven_s, excluded.proven_s),"
+            " remembered = remembered + excluded.remembered",
+            (code.signer, code.issued_at_s, int(counts)),
         )
-        writing.execute(
-            "INSERT INTO token_signers (signer, proven_s, remembered) VALUES (?, ?, 1)"
-            " ON CONFLICT (signer) DO UPDATE SET remembered = remembered + 1,"
-            " proven_s = max(proven_s, excluded.proven_s)",
-            (code.signer, code.issued_at_s),
-        )
+        if counts:
+            writing.execute(
+                "INSERT INTO tokens_seen (signer, number, expires_s) VALUES (?, ?, ?)",
+                (code.signer, code.number, code.expires_at_s),
+            )
     return verdict
 
 
