@@ -143,7 +143,7 @@ class Folding:
 
     def _unless_lost(self, lease: Lease, work: Callable[[Connection], list[T]]) -> list[T]:
         try:
-            return retried(lambda: self._database.ledger(lease.shard), work)
+            return retried(lambda: self._database.pipelined(lease.shard), work)
         except LeaseLostError:
             _log.info("a shard was taken over while it was folded; its new owner goes on")
             return []

@@ -58,30 +58,28 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
     if not newest:
         return
     shard = shard_of(tenant, store)
-    row = connection.execute(
-        "INSERT INTO downlink AS line (shard, tenant, store, revision) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (shard, tenant, store) DO UPDATE"
-        " SET revision = line.revision + excluded.revision RETURNING revision",
-        (shard, tenant, store, len(newest)),
-    ).fetchone()
-    last = row[0] if row else 0
     ordered = sorted(newest)
     connection.execute(
-        "INSERT INTO downlink_key (shard, tenant, store, view, key, value, revision)"
-        " SELECT %s, %s, %s, view, key, value, %s + place"
-        " FROM unnest(%s::text[], %s::text[], %s::bytea[])"
+        "WITH line AS (INSERT INTO downlink AS held (shard, tenant, store, revision)"
+        "  VALUES (%(shard)s, %(tenant)s, %(store)s, %(count)s)"
+        "  ON CONFLICT (shard, tenant, store) DO UPDATE"
+        "  SET revision = held.revision + excluded.revision RETURNING revision)"
+        " INSERT INTO downlink_key (shard, tenant, store, view, key, value, revision)"
+        " SELECT %(shard)s, %(tenant)s, %(store)s, view, key, value,"
+        "  line.revision - %(count)s + place"
+        " FROM line CROSS JOIN unnest(%(views)s::text[], %(keys)s::text[], %(values)s::bytea[])"
         "  WITH ORDINALITY AS put (view, key, value, place)"
         " ON CONFLICT (shard, tenant, store, view, key)"
         " DO UPDATE SET value = excluded.value, revision = excluded.revision",
-        (
-            shard,
-            tenant,
-            store,
-            last - len(newest),
-            [view for view, _ in ordered],
-            [key for _, key in ordered],
-            [newest[each] for each in ordered],
-        ),
+        {
+            "shard": shard,
+            "tenant": tenant,
+            "store": store,
+            "count": len(newest),
+            "views": [view for view, _ in ordered],
+            "keys": [key for _, key in ordered],
+            "values": [newest[each] for each in ordered],
+        },
     )
 
 

@@ -97,7 +97,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="worker.back_per_turn_quiet",
         check=checks.whole(1, 1_000),
-        default=30,
+        default=20,
         about="backlog messages of a turn when none did for a second",
     ),
     Setting(

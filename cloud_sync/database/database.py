@@ -57,6 +57,15 @@ class Database:
         del tenant, shopper
         return self._transaction()
 
+    def pipelined(self, shard: int) -> AbstractContextManager[Connection]:
+        """Open a transaction like `ledger`, in which nothing waits but for answers that are read.
+
+        What a statement is refused for is raised by the next one that waits, or by the commit. It
+        takes no COPY, and a `rowcount` is not known until then.
+        """
+        del shard
+        return self._pipelined()
+
     def question(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a connection where a shard lives, for statements that each stand alone."""
         del shard
@@ -73,6 +82,11 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with self._connected() as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def _pipelined(self) -> Iterator[Connection]:
+        with self._connected() as connection, connection.pipeline(), connection.transaction():
             yield connection
 
     @contextmanager

@@ -135,11 +135,9 @@ class Facts:
 def write(connection: Connection, facts: Facts) -> None:
     """Merge the facts into the tables, a statement a table, rows in sorted order."""
     written = {}
-    # One after the other, without waiting for the answer to each.
-    with connection.pipeline():
-        for table in FACT_TABLES:
-            if rows := facts.rows[table]:
-                written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
+    for table in FACT_TABLES:
+        if rows := facts.rows[table]:
+            written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
     if ATOM_PRODUCT in written:
         interests.let_wait(
             connection,
