@@ -1,7 +1,6 @@
 """The program of one store: builds every part from the configuration, starts and stops them."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,13 +12,11 @@ from edge_agent import acts, chores, delivery_store, health, states
 from edge_agent.acts import Actor
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
-from edge_agent.codes import Rules
 from edge_agent.config import AgentConfig, DeviceConfig
 from edge_agent.database import Database
 from edge_agent.devices import CodeRules, Device, Equipment
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import Health, Troubles
-from edge_agent.in_store import readers_of
 from edge_agent.operators import Operators
 from edge_agent.places import Place
 from edge_agent.recorder import Recorder
@@ -34,7 +31,6 @@ from hardware.driver import ActName, Factory
 from hardware.drivers import DRIVERS
 from hardware.options import read_options
 from wire.link import Link
-from wire.signed import signers_of
 
 CLOSE_S_MAX = 5.0
 # The part of it that devices are waited for; one that does not come back is left to itself.
@@ -241,14 +237,8 @@ def _operators(config: AgentConfig) -> Operators:
 
 
 def _keys(config: AgentConfig) -> Keys:
-    codes = config.codes
     return Keys(
         identifier_key=config.identifier_key,
         seal=load_or_create(config.sealed_key_file),
-        rules=Rules(
-            member_patterns=tuple(re.compile(each) for each in codes.member_patterns),
-            signers=signers_of(codes.public_keys),
-            unsigned=frozenset(codes.unsigned),
-            in_store=readers_of(codes.in_store_patterns, codes.region),
-        ),
+        rules=config.codes.rules,
     )

@@ -13,12 +13,15 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.codes import Rules
+from edge_agent.in_store import readers_of
 from edge_agent.limits import Limits
 from edge_agent.payment_codes import EXAMPLES, way_to_pay
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
 from settings.reading import ConfigError, read_file, read_settings
+from wire.signed import signers_of
 
 __all__ = ["AgentConfig", "ConfigError", "DeviceConfig", "from_table", "load"]
 
@@ -54,6 +57,16 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     in_store_patterns: tuple[str, ...]
     debounce_s: float
     held_s: float
+
+    @property
+    def rules(self) -> Rules:
+        """Return what the store takes for what."""
+        return Rules(
+            member_patterns=tuple(re.compile(each) for each in self.member_patterns),
+            signers=signers_of(self.public_keys),
+            unsigned=frozenset(self.unsigned),
+            in_store=readers_of(self.in_store_patterns, self.region),
+        )
 
 
 class Visits(msgspec.Struct, frozen=True, kw_only=True):

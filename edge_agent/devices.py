@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, scans, states, visits
+from edge_agent import acts, attention, scans, signers, states, visits
 from edge_agent.acts import Asked
 from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
@@ -178,9 +178,11 @@ class Device:
         if showing == "again":
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
-        translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
+        nonce = secrets.token_bytes(NONCE_BYTES)
 
         def take(writing: Writing) -> tuple[Answer | None, bool]:
+            keys = signers.with_sent(writing.connection, rules.keys)
+            translated = translate(reading, keys, nonce=nonce)
             before = self._visit(writing)
             answer = scans.take(
                 writing, instant, equipment.spot, translated, confirmed=showing == "asked"

@@ -6,7 +6,7 @@ from edge_agent.limits import Limits
 from hardware.drivers import DRIVERS
 from settings import checks
 from settings.setting import Setting
-from wire.signed import SIGNED_KINDS
+from wire.signed import CODE_KEYS_MAX, SIGNED_KINDS
 from wire.topics import NAME
 
 _LIMITS = Limits()
@@ -108,7 +108,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="codes.public_keys",
-        check=checks.many(checks.public_key, 0, 8),
+        check=checks.many(checks.public_key, 0, CODE_KEYS_MAX),
         default=[],
         about="the public keys that the tenant's codes are signed for; those that headquarters"
         " sends count as well",

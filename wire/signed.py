@@ -50,6 +50,10 @@ _SUBJECT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
 _HEAD = struct.Struct(f">4sII{NUMBER_BYTES}s")
 SUBJECT_CHARACTERS_MAX = 48
 
+# The setting by which headquarters tells the stores its public keys, with spaces between them.
+CODE_KEYS_SETTING = "codes.public_keys"
+CODE_KEYS_MAX = 8
+
 Signers = Mapping[bytes, Ed25519PublicKey]
 
 
