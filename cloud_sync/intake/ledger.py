@@ -73,13 +73,13 @@ def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]
 
     Returns where they were appended, by shard.
     """
-    with appending(connection, rows) as places:
+    places = reserve(connection, rows)
+    with appending(connection, places, rows):
         return places
 
 
-@contextmanager
-def appending(connection: Connection, rows: Mapping[int, Rows]) -> Iterator[dict[int, Place]]:
-    """Append rows; within the block the server still stores what it was sent.
+def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
+    """Reserve the places of rows that the same transaction appends.
 
     Positions are given under the row lock of each shard's head, taken in sorted order, so that no
     reader can see a position before all lower ones.
@@ -90,6 +90,14 @@ def appending(connection: Connection, rows: Mapping[int, Rows]) -> Iterator[dict
         places[shard] = Place(last - len(rows[shard]) + 1, day, accepted_at)
         if not is_open:
             _open_day(connection, day)
+    return places
+
+
+@contextmanager
+def appending(
+    connection: Connection, places: Mapping[int, Place], rows: Mapping[int, Rows]
+) -> Iterator[None]:
+    """Append rows at their places; within the block the server still stores what it was sent."""
     # Straight into the partition: nothing is to be looked up for each row. Around midnight two.
     days = sorted({place.day for place in places.values()})
     for day in days:
@@ -101,9 +109,9 @@ def appending(connection: Connection, rows: Mapping[int, Rows]) -> Iterator[dict
                         copy.write(piece)
             copy.write(END)
             if day == days[-1]:
-                yield places
+                yield
     if not days:
-        yield places
+        yield
 
 
 def append_http(

@@ -161,10 +161,15 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
             case None:
                 draft.poison.append(_stray(incoming, incoming.fault, now))
     gone = _keep_twins(connection, messages, now)
-    streams.save(connection, {k: s for k, s in draft.states.items() if s is not states[k]}, now)
-    streams.report_absent(connection, draft.absent, now)
-    quarantine.keep(connection, draft.poison)
-    events = _append(connection, draft)
+    changed = {key: state for key, state in draft.states.items() if state is not states[key]}
+    # All of it goes to the server at once; only the places are waited for.
+    with connection.pipeline():
+        streams.save(connection, changed, now)
+        streams.report_absent(connection, draft.absent, now)
+        quarantine.keep(connection, draft.poison)
+        places = ledger.reserve(connection, draft.appended)
+    with ledger.appending(connection, places, draft.appended):
+        events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
         nonces={key: nonce for key, nonce in draft.answered.items() if nonce},
@@ -174,11 +179,6 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
         appended=sum(map(len, events.values())),
         poisoned=len(draft.poison),
     )
-
-
-def _append(connection: Connection, draft: _Draft) -> dict[int, list[LedgerEvent]]:
-    with ledger.appending(connection, draft.appended) as places:
-        return {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
 
 
 def _named(messages: Iterable[Incoming]) -> set[StreamKey]:
