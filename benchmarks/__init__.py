@@ -38,10 +38,17 @@ def _restart() -> Iterable[Result]:
     return restart()
 
 
+def _tokens() -> Iterable[Result]:
+    from benchmarks.tokens import tokens
+
+    return tokens()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
     "catchup": _catchup,
     "latency": _latency,
     "memory": _memory,
+    "tokens": _tokens,
 }
