@@ -8,15 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-
-from biip import ParseError
-from biip.gs1_digital_link_uris import GS1DigitalLinkURI
-from biip.gs1_element_strings import GS1ElementString, GS1ElementStrings
-from biip.gs1_messages import GS1Message
-from biip.gtin import GtinFormat
+from typing import TYPE_CHECKING
 
 from edge_agent.measure import Measure
 from hardware.gtin import is_gtin
+
+# biip is loaded with the first code that needs it: it takes 18 MB.
+if TYPE_CHECKING:
+    from biip.gs1_element_strings import GS1ElementString, GS1ElementStrings
 
 GS = "\x1d"
 # The AIM symbology identifiers (ISO/IEC 15424) of codes that hold element strings.
@@ -25,7 +24,7 @@ AIM = re.compile(r"\](?:C1|e0|d2|Q3|J1)")
 _MESSAGE = re.compile(r"[\x1d!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]+")
 # A message that begins with a GTIN is one, also where a reader drops the sign of the symbology.
 _GTIN_FIRST = re.compile(r"01([0-9]{14})")
-_LINK = re.compile(r"https?://[\x21-\x7e]+", re.IGNORECASE)
+_LINK = re.compile(r"https?://[\x21-\x7e]+/01/[0-9]{8,14}[\x21-\x7e]*", re.IGNORECASE)
 # The first digit of a GTIN whose goods vary in measure (GS1 General Specifications 2.1.10).
 VARIABLE = 9
 POUND_G = Decimal("453.59237")
@@ -54,6 +53,9 @@ def read_message(text: str) -> Elements | None:
     rest = rest.lstrip(GS)
     if not known or not _MESSAGE.fullmatch(rest):
         return None
+    from biip import ParseError
+    from biip.gs1_messages import GS1Message
+
     try:
         return _elements(GS1Message.parse(rest).element_strings)
     except (ParseError, ValueError):
@@ -64,13 +66,16 @@ def read_link(text: str) -> Elements | None:
     """Read a Digital Link; None when the text is none, or names no trade item."""
     if not _LINK.fullmatch(text):
         return None
+    from biip import ParseError
+    from biip.gs1_digital_link_uris import GS1DigitalLinkURI
+
     try:
         return _elements(GS1DigitalLinkURI.parse(text.rstrip("/")).element_strings)
     except (ParseError, ValueError):
         return None
 
 
-def _elements(found: GS1ElementStrings) -> Elements | None:
+def _elements(found: "GS1ElementStrings") -> Elements | None:
     """Return the trade item; None for none, for two, and where one value stands against another."""
     values: dict[str, str] = {}
     for each in found:
@@ -79,7 +84,7 @@ def _elements(found: GS1ElementStrings) -> Elements | None:
     gtin = next((each.gtin for each in found if each.ai.ai == "01"), None)
     if gtin is None:
         return None
-    short = gtin.format is GtinFormat.GTIN_8
+    short = gtin.format.length == 8
     measure = _measure(found)
     if measure is not None and gtin.packaging_level != VARIABLE:
         # Anybody can print a link that says a price: it counts for goods that vary alone.
@@ -87,7 +92,7 @@ def _elements(found: GS1ElementStrings) -> Elements | None:
     return Elements(gtin=gtin.as_gtin_8() if short else gtin.as_gtin_14(), measure=measure)
 
 
-def _measure(found: GS1ElementStrings) -> Measure | None:
+def _measure(found: "GS1ElementStrings") -> Measure | None:
     kilograms, pounds = _first(found, "310", 4), _first(found, "320", 4)
     price, abroad = _first(found, "392", 4), _first(found, "393", 4)
     count = _first(found, "30", 2)
@@ -103,10 +108,10 @@ def _measure(found: GS1ElementStrings) -> Measure | None:
     )
 
 
-def _grams(weight: GS1ElementString | None, unit_g: Decimal) -> int | None:
+def _grams(weight: "GS1ElementString | None", unit_g: Decimal) -> int | None:
     return round(weight.decimal * unit_g) if weight and weight.decimal is not None else None
 
 
-def _first(found: GS1ElementStrings, begins: str, size: int) -> GS1ElementString | None:
+def _first(found: "GS1ElementStrings", begins: str, size: int) -> "GS1ElementString | None":
     """Return the first element whose AI has this size and beginning."""
     return next((e for e in found if e.ai.ai.startswith(begins) and len(e.ai) == size), None)

@@ -1,6 +1,7 @@
 """The patterns that a store may give its own codes, and what they make of any digits."""
 
 import pytest
+from biip.rcn import RcnRegion
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,3 +68,7 @@ def test_the_first_pattern_that_fits_has_it():
     found = read(f"{body}{check_digit(body)}", readers_of(["21IIIIIPPPPPC", "212IIIIXPPPPC"], ""))
     assert found is not None
     assert found.measure.price_cents == 78901
+
+
+def test_the_countries_are_those_that_biip_knows():
+    assert tuple(region.value for region in RcnRegion) == REGIONS
