@@ -56,6 +56,12 @@ def _scanners() -> Iterable[Result]:
     return scanners()
 
 
+def _tokens() -> Iterable[Result]:
+    from benchmarks.tokens import tokens
+
+    return tokens()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
@@ -65,4 +71,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "decoding": _decoding,
     "memory": _memory,
     "scanners": _scanners,
+    "tokens": _tokens,
 }

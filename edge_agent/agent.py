@@ -1,7 +1,6 @@
 """The program of one store: builds every part from the configuration, starts and stops them."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -245,5 +244,5 @@ def _keys(config: AgentConfig) -> Keys:
     return Keys(
         identifier_key=config.identifier_key,
         seal=load_or_create(config.sealed_key_file),
-        member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
+        rules=config.codes.rules,
     )

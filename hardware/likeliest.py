@@ -142,9 +142,7 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     plan = _plan(grammar)
     way = next(way for way in grammar.ways if way.spells(digits))
     printed = digits[len(way.head) : len(way.head) + grammar.digits]
-    claimed = [
-        10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)
-    ]
+    claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
     places = np.arange(len(claimed))
     begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
     at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)

@@ -97,14 +97,12 @@ def _directions(grey: Pixels) -> tuple[NDArray[np.float32], ...]:
     return across - down, (falling - rising) / 2, across + down
 
 
-def _place(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], cos2: float, sin2: float
-) -> Place:
+def _place(rows: NDArray[np.intp], columns: NDArray[np.intp], cos2: float, sin2: float) -> Place:
     """Return the place that these blocks form, in blocks."""
     angle = atan2(sin2, cos2) / 2
     along = columns * cos(angle) + rows * sin(angle)
     across = rows * cos(angle) - columns * sin(angle)
-    left, right = float(along.min()) , float(along.max())
+    left, right = float(along.min()), float(along.max())
     top, bottom = float(across.min()), float(across.max())
     u, v = (left + right) / 2, (top + bottom) / 2
     return Place(

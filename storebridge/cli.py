@@ -9,6 +9,7 @@ from storebridge.commands import (
     agent,
     bench,
     cloud,
+    code,
     demo,
     dwell,
     guard,
@@ -48,6 +49,7 @@ def top(
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(code.app, name="code")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")

@@ -220,6 +220,13 @@ CREATE TABLE tenant_setting (
 );
 """
 
+# code_public_keys: what the tenant's codes are signed for; every store is told.
+CODE_KEYS = """
+ALTER TABLE tenant_setting
+    ALTER COLUMN members_consent SET DEFAULT false,
+    ADD COLUMN code_public_keys text[] NOT NULL DEFAULT '{}';
+"""
+
 # Visits of the last days, by the strongest identifier shown; left_at is 0 while one goes on.
 VISITS = """
 CREATE TABLE visit (
@@ -285,4 +292,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=104, name="partitions", sql="\n".join(map(partitions_of, _PARTITIONED))),
     Migration(number=105, name="visits", sql=VISITS + partitions_of("visit")),
     Migration(number=106, name="interests", sql=INTERESTS + partitions_of("interest_due")),
+    Migration(number=107, name="code_keys", sql=CODE_KEYS),
 )
