@@ -130,6 +130,17 @@ def test_streams_are_bounded_and_come_back_when_pages_leave():
     assert status == 200
 
 
+def test_a_closing_server_ends_its_open_streams_at_once(screens: Screens):
+    with served(screens) as address:
+        pages = [requests.get(address + EVENTS, stream=True, timeout=WAIT_S) for _ in range(4)]
+        for page in pages:
+            Frames(page).next("show")
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 0.5
+    for page in pages:
+        page.close()
+
+
 def test_a_server_has_threads_left_beside_all_streams():
     """The agent serves with 32 threads at least."""
     assert STREAMS_MAX * 2 <= 32
