@@ -136,6 +136,11 @@ def test_the_page_speaks_both_languages_and_remembers(client: FlaskClient, langu
     assert f"<h1>{title}</h1>" in client.get("/hq/").text
 
 
+def test_whoever_has_to_sign_in_first_is_asked_in_the_language_of_the_address(client: FlaskClient):
+    assert 'lang="zh-CN"' in client.get("/hq/?language=zh", follow_redirects=True).text
+    assert 'lang="en"' in client.get("/hq/?language=en", follow_redirects=True).text
+
+
 def test_the_files_of_the_page_are_there(client: FlaskClient):
     sign_in(client)
     found = re.findall(r'(?:href|src)="(/hq/(?:static|looks)/[^"]+)"', client.get("/hq/").text)

@@ -186,3 +186,5 @@ def test_staff_read_it_in_english_too(client: FlaskClient):
     enter(client)
     client.post("/staff/language", data={"token": token_of(client, "/staff"), "language": "en"})
     assert "Nobody is waiting." in client.get("/staff").text
+    client.get("/staff?language=zh")
+    assert "没有人在等。" in client.get("/staff").text

@@ -198,6 +198,28 @@ def test_the_next_shopper_begins_in_the_language_of_the_store(
     assert "请出示会员码" in client.get(BASE).text
 
 
+def test_a_screen_that_begins_in_english_does_so_for_every_shopper(
+    screens: Screens, client: FlaskClient
+):
+    answer = client.get(f"{BASE}?language=en")
+    assert (answer.status_code, answer.headers["Location"]) == (303, BASE)
+    welcome(screens)
+    form = form_of(client)
+    client.post(f"{BASE}/language", data={**form, "language": "zh", "back": BASE})
+    assert "你好" in client.get(BASE).text
+    client.post(f"{BASE}/end", data=form)
+    assert "Show your member code" in client.get(f"{BASE}?fresh").text
+    assert "Show your member code" in client.get(BASE).text
+
+
+def test_the_language_in_the_address_counts_for_whoever_is_here(client: FlaskClient):
+    form = {**form_of(client), "language": "en", "back": BASE}
+    client.post(f"{BASE}/language", data=form)
+    client.get(f"{BASE}?language=zh")
+    assert "请出示会员码" in client.get(BASE).text
+    assert client.get(f"{BASE}?language=fr").status_code == 200
+
+
 def test_a_cut_line_is_said_with_the_age_of_what_is_known(screens: Screens, client: FlaskClient):
     welcome(screens)
     client.get(BASE)

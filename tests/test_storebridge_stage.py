@@ -43,10 +43,10 @@ def test_the_page_shows_all_screens_of_the_chosen_store(page: FlaskClient, theat
         theatre.town.kiosk_url(first),
         theatre.town.staff_url(first),
         theatre.town.console_url,
-        f"/camera/{first.name}/kiosk.mjpg",
         "/shop/",
     ):
-        assert f'src="{address}"' in text
+        assert f'src="{address}?language=zh"' in text
+    assert f'src="/camera/{first.name}/kiosk.mjpg"' in text
     assert theatre.town.kiosk_url(second) not in text
     assert theatre.town.kiosk_url(second) in page.get(f"/?store={second.name}").text
     assert page.get("/?store=nowhere").status_code == 404

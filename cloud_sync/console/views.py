@@ -40,6 +40,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     )
     pages = _Pages(cloud)
     routes.before_request(pages.read_person)
+    routes.after_request(remember_language)
     routes.get("/")(pages.stores)
     routes.get("/sign-in")(pages.sign_in_form)
     routes.post("/sign-in")(pages.sign_in)
@@ -148,15 +149,19 @@ def check_form(person: SignIn) -> None:
 
 
 def page(template: str, **values: object) -> Response:
-    """Render a page in the browser's language and remember a language that was asked for."""
+    """Render a page in the browser's language."""
     words: Words = g.words
     other = next(name for name in LANGUAGES if name != words.language)
     text = render_template(
         f"console/{template}", words=words, person=g.person, other=other, asset=asset, **values
     )
-    response = make_response(text)
-    if request.args.get("language") in LANGUAGES:
+    return make_response(text)
+
+
+def remember_language(response: Response) -> Response:
+    """Remember a language that was asked for, also where the answer leads elsewhere."""
+    if (wanted := request.args.get("language")) in LANGUAGES:
         response.set_cookie(
-            LANGUAGE_COOKIE, words.language, max_age=LANGUAGE_AGE_S, path="/hq", samesite="Strict"
+            LANGUAGE_COOKIE, wanted, max_age=LANGUAGE_AGE_S, path="/hq", samesite="Strict"
         )
     return response

@@ -9,10 +9,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from edge_agent import actions, calls, local_view, saves, wallet
 from edge_agent.visits import Visit
 from kiosk_ui import forms
+from kiosk_ui.language import SEE_OTHER, asked_for, keep
 from kiosk_ui.shopper.drawing import (
     base_of,
     language_cookie,
     nonce_cookie,
+    own_language_cookie,
     respond,
     respond_page,
     screen_of,
@@ -25,8 +27,6 @@ from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams
 from kiosk_ui.texts import LANGUAGES
 
-SEE_OTHER = 303
-
 
 class VisitOver(Exception):
     """A form was sent in the name of a visit that is no longer the one at this kiosk."""
@@ -36,10 +36,12 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     """Build the kiosk's addresses for one store."""
     views = Blueprint("shopper", __name__)
 
-    def page(kiosk: str, name: str = "home", subject: str = "") -> Response:
+    def page(kiosk: str, name: str = "home", subject: str = "") -> AnyResponse:
         _known(store, kiosk)
         if name not in PAGES:
             abort(404)
+        if (wanted := asked_for(store)) is not None:
+            return _begin_in(wanted, kiosk)
         return respond(store, kiosk, name, subject or request.args.get("q", ""))
 
     def act(kiosk: str, act: str) -> AnyResponse:
@@ -175,6 +177,13 @@ ACTS: dict[str, Callable[[Sent], AnyResponse]] = {
 def _known(store: Store, kiosk: str) -> None:
     if kiosk not in store.kiosks:
         abort(404)
+
+
+def _begin_in(language: str, kiosk: str) -> AnyResponse:
+    """Let this screen begin in a language, for whoever comes next and for who is here."""
+    response = keep(language, own_language_cookie(kiosk), base_of(kiosk))
+    response.delete_cookie(language_cookie(kiosk), path=base_of(kiosk))
+    return response
 
 
 def _field(name: str) -> str:
