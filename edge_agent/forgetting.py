@@ -1,4 +1,4 @@
-"""What the store forgets in time of visits that are over: claims, redemptions, saves and calls.
+"""What the store forgets in time of visits that are over: claims, redemptions, marks and calls.
 
 Nothing goes before the cloud has receipted the events that it rests on, and no claim or redemption
 of a coupon that a screen here could still show: it would be offered a second time.
@@ -22,7 +22,7 @@ FORGOTTEN_MAX = 1_000
 _coupon_decoder = msgspec.msgpack.Decoder(CouponView)
 
 _FORGET = (
-    "DELETE FROM saves WHERE rowid IN (SELECT rowid FROM saves WHERE saved_at < ? LIMIT ?)",
+    "DELETE FROM marks WHERE rowid IN (SELECT rowid FROM marks WHERE marked_at < ? LIMIT ?)",
     "DELETE FROM calls WHERE rowid IN (SELECT rowid FROM calls WHERE answered_at < ? LIMIT ?)",
 )
 

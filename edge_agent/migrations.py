@@ -6,7 +6,13 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.migrations_retention import m004_running_time
-from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator, m006_acts
+from edge_agent.migrations_store import (
+    m002_store,
+    m003_benefits,
+    m005_operator,
+    m006_acts,
+    m007_marks,
+)
 
 Migration = Callable[[sqlite_utils.Database], None]
 
@@ -73,6 +79,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("004_running_time", m004_running_time),
     ("005_operator", m005_operator),
     ("006_acts", m006_acts),
+    ("007_marks", m007_marks),
 )
 
 

@@ -137,3 +137,22 @@ def m006_acts(tables: sqlite_utils.Database) -> None:
         " name TEXT NOT NULL, value TEXT NOT NULL, duration_ms INTEGER NOT NULL,"
         " asked_at INTEGER NOT NULL)"
     )
+
+
+MARKS = (
+    # What shoppers marked here, by kind of mark, until the cloud's view was decided after it.
+    """
+    CREATE TABLE marks (
+        kind TEXT NOT NULL, subject TEXT NOT NULL, thing TEXT NOT NULL, is_on INTEGER NOT NULL,
+        marked_at INTEGER NOT NULL, PRIMARY KEY (kind, subject, thing)
+    )
+    """,
+    "INSERT INTO marks SELECT 'saved', subject, product, saved, saved_at FROM saves",
+    "DROP TABLE saves",
+)
+
+
+def m007_marks(tables: sqlite_utils.Database) -> None:
+    """Let more be marked than products that are saved."""
+    for statement in MARKS:
+        tables.execute(statement)

@@ -1,4 +1,4 @@
-"""The language that a screen's address names, for a screen that begins in another than its store."""
+"""The language in a screen's address, where it shall begin in another than its store's first."""
 
 from flask import redirect, request
 from werkzeug.wrappers import Response as AnyResponse

@@ -32,7 +32,7 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "clock",
         "traffic",
         "calls",
-        "saves",
+        "marks",
         "answers",
         "basket",
         "till",

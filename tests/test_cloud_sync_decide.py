@@ -33,7 +33,15 @@ from tests.shopper_builders import (
     shopper_of,
     web,
 )
-from wire.events import Arrival, CouponClaimed, CouponRedeemed, Saved, Viewed, VisitEnded
+from wire.events import (
+    Arrival,
+    CouponClaimed,
+    CouponRedeemed,
+    Followed,
+    Saved,
+    Viewed,
+    VisitEnded,
+)
 from wire.views import ShopperView, decode_view
 
 TEA, CAKE, BAG = (read_catalogue(SAMPLE).products[place].product for place in (0, 3, 18))
@@ -101,6 +109,18 @@ def test_a_view_is_told_under_each_identifier_but_the_web_cookie(connection: Con
     changes = told(connection, browsed(), arrived(), happened(Arrival(), app("a"), member("M1")))
     assert set(views_of(changes)) == {("s0001", member("M1").key), ("s0001", app("a").key)}
     assert len({each.change.value for each in changes}) == 1
+
+
+def test_a_brand_followed_in_one_store_is_known_to_be_in_every_other(connection: Connection):
+    told(connection, arrived("s0002"))
+    followed = happened(Followed(subject="yunwu"), member("M1"))
+    views = views_of(told(connection, followed))
+    assert {store: view.followed for (store, _), view in views.items() if view} == {
+        "s0001": ("yunwu",),
+        "s0002": ("yunwu",),
+    }
+    left = happened(Followed(subject="yunwu", followed=False), member("M1"), at=NOW + 1)
+    assert view_in(told(connection, left)).followed == ()
 
 
 def test_what_has_not_changed_is_not_told_again(connection: Connection):

@@ -72,6 +72,17 @@ def test_what_is_not_sold_is_not_recommended():
     assert recommend(viewer(), {}, [("gone", 9), ("p1", 1)], SOLD, NOW)[0].product == "p1"
 
 
+def test_bestsellers_of_a_followed_brand_come_first_and_say_so():
+    profile = Profile(consented=True, followed=("yunwu",))
+    best = [("p1", 9), ("p2", 8), ("p3", 7)]
+    found = recommend(profile, {}, best, SOLD, NOW, {"p1": "other", "p3": "yunwu"})
+    assert [(each.product, each.because) for each in found] == [
+        ("p3", Because(reason="followed", count=7)),
+        ("p1", Because(reason="popular", count=9)),
+        ("p2", Because(reason="popular", count=8)),
+    ]
+
+
 def test_a_limited_number_is_recommended_and_nothing_without_consent():
     many = [(f"p{number}", 9) for number in range(30)]
     assert len(recommend(viewer(), {}, many, SOLD, NOW)) == RECOMMENDED_MAX

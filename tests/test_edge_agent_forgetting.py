@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import calls, outbox, retention, saves, visits, wallet
+from edge_agent import calls, marks, outbox, retention, visits, wallet
 from edge_agent.clock import EARLIEST_AT
 from edge_agent.forgetting import DAY_US, forget
 from edge_agent.recorder import Writing
 from tests.edge_store import ANNA, KIOSK, NOON, SHOE, Shop, a_coupon, a_shop, a_shopper
 
 KEPT_DAYS = 30
-TABLES = ("visits", "claims", "redemptions", "saves", "calls")
+TABLES = ("visits", "claims", "redemptions", "marks", "calls")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def visit_with_everything(shop: Shop, *, expires_at: int = NOON + DAY_US // 2) -
     visit = shop.begin(ANNA)
     wallet.claim(shop.recorder, shop.clock, visit, "c1")
     wallet.redeem(shop.recorder, shop.clock, visit, "c1")
-    saves.save(shop.recorder, shop.clock, visit, SHOE)
+    marks.mark(shop.recorder, shop.clock, visit, marks.SAVED, SHOE)
     call = calls.ask(shop.recorder, shop.clock, KIOSK, visit)
     calls.answer(shop.recorder, shop.clock, KIOSK, call.call)
     visits.end(shop.recorder, shop.clock, KIOSK.device, "tap")

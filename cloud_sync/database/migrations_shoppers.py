@@ -223,12 +223,24 @@ CREATE TABLE visit (
 ) PARTITION BY HASH (identifier);
 """
 
+# followed_mark is twice the time of the last word, plus one if it was to follow.
+BRANDS = """
+CREATE TABLE atom_brand (
+    tenant text NOT NULL,
+    atom uuid NOT NULL,
+    brand text NOT NULL,
+    followed_mark bigint NOT NULL,
+    PRIMARY KEY (tenant, atom, brand)
+) PARTITION BY HASH (atom);
+"""
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {
     "identifier": "identifier",
     "link": "identifier",
     "atom_act": "atom",
     "atom_product": "atom",
+    "atom_brand": "atom",
     "atom_zone": "atom",
     "atom_money": "atom",
     "atom_store": "atom",
@@ -273,4 +285,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=103, name="catalogue", sql=CATALOGUE),
     Migration(number=104, name="partitions", sql="\n".join(map(partitions_of, _PARTITIONED))),
     Migration(number=105, name="visits", sql=VISITS + partitions_of("visit")),
+    Migration(number=106, name="brands", sql=BRANDS + partitions_of("atom_brand")),
 )

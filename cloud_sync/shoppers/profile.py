@@ -1,6 +1,6 @@
 """A shopper's profile: the merge of the facts of all its identifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from psycopg import Connection, Cursor
 
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
+    ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
@@ -17,7 +18,9 @@ from cloud_sync.shoppers.facts import (
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
-ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_MONEY, ATOM_STORE)
+ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
+# Stores are told the brands followed last; whoever follows more sees the others as not followed.
+FOLLOWED_MAX = 100
 
 
 class ActFacts(NamedTuple):
@@ -71,11 +74,15 @@ class DwellFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of one shopper, and whether it may be used for personal offers."""
+    """What is known of one shopper, and whether it may be used for personal offers.
+
+    `followed` are brands, those followed last first, FOLLOWED_MAX at most.
+    """
 
     consented: bool = False
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
+    followed: Sequence[str] = ()
     dwelt: Mapping[str, DwellFacts] = field(default_factory=dict)
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
@@ -95,13 +102,14 @@ def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
         asked = {table: _ask(connection, table, atoms) for table in ATOM_FACTS}
         dwells = _ask_dwells(connection, atoms)
     consented = _consented(members, consents)
-    acts, products, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
+    acts, products, brands, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
     dwelt = _dwelt(dwells)
     return {
         key: Profile(
             consented=key in consented,
             acts={(int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])},
             products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
+            followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
             dwelt=dwelt.get(key, {}),
             money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
             stores={str(one): row[0] for (one,), row in stores.get(key, [])},
@@ -153,6 +161,12 @@ def _found(table: FactTable, rows: Cursor) -> dict[Key, list[tuple[Row, tuple[in
     for row in rows:
         found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
     return found
+
+
+def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the brands whose last mark, twice a time plus one, says that they are followed."""
+    on = (brand for brand, mark in marks.items() if mark % 2 == 1)
+    return tuple(sorted(on, key=lambda brand: (-marks[brand], brand))[:FOLLOWED_MAX])
 
 
 def _ask_consents(connection: Connection, members: Members) -> Cursor:

@@ -7,9 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent import answers, calls, local_view, saves, visits, wallet
+from edge_agent import answers, calls, local_view, marks, visits, wallet
 from edge_agent.answers import Answer
 from edge_agent.calls import Call
+from edge_agent.marks import FOLLOWED, SAVED, TRIED
 from edge_agent.visits import Visit
 from kiosk_ui.store import Store
 from wire.views import CouponView, ShopperView
@@ -33,6 +34,8 @@ class Moment:
     coupons: tuple[CouponView, ...]
     pending: tuple[str, ...]
     saved: tuple[str, ...]
+    followed: tuple[str, ...]
+    tried: tuple[str, ...]
     answer: Answer | None
     call: Call | None
 
@@ -47,7 +50,8 @@ class Moment:
         answer = "" if self.answer is None else f"{self.answer.kind}@{self.answer.at}"
         call = "" if self.call is None else self.call.call
         named = "" if self.visit is None or not self.visit.identifiers else "n"
-        content = _digest(self.view, self.coupons, self.pending, self.saved)
+        marked = (*self.saved, "", *self.followed)
+        content = _digest(self.view, self.coupons, self.pending, marked)
         return f"{self.visit_id}{named}.{answer}.{call}.{content}"
 
     def coupon(self, coupon: str) -> CouponView | None:
@@ -72,7 +76,9 @@ def look(store: Store, kiosk: str) -> Moment:
         pending=()
         if visit is None
         else tuple(each.coupon for each in wallet.spendable(connection, visit)),
-        saved=() if visit is None else tuple(saves.products(connection, visit)),
+        saved=() if visit is None else tuple(marks.marked(connection, visit, SAVED)),
+        followed=() if visit is None else tuple(marks.marked(connection, visit, FOLLOWED)),
+        tried=() if visit is None else tuple(marks.marked(connection, visit, TRIED)),
         answer=answer,
         call=waiting[0] if waiting else None,
     )
@@ -96,7 +102,7 @@ def _digest(
     view: ShopperView | None,
     coupons: Sequence[CouponView],
     pending: Sequence[str],
-    saved: Sequence[str],
+    marked: Sequence[str],
 ) -> str:
-    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(pending), tuple(saved)))
+    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(pending), tuple(marked)))
     return hashlib.blake2b(packed, digest_size=8).hexdigest()

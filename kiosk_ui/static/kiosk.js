@@ -15,6 +15,7 @@ let touchedAt = performance.now();
 let busy = false;
 let settling = 0;
 let searched = "";
+let opened = "";
 // How often the store took the screen over, and for which visit: newer than any answer under way.
 let pushes = 0;
 let pushedVisit = "";
@@ -78,10 +79,13 @@ function confirm(kind, fields) {
 
 function painted() {
   const shown = screen;
-  const { page, subject } = shown.dataset;
+  const { page, path, subject, visit } = shown.dataset;
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (shown !== screen || document.hidden) return;
-    confirm("page", { product: page === "product" ? subject : "" });
+    // An act on a product's page draws it again, but nobody opens it a second time.
+    const again = opened === `${visit} ${path}`;
+    opened = `${visit} ${path}`;
+    confirm("page", { product: page === "product" && !again ? subject : "" });
     search();
     for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
   }));
