@@ -69,7 +69,7 @@ def test_the_coupon_arrives_with_the_event(screens: Screens, address: str):
         screens.shop.begin(ANNA)
         assert 'data-page="welcome"' in frames.next("show")
         screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon("c77"),)))
-        assert 'data-coupon="c77"' in frames.next("content")
+        assert 'data-coupon="c77"' in frames.next("news")
 
 
 def test_a_page_that_shows_everything_is_sent_nothing_but_the_line(screens: Screens, address: str):

@@ -16,7 +16,8 @@ from kiosk_ui.store import Store
 from kiosk_ui.texts import LANGUAGES, Words, words_in
 from wire.views import Because, CouponView, ProductView
 
-NEAR_SHOWN_MAX = 6
+# As many as fill one row.
+NEAR_SHOWN_MAX = 4
 RECOMMENDED_SHOWN_MAX = 6
 SAVED_SHOWN_MAX = 12
 FOLLOWED_SHOWN_MAX = 12
@@ -184,7 +185,7 @@ def product(scene: Scene) -> Page:
         "how_tried": how_tried(found.category),
         "is_tried": scene.subject in scene.moment.tried,
         "fitting": fitting,
-        "near": [each for each in near(scene) if each.product.product != scene.subject],
+        "near": near(scene, without=scene.subject),
     }
     reason = "" if because is None else because.reason
     return Page(name="product", subject=scene.subject, because=reason, values=values)
@@ -244,10 +245,12 @@ def search_entries(connection: sqlite3.Connection) -> list[search.Entry]:
     ]
 
 
-def near(scene: Scene) -> list[Card]:
+def near(scene: Scene, without: str = "") -> list[Card]:
     """Return some goods of the kiosk's zone, or of the store where the zone has no plan."""
     here = local_view.products(scene.connection, scene.screen.zone, scene.moment.at)
-    shown = here or local_view.products(scene.connection)
+    shown = [
+        each for each in here or local_view.products(scene.connection) if each.product != without
+    ]
     return [card(scene, each) for each in shown[:NEAR_SHOWN_MAX]]
 
 
