@@ -161,7 +161,10 @@ class Agent:
                 for name, alive in ended.items()
                 if not alive
             ),
-            worries=(*waiting, *(f"cannot {name}: {why}" for name, why in failing.items())),
+            worries=(
+                *waiting,
+                *(f"a chore cannot be done: {name}: {why}" for name, why in failing.items()),
+            ),
         )
 
     def kiosks(self) -> dict[str, Place]:

@@ -23,6 +23,7 @@ from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_o
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
 from looks.assets import ASSET_AGE_S, LOOKS, address
+from looks.reasons import say_reason
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 
 SIGN_IN_COOKIE = "hq"
@@ -86,7 +87,14 @@ class _Pages:
             totals = store_hour.totals(connection, person.tenant, since, now + store_hour.HOUR_US)
         rows = rows_of(found, totals)
         summary, online = summary_of(rows, totals), sales_of(totals.get("", {}))
-        return page("stores.html", rows=rows, summary=summary, online=online, now=now)
+        return page(
+            "stores.html",
+            rows=rows,
+            summary=summary,
+            online=online,
+            now=now,
+            say_reason=say_reason,
+        )
 
     def sign_in_form(self) -> AnyResponse:
         """Ask who it is."""

@@ -197,7 +197,7 @@ def redeem(scene: Scene) -> Page:
     name = "redeemed" if ticket.coupon.state == "redeemed" else "redeem"
     values: dict[str, object] = {
         "ticket": ticket,
-        "held": scene.words.span(wallet.SPENDABLE_S_MAX),
+        "held": scene.words("span.h", n=wallet.SPENDABLE_S_MAX // 3_600),
         "at_till": bool(scene.screen.store.tills),
     }
     return Page(name=name, subject=scene.subject, values=values)

@@ -26,10 +26,10 @@ from kiosk_ui.staff.drawing import (
     words_of,
 )
 from kiosk_ui.staff.entry import ENTRY_S_MAX, PinGate, new_entry
-from kiosk_ui.staff.reasons import say_reason
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams, frame
 from kiosk_ui.texts import LANGUAGES, Words
+from looks.reasons import say_reason
 
 
 def blueprint(store: Store, streams: Streams) -> Blueprint:
