@@ -12,6 +12,7 @@ from edge_agent.migrations_store import (
     m005_operator,
     m006_acts,
     m007_marks,
+    m008_orders,
 )
 
 Migration = Callable[[sqlite_utils.Database], None]
@@ -80,6 +81,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("005_operator", m005_operator),
     ("006_acts", m006_acts),
     ("007_marks", m007_marks),
+    ("008_orders", m008_orders),
 )
 
 

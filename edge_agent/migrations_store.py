@@ -156,3 +156,29 @@ def m007_marks(tables: sqlite_utils.Database) -> None:
     """Let more be marked than products that are saved."""
     for statement in MARKS:
         tables.execute(statement)
+
+
+ORDERS = (
+    # What was paid at a till; `lines` and `identifiers` are msgpack arrays as in its event.
+    """
+    CREATE TABLE orders (
+        "order" TEXT NOT NULL PRIMARY KEY, till TEXT NOT NULL, zone TEXT NOT NULL,
+        identifiers BLOB NOT NULL, lines BLOB NOT NULL, amount_cents INTEGER NOT NULL,
+        currency TEXT NOT NULL, paid_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX orders_by_time ON orders (paid_at)",
+    """
+    CREATE TABLE order_returns (
+        "order" TEXT NOT NULL, product TEXT NOT NULL, quantity INTEGER NOT NULL,
+        refunded_cents INTEGER NOT NULL, returned_at INTEGER NOT NULL
+    )
+    """,
+    'CREATE INDEX order_returns_by_order ON order_returns ("order")',
+)
+
+
+def m008_orders(tables: sqlite_utils.Database) -> None:
+    """Keep what was paid for a while, so that goods can come back."""
+    for statement in ORDERS:
+        tables.execute(statement)

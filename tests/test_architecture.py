@@ -33,6 +33,7 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "traffic",
         "calls",
         "marks",
+        "orders",
         "answers",
         "basket",
         "till",

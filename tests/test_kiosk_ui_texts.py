@@ -16,7 +16,8 @@ SHARED = Path(__file__).parent.parent / "looks"
 COMPOSED = (
     "age.", "answer.", "attract.step.", "because.", "category.", "error.", "evidence.", "tried.",
     "help.topic.", "line.", "privacy.", "redeemed.", "span.", "staff.device.", "staff.do.",
-    "staff.reason.", "staff.stock.state.", "staff.stock.move.", "stage.", "till.", "wallet.",
+    "staff.reason.", "staff.returns.", "staff.stock.state.", "staff.stock.move.", "stage.",
+    "till.", "wallet.",
 )  # fmt: skip
 
 

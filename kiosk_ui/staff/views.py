@@ -10,7 +10,7 @@ from edge_agent import calls
 from edge_agent.places import Place
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER, asked_for, keep
-from kiosk_ui.staff import stock_views
+from kiosk_ui.staff import return_views, stock_views
 from kiosk_ui.staff.board import Board, look, remedy
 from kiosk_ui.staff.drawing import (
     BASE,
@@ -44,6 +44,7 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     views.add_url_rule(f"{BASE}/answer", view_func=pages.answer, methods=["POST"])
     views.add_url_rule(f"{BASE}/language", view_func=pages.language, methods=["POST"])
     stock_views.add_to(views, store)
+    return_views.add_to(views, store)
     views.before_request(pages.begin_in_language)
     return views
 
@@ -155,6 +156,7 @@ def _draw_board(store: Store, board: Board, words: Words, nonce: str) -> Markup:
         board=board,
         remedy=remedy,
         say_reason=say_reason,
+        has_tills=bool(store.tills),
     )
 
 
