@@ -37,6 +37,7 @@ from wire.events import (
     Arrival,
     CouponClaimed,
     CouponRedeemed,
+    Discount,
     Followed,
     Saved,
     Viewed,
@@ -212,6 +213,47 @@ def test_two_redemptions_without_an_order_are_a_conflict_too(connection: Connect
     used = CouponRedeemed(coupon=coupon.coupon)
     told(connection, happened(used, member("M1")), happened(used, member("M1")))
     assert len(conflicts(connection, TENANT)[0].redemptions) == 2
+
+
+def spent(coupon: str, number: str, at: int = NOW) -> LedgerEvent:
+    """An order from which a till took a coupon off."""
+    paid = order(TEA, number=number)
+    body = structs.replace(paid, discounts=(Discount(coupon, "spring", 100),))
+    return happened(body, member("M1"), at=at)
+
+
+def test_a_coupon_redeemed_at_a_kiosk_is_tied_to_the_order_that_it_came_off(
+    connection: Connection,
+):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    at_kiosk = happened(CouponRedeemed(coupon=coupon.coupon), member("M1"), at=NOW)
+    told(connection, at_kiosk, spent(coupon.coupon, "t9", at=NOW + 5))
+    assert conflicts(connection, TENANT) == []
+    online = happened(CouponRedeemed(coupon=coupon.coupon, order="w1"), store=None, at=NOW + 9)
+    told(connection, online)
+    (conflict,) = conflicts(connection, TENANT)
+    assert [(each.source, each.order) for each in conflict.redemptions] == [
+        ("s0001", "t9"),
+        ("shop", "w1"),
+    ]
+
+
+def test_an_order_tells_of_its_coupon_before_the_redemption_is_here(connection: Connection):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    first = happened(CouponRedeemed(coupon=coupon.coupon, order="t9"), member("M1"))
+    assert view_in(told(connection, spent(coupon.coupon, "t9"))).coupons == ()
+    told(connection, first)
+    assert conflicts(connection, TENANT) == []
+
+
+def test_a_coupon_that_came_off_two_orders_is_a_conflict(connection: Connection):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    at_kiosk = happened(CouponRedeemed(coupon=coupon.coupon), member("M1"))
+    told(connection, at_kiosk, spent(coupon.coupon, "t9"), spent(coupon.coupon, "t9"))
+    assert conflicts(connection, TENANT) == []
+    told(connection, spent(coupon.coupon, "t10", at=NOW + 7))
+    (conflict,) = conflicts(connection, TENANT)
+    assert [each.order for each in conflict.redemptions] == ["t9", "t10"]
 
 
 def test_the_store_where_the_shopper_was_last_seen_holds_the_lease(connection: Connection):

@@ -61,6 +61,15 @@ def test_what_somebody_buys_again_and_again_is_kept_apart_from_discoveries():
     assert (found.product, found.because.reason, found.because.count) == ("p1", "bought", 4)
 
 
+def test_what_came_back_is_not_bought_again_and_again():
+    long_ago = NOW - JUST_BOUGHT_DAYS * DAY
+    fitted = ProductFacts(bought=4, returned=1, bought_at=long_ago)
+    sent_back = ProductFacts(bought=3, returned=2, bought_at=long_ago)
+    profile = Profile(consented=True, products={"p1": fitted, "p2": sent_back})
+    (found,) = recommend(profile, {}, [], SOLD, NOW)
+    assert (found.product, found.because.count) == ("p1", 3)
+
+
 def test_the_product_just_bought_is_never_recommended():
     bought = ProductFacts(bought=5, bought_at=NOW - 1, viewed_at=NOW - 2)
     profile = Profile(consented=True, products={"p1": bought, "p2": ProductFacts(viewed_at=NOW)})

@@ -156,18 +156,16 @@ def _because(anchor: str, near: Neighbour) -> Because:
 def _own(profile: Profile) -> list[tuple[str, Because]]:
     """Return what the shopper buys again and again, the most often bought first."""
     bought = {
-        product: facts
-        for product, facts in profile.products.items()
-        if facts.bought >= OWN_TIMES_MIN
+        product: facts for product, facts in profile.products.items() if facts.kept >= OWN_TIMES_MIN
     }
-    order = sorted(bought, key=lambda product: (-bought[product].bought, product))
+    order = sorted(bought, key=lambda product: (-bought[product].kept, product))
     return [
         (
             product,
             Because(
                 reason="bought",
                 product=product,
-                count=bought[product].bought,
+                count=bought[product].kept,
                 at=bought[product].bought_at,
             ),
         )

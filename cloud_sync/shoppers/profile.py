@@ -47,6 +47,11 @@ class ProductFacts(NamedTuple):
     saved_mark: int = 0
 
     @property
+    def kept(self) -> int:
+        """Return how many pieces were bought and did not come back."""
+        return max(self.bought - self.returned, 0)
+
+    @property
     def saved(self) -> bool:
         """Tell whether the product stands on the shopper's list: its last mark was a save."""
         return self.saved_mark % 2 == 1
