@@ -3,6 +3,7 @@
 What the cloud needs is imported where it is built: a store shall not load it.
 """
 
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
     from cloud_sync.worker import Worker
+
+# A thread that computes (a screen that is drawn, a backlog that is folded) gives way to one that
+# waits for it so often; at Python's own 5 ms each step of an answer may wait as long as that.
+SWITCH_INTERVAL_S = 0.0005
 
 
 def our_version() -> str:
@@ -42,6 +47,7 @@ def build_link(config: AgentConfig) -> MqttLink:
 
 def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
     """Build the agent of a store with its screens."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     return Agent(
         config,
         build_link(config) if link is None else link,
@@ -82,6 +88,7 @@ def build_screens(agent: Agent) -> Site:
 
 def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
     """Build a cloud worker."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     from cloud_sync.decisions.decide import decide
     from cloud_sync.road import Road
     from cloud_sync.worker import Worker

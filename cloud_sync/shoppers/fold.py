@@ -38,6 +38,7 @@ class Folded:
 
 # What an order may say of coupons; a till takes fewer off one.
 DISCOUNTS_MAX = 50
+_ABOUT_COUPONS = frozenset({CouponClaimed, CouponRedeemed, Purchased})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
     undoes the transaction, to be repeated whole.
     """
-    del epoch  # checked by the commit of the fold position
+    del shard, epoch  # checked by the commit of the fold position
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
     acts: list[_CouponAct] = []
@@ -69,16 +70,18 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     for each in events:
         named = recognised(each.event)
         atom = next(iter(named), None)
-        identifiers.update(((each.tenant, key), named[key]) for key in named)
+        for key, identifier in named.items():
+            identifiers[each.tenant, key] = identifier
         if len(named) > 1:
             links.extend(_links(each, list(named)))
         if atom is not None and each.live:
             live_atoms.add((each.tenant, atom))
-        acts.extend(_coupon_acts(each))
+        if type(each.event.body) in _ABOUT_COUPONS:
+            acts.extend(_coupon_acts(each))
         gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
-    write(connection, facts, shard)
+    write(connection, facts)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
