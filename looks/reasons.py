@@ -11,7 +11,10 @@ CODES: tuple[tuple[str, str], ...] = (
     ("gives no more frames", "unplugged"),
     ("was unplugged", "unplugged"),
     ("cannot be opened", "cannot_open"),
+    ("cannot be reached", "unreachable"),
     ("is not open", "cannot_open"),
+    ("is everything installed that it needs", "helper"),
+    ("cannot be started", "helper"),
     ("was lost", "lost"),
     ("serial scanner at", "lost"),
     ("failed in the video library", "video_library"),
@@ -38,6 +41,9 @@ WORDS: dict[str, str] = {
     "black": "black",
     "unreadable-image": "unreadable_image",
     "ended": "ended",
+    "garbage": "garbage",
+    "not-connected": "not_connected",
+    "stuck-trigger": "stuck_trigger",
 }
 
 

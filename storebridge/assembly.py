@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
 from edge_agent.web import Site, WebServer
+from hardware.barcode_posted import PostedScanner
 from kiosk_ui.app import create_app
-from kiosk_ui.store import Store
+from kiosk_ui.store import Scanner, Store
 from kiosk_ui.streams import Streams
 from wire.link import Link
 from wire.mqtt import MqttLink
@@ -75,6 +76,7 @@ def build_screens(agent: Agent) -> Site:
             kiosks={name: at for name, at in places.items() if name not in tills},
             tills={name: at for name, at in places.items() if name in tills},
             zones={zone.name: zone.names for zone in config.zones},
+            scanners=_posted_scanners(agent),
             languages=config.languages,
             staff_pin_hash=config.web.staff_pin_hash,
             time_zone=config.timezone,
@@ -84,6 +86,16 @@ def build_screens(agent: Agent) -> Site:
         streams,
     )
     return Site(app, streams.close)
+
+
+def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
+    """Return the devices of a store whose codes are posted to its address."""
+    kiosks = {each.name: each.kiosk for each in agent.config.devices}
+    return {
+        name: Scanner(post=device.post, kiosk=kiosks[name], token=driver.token)
+        for name, device in agent.devices.items()
+        if isinstance(driver := device.equipment.driver, PostedScanner)
+    }
 
 
 def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
