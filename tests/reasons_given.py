@@ -16,7 +16,12 @@ from typing import TypeGuard
 LISTED = "DEVICE_REASONS"
 ROOT = Path(__file__).parent.parent
 # Parameters through which a device gives its reason, and where they stand among the positions.
-DEVICES = {("DeviceError", ""): 0, ("HealthReading", "reason"): None, ("_note", "reason"): 1}
+DEVICES = {
+    ("DeviceError", ""): 0,
+    ("HealthReading", "reason"): None,
+    ("_note", "reason"): 1,
+    ("_Ending", "reason"): 0,
+}
 # By which arguments the agent's health is made.
 TOLD = frozenset({"failures", "worries", "reasons"})
 # Attributes that hold why a part of the agent fails.
@@ -216,13 +221,11 @@ class Search:
         return []
 
 
-def _is_told(module: Module, node: ast.AST) -> TypeGuard[ast.Yield | ast.Return | ast.Assign]:
+def _is_told(module: Module, node: ast.AST) -> TypeGuard[ast.Yield | ast.Assign]:
     """Whether a statement says why the agent is unwell, or why what it watches over failed."""
     match node:
         case ast.Yield(value=ast.expr()) if module.name.endswith("health.py"):
             return _returns(module.function_of(node)) == "Iterator[str]"
-        case ast.Return(value=ast.expr()) if module.name.endswith("supervisor.py"):
-            return _returns(module.function_of(node)) == "str"
         case ast.Assign(targets=[ast.Attribute(attr=name)]):
             return name in FAILURES
         case _:
