@@ -50,6 +50,18 @@ def _restart() -> Iterable[Result]:
     return restart()
 
 
+def _scanners() -> Iterable[Result]:
+    from benchmarks.scanners import scanners
+
+    return scanners()
+
+
+def _tokens() -> Iterable[Result]:
+    from benchmarks.tokens import tokens
+
+    return tokens()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
@@ -58,4 +70,6 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "lane": _lane,
     "decoding": _decoding,
     "memory": _memory,
+    "scanners": _scanners,
+    "tokens": _tokens,
 }

@@ -1,7 +1,6 @@
 """The program of one store: builds every part from the configuration, starts and stops them."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -80,7 +79,7 @@ class Agent:
             acting = [each.name for each in config.devices if _can(each)]
             self._rounds = Rounds(self._chores())
             # What fails there stands in `failing`.
-            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=log.error)
+            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=_is_logged)
             self._threads = [
                 *(
                     Supervised(f"device {name}", device.run, on_failed=device.failed)
@@ -90,7 +89,7 @@ class Agent:
                     Supervised(
                         f"acts of {name}",
                         partial(self.devices[name].perform, self.database.reader),
-                        on_failed=log.error,
+                        on_failed=_is_logged,
                     )
                     for name in acting
                 ),
@@ -218,6 +217,10 @@ class Agent:
         )
 
 
+def _is_logged(_: str) -> None:
+    """Do nothing more: the supervisor has logged the mistake with its trace."""
+
+
 def _identity(config: AgentConfig, version: str) -> StoreIdentity:
     return StoreIdentity(
         tenant=config.tenant, store=config.store, operator=config.operator, version=version
@@ -241,5 +244,5 @@ def _keys(config: AgentConfig) -> Keys:
     return Keys(
         identifier_key=config.identifier_key,
         seal=load_or_create(config.sealed_key_file),
-        member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
+        rules=config.codes.rules,
     )

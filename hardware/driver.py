@@ -20,6 +20,13 @@ class DeviceError(Exception):
     """
 
 
+class DeviceAway(DeviceError):
+    """The device is not there, or has just gone, and looking for it costs next to nothing.
+
+    So it may be looked for several times a second, however long it stays away.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """Something a device shall do: give light or sound for a time, unlock, or print a text.

@@ -11,6 +11,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("gives no more frames", "unplugged"),
     ("was unplugged", "unplugged"),
     ("cannot be opened", "cannot_open"),
+    ("cannot be reached", "unreachable"),
     ("is not open", "cannot_open"),
     ("was lost", "lost"),
     ("serial scanner at", "lost"),
@@ -32,6 +33,9 @@ WORDS: dict[str, str] = {
     "black": "black",
     "unreadable-image": "unreadable_image",
     "ended": "ended",
+    "garbage": "garbage",
+    "not-connected": "not_connected",
+    "stuck-trigger": "stuck_trigger",
 }
 
 
