@@ -14,6 +14,12 @@ def _catchup() -> Iterable[Result]:
     return catchup()
 
 
+def _codes() -> Iterable[Result]:
+    from benchmarks.codes import codes
+
+    return codes()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -44,4 +50,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "catchup": _catchup,
     "latency": _latency,
     "memory": _memory,
+    "codes": _codes,
 }

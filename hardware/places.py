@@ -63,7 +63,8 @@ def find_bars(grey: Pixels) -> list[Place]:
     if min(height, width) < 3 * BLOCK_PIXELS:
         return []
     if shrink > 1:
-        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+        grey = np.asarray(smaller, np.uint8)
     cos2, sin2, energy = _directions(grey)
     one_way = np.sqrt(cos2 * cos2 + sin2 * sin2)
     mask = (one_way > ONE_WAY_MIN * energy) & (energy > CONTRAST_MIN * CONTRAST_MIN)

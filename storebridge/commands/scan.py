@@ -148,7 +148,7 @@ def _line(result: dict[str, object]) -> str:
 
 def _shown(code: dict[str, object]) -> str:
     verdicts = {True: " (accepted)", False: " (not in the catalogue)", "uncertain": " (uncertain)"}
-    verdict = verdicts[code["accepted"]] if "accepted" in code else ""  # type: ignore[index]
+    verdict = verdicts[code["accepted"]] if "accepted" in code else ""
     return f"{code['symbology']} {_visible(str(code['text']))}{verdict}"
 
 
