@@ -4,14 +4,16 @@ For a single picture everything may be spent until something certain is found. A
 quick look at every frame and one costly stage at most, so that its computer stays free.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from hardware.decoder import SELF_PROVING, Decoded, Decoder
+from hardware.decoder import SELF_PROVING, Decoded, Decoder, overlap
 from hardware.frames import Pixels
+from hardware.places import PLACES_MAX
 from hardware.product_codes import PRODUCT_CODES, ProductCodeReader
 from hardware.stages import Resized, Rows, Smoothed
 from hardware.zbar import ZbarDecoder
@@ -27,10 +29,14 @@ ENLARGED_PIXELS = 700
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
 
-# Of a live lane's frames, every third gets a costly stage in any case. While there is reason to
-# look closer every frame does, for so many frames; they are saved up again afterwards.
+# Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
+# tried within ten frames. While there is reason to look closer every frame does, for so many
+# frames, which are saved up again one in three.
 DEEP_EVERY_FRAMES = 3
 BURST_FRAMES = 6
+# A picture has moved where a coarse view of it differs by so much somewhere (of 255).
+MOVED_PIXELS = 32
+MOVED_MIN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,12 @@ def quick_stages(symbologies: Sequence[str]) -> list[Stage]:
     return stages
 
 
-def deep_stages(symbologies: Sequence[str]) -> list[Stage]:
-    """Return the costly stages, the most fruitful first."""
+def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[Stage]:
+    """Return the costly stages, the most fruitful first; `places` with bars are looked at."""
     stages = []
     if not PRODUCT_CODES.isdisjoint(symbologies):
-        stages.append(Stage("likeliest", Resized(ProductCodeReader(symbologies), DEEP_PIXELS_MAX)))
+        reader = ProductCodeReader(symbologies, places)
+        stages.append(Stage("likeliest", Resized(reader, DEEP_PIXELS_MAX)))
     zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(symbologies)
     stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX)))
     stages.append(Stage("zbar", Resized(zbar, ZBAR_PIXELS_MAX)))
@@ -88,6 +95,58 @@ class StillCascade:
         return settled(found)
 
 
+class LaneCascade:
+    """Reads the frames of a live lane, each costing little: a decoder that remembers the last ones.
+
+    Guarantees:
+    - every frame gets a quick look, and one costly stage at most;
+    - every costly stage is tried within ten frames, also while nothing is found or moves;
+    - on average a costly stage is tried in every second frame at most.
+    """
+
+    def __init__(self, symbologies: Sequence[str]) -> None:
+        self._checker = ProductCodeReader(symbologies)
+        self._look = Resized(ZxingDecoder(symbologies, "look"), FRAME_LOOK_PIXELS_MAX)
+        self._deep = deep_stages(symbologies, places=1)
+        self._coarse: Pixels | None = None
+        self._saved = float(BURST_FRAMES)
+        self._rested = 0
+        self._in_view = 0
+        self.tried: Counter[str] = Counter()
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        found = list(checked(grey, self._look.decode(grey), self._checker))
+        moved = self._has_moved(grey)
+        if not any(code.trust != "doubtful" for code in found):
+            stage = self._stage_due(moved or bool(found) or self._in_view > 0)
+            if stage is not None:
+                self.tried[stage.name] += 1
+                found += checked(grey, stage.decoder.decode(grey), self._checker)
+        certain = any(code.trust != "doubtful" for code in found)
+        self._in_view = BURST_FRAMES if certain else max(0, self._in_view - 1)
+        return settled(found)
+
+    def _stage_due(self, wanted: bool) -> Stage | None:
+        """Return the next costly stage if this frame is to have one."""
+        self._saved = min(float(BURST_FRAMES), self._saved + 1 / DEEP_EVERY_FRAMES)
+        self._rested += 1
+        is_turn = self._rested >= DEEP_EVERY_FRAMES
+        if not is_turn and not (wanted and self._saved >= 1):
+            return None
+        if not is_turn:
+            self._saved -= 1
+        self._rested = 0
+        self._deep.append(self._deep.pop(0))
+        return self._deep[-1]
+
+    def _has_moved(self, grey: Pixels) -> bool:
+        size = (MOVED_PIXELS, MOVED_PIXELS)
+        coarse = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        before, self._coarse = self._coarse, coarse
+        return before is None or int(cv2.absdiff(coarse, before).max()) >= MOVED_MIN
+
+
 def checked(
     grey: Pixels, codes: Sequence[Decoded], checker: ProductCodeReader
 ) -> Iterator[Decoded]:
@@ -110,15 +169,3 @@ def settled(codes: Sequence[Decoded]) -> list[Decoded]:
         if not any(one.data == code.data or one.trust != "doubtful" for one in rivals):
             kept.append(code)
     return kept
-
-
-def overlap(one: Decoded, other: Decoded) -> bool:
-    """Tell whether one of two codes has its middle within the other."""
-    return _holds_middle(one, other) or _holds_middle(other, one)
-
-
-def _holds_middle(one: Decoded, other: Decoded) -> bool:
-    x = sum(corner[0] for corner in other.quad) / 4
-    y = sum(corner[1] for corner in other.quad) / 4
-    columns, rows = [corner[0] for corner in one.quad], [corner[1] for corner in one.quad]
-    return min(columns) - 1 <= x <= max(columns) + 1 and min(rows) - 1 <= y <= max(rows) + 1

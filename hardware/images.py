@@ -24,6 +24,9 @@ def read_image(path: Path) -> Pixels:
     Raises FrameError when it cannot be read, is no PNG, JPEG, WebP or BMP, is broken or too large.
     """
     try:
+        if not path.is_file():
+            path.stat()  # says why, where there is nothing
+            raise FrameError("no file")
         with path.open("rb") as file:
             content = file.read(IMAGE_BYTES_MAX + 1)
     except OSError as error:

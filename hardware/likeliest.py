@@ -123,7 +123,7 @@ def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
         fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
         for at, guard in enumerate(guards):
             guard_fits[at] += (windows[guard] @ _looks(plan.parts[plan.order[guard]])).max()
-    spelled = spell(fits / len(lines), grammar)
+    spelled = spell(np.asarray(fits / len(lines), np.float32), grammar)
     guard_fits /= len(lines)
     return Likeliest(
         digits=spelled.digits,
@@ -295,9 +295,9 @@ def _templates(part: _Part, blur: float, growth: float, samples: int) -> Floats:
         fine = np.repeat(modules, _FINE)[None]
         grown = round(abs(growth) * _FINE / 2)
         kernel = np.ones((1, 2 * grown + 1), np.uint8)
-        fine = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
-        fine = cv2.GaussianBlur(fine, (0, 0), blur * _FINE)
-        inside = fine[:, len(part.before) * _FINE : -len(part.after) * _FINE]
+        printed = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
+        blurred = cv2.GaussianBlur(printed, (0, 0), blur * _FINE)
+        inside = blurred[:, len(part.before) * _FINE : -len(part.after) * _FINE]
         drawn[:, index] = cv2.resize(inside, (samples, 1), interpolation=cv2.INTER_AREA)[0]
     drawn -= drawn.mean(axis=0)
     return np.asarray(drawn / np.sqrt((drawn * drawn).sum(axis=0)), np.float32)
