@@ -120,6 +120,9 @@ def test_a_hundred_scans_a_second_are_all_recorded_once_also_when_typed(tmp_path
 
 def test_a_code_that_is_posted_twice_under_one_name_counts_once(tmp_path: Path):
     with a_store(tmp_path, {"posted": PostedScanner()}) as store:
-        for code, once in ((CODE, "a"), (CODE, "a"), (code_of(1, 1), "b"), (code_of(1, 2), "")):
-            store.devices["posted"].post(code.encode(), once)
-        assert store.codes("posted") == [CODE, code_of(1, 1), code_of(1, 2)]
+        names = ("a", "a", "b", "", "")
+        for number, once in enumerate(
+            names
+        ):  # each another code, which no pause between them joins
+            store.devices["posted"].post(code_of(1, number).encode(), once)
+        assert store.codes("posted") == [code_of(1, number) for number in (0, 2, 3, 4)]

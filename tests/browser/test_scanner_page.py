@@ -161,6 +161,7 @@ def test_a_scan_does_not_press_the_button_that_was_tapped_last(scanned: ScannedP
     before = scanned.page.url
     scanned.scan(CODE)
     scanned.has_scanned(CODE)
+    scanned.page.wait_for_timeout(500)
     assert scanned.page.url == before
     scanned.stroke(**ENTER)
     scanned.page.wait_for_url("**/goods")
