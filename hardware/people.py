@@ -9,9 +9,13 @@ from hardware.detector import Detector
 from hardware.detectors import DETECTORS
 from hardware.driver import Act, ActResult, cannot_act
 from hardware.frames import Frame
-from hardware.readings import PeopleReading, Reading
-from hardware.stays import Changes, StayClock
-from hardware.tracker import Tracker
+from hardware.passages import PassageClock
+from hardware.paths import Paths, Walker
+from hardware.readings import Passage, PeopleReading, Reading, Stay
+from hardware.rules import PeopleRules
+from hardware.staff import StaffWatch
+from hardware.stays import StayClock
+from hardware.tracker import Track, Tracker
 from hardware.watch import STALL_MS_DEFAULT, Watch
 from hardware.zones import Line, Polygon, ZoneMap
 
@@ -19,37 +23,73 @@ from hardware.zones import Line, Polygon, ZoneMap
 class PeopleCounter:
     """Counts people in frames that are given in order: detector, tracker and stays together.
 
-    Holds nothing of a frame after it was seen but boxes.
+    Holds nothing of a frame after it was seen but boxes and a small grey copy.
     """
 
-    def __init__(self, zones: ZoneMap, detector: Detector) -> None:
+    def __init__(
+        self, zones: ZoneMap, detector: Detector, rules: PeopleRules | None = None
+    ) -> None:
+        self._zones = zones
         self._detector = detector
-        self._stays = StayClock(zones)
+        self._rules = rules or PeopleRules()
         self._tracker: Tracker | None = None
         self._at_ms = 0
+        self._begin((0, 0))
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Return the people followed, for drawing."""
+        return () if self._tracker is None else self._tracker.tracks
 
     def see(self, frame: Frame) -> PeopleReading:
         """Return what there is after this frame."""
+        height, width = frame.pixels.shape[:2]
         if self._tracker is None:
-            height, width = frame.pixels.shape[:2]
-            self._tracker = Tracker((width, height))
+            self._tracker = self._begin((width, height))
         self._at_ms = frame.at_mono_ms
-        held = [track.box for track in self._tracker.tracks if track.sure]
-        boxes = self._detector.detect(frame, held)
-        tracks = self._tracker.update(boxes, frame.at_mono_ms)
-        return self._reading(self._stays.update(tracks, frame.at_mono_ms))
+        held = [track.box for track in self._tracker.tracks if track.sure and not track.over]
+        sight = self._detector.look(frame, held)
+        tracks = self._tracker.update(sight, frame.at_mono_ms)
+        walkers = self._shoppers(self._paths.update(tracks, frame.at_mono_ms))
+        stays = self._stays.update(walkers, frame.at_mono_ms)
+        return self._reading(stays, self._passages.update(walkers, frame.at_mono_ms))
 
     def finish(self) -> PeopleReading:
         """Return the stays that were still under way, ended: there are no further frames."""
-        self._tracker = None
-        return self._reading(self._stays.finish())
+        if self._tracker is not None:
+            walkers = self._paths.update(self._tracker.finish(), self._at_ms)
+            walkers = self._shoppers(walkers)
+            self._tracker = None
+            stays = self._stays.update(walkers, self._at_ms)
+            passages = self._passages.update(walkers, self._at_ms)
+            return self._reading(
+                (*stays, *self._stays.finish()), (*passages, *self._passages.finish())
+            )
+        return self._reading(self._stays.finish(), self._passages.finish())
 
-    def _reading(self, changes: Changes) -> PeopleReading:
+    def _begin(self, size: tuple[int, int]) -> Tracker:
+        self._paths = Paths(size)
+        self._staff = StaffWatch(self._zones.zones, self._rules)
+        self._stays = StayClock(self._zones, self._rules)
+        self._passages = PassageClock(dict(self._zones.lines), self._rules)
+        return Tracker(size)
+
+    def _shoppers(self, walkers: Sequence[Walker]) -> list[Walker]:
+        """Return the people who count, and forget what the others did."""
+        staff = self._staff.update(walkers)
+        self._stays.drop(staff)
+        self._passages.drop(staff)
+        return [walker for walker in walkers if walker.number not in staff]
+
+    def _reading(
+        self, stays: tuple[Stay, ...], passages: tuple[Passage, ...]
+    ) -> PeopleReading:
         return PeopleReading(
             at_mono_ms=self._at_ms,
-            counts=changes.counts,
-            stays=changes.stays,
-            passages=changes.passages,
+            counts=self._stays.counts(),
+            waiting_ms=self._stays.waiting_ms(self._at_ms),
+            stays=stays,
+            passages=passages,
             detector=self._detector.name,
             fallback=self._detector.fallback,
         )

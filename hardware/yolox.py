@@ -1,0 +1,120 @@
+"""A YOLOX model of people, read from an ONNX file and run by OpenCV on parts of a picture.
+
+The network has no fixed size in truth: its cost grows with the area it is shown, so it is shown no
+grey bars and only the parts that matter, at the scale it was made for.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.detector import Box, common_area, overlap
+from hardware.driver import DeviceError
+from hardware.frames import Pixels
+from hardware.onnx_file import picture_size
+
+STRIDES = (8, 16, 32)
+GRID = 32
+GREY = 114
+SCORE_MIN = 0.2
+OVERLAP_MAX = 0.6
+# A box that lies so far within a surer one is a part of the same person.
+INSIDE_SHARE_MAX = 0.85
+BOXES_MAX = 300
+OUTPUTS_MIN = 6
+
+Floats = NDArray[np.float32]
+
+
+class YoloxModel:
+    """The network of one file; belongs to one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it; raises DeviceError when the file is not such a model."""
+        try:
+            self.size = max(picture_size(path))
+            self._net = cv2.dnn.readNetFromONNX(str(path))
+            self._run(np.full((2 * GRID, 2 * GRID, 3), GREY, np.uint8))
+        except (cv2.error, ValueError) as error:
+            raise DeviceError(f"{path} cannot be used as a model of people: {error}") from error
+
+    def scale(self, pixels: Pixels) -> float:
+        """Return by what the picture is scaled for the network, whose size fits the longer side."""
+        return self.size / max(pixels.shape[:2])
+
+    def find(self, pixels: Pixels, parts: Sequence[Box]) -> list[Box]:
+        """Return the people in these parts of a picture, which begin on any pixel of it."""
+        found = [box for part in parts for box in self._find_in(pixels, part)]
+        return distinct(found)
+
+    def _find_in(self, pixels: Pixels, part: Box) -> Iterator[Box]:
+        scale = self.scale(pixels)
+        left, top = int(part.left), int(part.top)
+        piece = pixels[top : int(part.bottom), left : int(part.right)]
+        if piece.ndim == 2:
+            piece = np.asarray(cv2.cvtColor(piece, cv2.COLOR_GRAY2BGR), np.uint8)
+        shown = _on_grid(piece, scale)
+        for x, y, width, height, score in self._run(shown):
+            yield Box(
+                left=left + float(x - width / 2) / scale,
+                top=top + float(y - height / 2) / scale,
+                right=left + float(x + width / 2) / scale,
+                bottom=top + float(y + height / 2) / scale,
+                score=float(score),
+            )
+
+    def _run(self, shown: Pixels) -> Floats:
+        """Return centre, size and score of each person, in pixels of what was shown."""
+        self._net.setInput(cv2.dnn.blobFromImage(shown))
+        output = np.asarray(self._net.forward(), np.float32)
+        corners, strides = _grid(shown.shape[0], shown.shape[1])
+        if output.ndim != 3 or output.shape[1] != len(strides) or output.shape[2] < OUTPUTS_MIN:
+            raise ValueError(f"its output has the shape {output.shape}")
+        rows = output[0]
+        # Columns: centre, size (as a logarithm), how sure of a thing, and of its being a person.
+        scores = rows[:, 4] * rows[:, 5]
+        kept = np.flatnonzero(scores > SCORE_MIN)
+        kept = kept[np.argsort(-scores[kept])[:BOXES_MAX]]
+        centres = (rows[kept, 0:2] + corners[kept]) * strides[kept, None]
+        sizes = np.exp(np.minimum(rows[kept, 2:4], 10)) * strides[kept, None]
+        return np.concatenate([centres, sizes, scores[kept, None]], axis=1)
+
+
+def distinct(boxes: Sequence[Box]) -> list[Box]:
+    """Return the boxes without those that show a person whom a surer box shows already."""
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda one: -one.score):
+        doubled = any(
+            overlap(box, other) > OVERLAP_MAX
+            or common_area(box, other) > INSIDE_SHARE_MAX * box.area
+            for other in kept
+        )
+        # One box around several people that stand there in boxes of their own shows nobody else.
+        within = sum(common_area(box, other) > INSIDE_SHARE_MAX * other.area for other in kept)
+        if not doubled and within < 2:
+            kept.append(box)
+    return kept
+
+
+def _on_grid(piece: Pixels, scale: float) -> Pixels:
+    """Return the piece at the network's scale, its sides filled up to whole cells with grey."""
+    height = max(1, round(piece.shape[0] * scale))
+    width = max(1, round(piece.shape[1] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    shown = np.full((-(-height // GRID) * GRID, -(-width // GRID) * GRID, 3), GREY, np.uint8)
+    shown[:height, :width] = cv2.resize(piece, (width, height), interpolation=how)
+    return shown
+
+
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
+    """Return the corner (in cells) and the cell size of each row of the output."""
+    corners: list[Floats] = []
+    strides: list[Floats] = []
+    for stride in STRIDES:
+        y, x = np.mgrid[: height // stride, : width // stride].astype(np.float32)
+        corners.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full(x.size, stride, np.float32))
+    return np.concatenate(corners), np.concatenate(strides)
