@@ -5,13 +5,15 @@ costs more than its share of a core, however many people are in view. The empty 
 costs next to nothing; whoever stands still is looked at now and then.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hardware.detector import Box, around, common_area
 
 # In the detector's own pixels: at 0.37 ms for a thousand of them, a tenth of a core.
-INCOME_PX_S = 260_000
+INCOME_PX_S = 220_000
+CELL_PX = 32
 SAVINGS_PX_MAX = 60_000
 MOVING_EVERY_MS = 90
 STILL_EVERY_MS = 2_000
@@ -74,7 +76,7 @@ class Ration:
         self._purse_px = min(earned, SAVINGS_PX_MAX)
 
     def _paid(self, parts: tuple[Box, ...], scene: Scene) -> tuple[Box, ...]:
-        self._purse_px -= sum(part.area for part in parts) * scene.scale**2
+        self._purse_px -= sum(_cost_px(part, scene.scale) for part in parts)
         return parts
 
 
@@ -103,8 +105,15 @@ def _joined(places: Sequence[Box], scene: Scene) -> tuple[Box, ...]:
 
 
 def _is_cheaper_together(one: Box, other: Box, scene: Scene) -> bool:
-    apart = (one.area + other.area) * scene.scale**2 + 2 * MARGIN_PX**2
-    return common_area(one, other) > 0 or around(one, other).area * scene.scale**2 <= apart
+    apart = _cost_px(one, scene.scale) + _cost_px(other, scene.scale)
+    return common_area(one, other) > 0 or _cost_px(around(one, other), scene.scale) <= apart
+
+
+def _cost_px(part: Box, scale: float) -> float:
+    """Return how many pixels the detector sees: whole cells of its grid."""
+    return math.ceil(part.width * scale / CELL_PX) * math.ceil(part.height * scale / CELL_PX) * (
+        CELL_PX**2
+    )
 
 
 def _with_room(place: Box, scene: Scene) -> Box:

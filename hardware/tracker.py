@@ -8,7 +8,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hardware.detector import Box, Sight, common_area, overlap
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.detector import Box, Sight, common_area
 
 HITS_MIN = 2
 START_SCORE_MIN = 0.4
@@ -26,8 +29,16 @@ REACH_HEIGHTS_MIN = 0.35
 REACH_S_MAX = 1.5
 SPEED_OVER_MS = 1_000
 MOVED_HEIGHTS_MIN = 0.25
+# What speaks against a pair, in body heights: a track that goes on as if it had stopped, each
+# doubling in size, a track seen once only, and weak boxes after all others.
+STANDING_COST = 0.1
+GROWTH_COST = 0.5
+UNSURE_COST = 0.3
+WEAK_COST = 100.0
 TRACKS_MAX = 100
 STEPS_MAX = 64
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,31 +183,45 @@ def _pair(tracks: Sequence[Track], boxes: Sequence[Box], at_ms: int) -> dict[int
 
     Weak boxes only prolong what is followed already, and come after the others.
     """
-    offers: list[tuple[bool, float, int, int]] = []
-    for track in tracks:
-        ahead = expected(track, at_ms)
-        lost_s = min((at_ms - track.seen_ms) / 1000, REACH_S_MAX)
-        reach = REACH_HEIGHTS_PER_S * lost_s + REACH_HEIGHTS_MIN
-        for at, box in enumerate(boxes):
-            shared = max(overlap(ahead, box), overlap(track.box, box))
-            weak = box.score < START_SCORE_MIN
-            away = min(_heights_apart(ahead, box), _heights_apart(track.box, box) + 0.1)
-            if away > reach or (weak and shared < WEAK_OVERLAP_MIN):
-                continue
-            growth = abs(math.log(max(box.height, 1.0) / max(track.box.height, 1.0)))
-            doubt = 0.0 if track.hits >= HITS_MIN else 0.3
-            offers.append((weak, away - shared + 0.5 * growth + doubt, track.number, at))
+    if not tracks or not boxes:
+        return {}
+    shown, last = _edges(boxes), _edges([track.box for track in tracks])
+    ahead = _edges([expected(track, at_ms) for track in tracks])
+    lost_s = np.array([min((at_ms - track.seen_ms) / 1000, REACH_S_MAX) for track in tracks])
+    doubt = np.array([0.0 if track.hits >= HITS_MIN else UNSURE_COST for track in tracks])
+    weak = np.array([box.score < START_SCORE_MIN for box in boxes])
+    heights = np.maximum(last[:, 3] - last[:, 1], 1.0)[:, None]
+    away = np.minimum(_apart(ahead, shown), _apart(last, shown) + STANDING_COST * heights) / heights
+    shared = np.maximum(_overlaps(ahead, shown), _overlaps(last, shown))
+    growth = np.abs(np.log(np.maximum(shown[:, 3] - shown[:, 1], 1.0)[None, :] / heights))
+    cost = away - shared + GROWTH_COST * growth + doubt[:, None] + WEAK_COST * weak[None, :]
+    possible = away <= (REACH_HEIGHTS_PER_S * lost_s + REACH_HEIGHTS_MIN)[:, None]
+    possible &= ~weak[None, :] | (shared >= WEAK_OVERLAP_MIN)
+    rows, columns = np.nonzero(possible)
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for _, _, number, at in sorted(offers):
+    for each in np.argsort(cost[rows, columns], kind="stable"):
+        number, at = tracks[rows[each]].number, int(columns[each])
         if number not in pairs and at not in taken:
             pairs[number] = at
             taken.add(at)
     return pairs
 
 
-def _heights_apart(one: Box, other: Box) -> float:
-    (x1, y1), (x2, y2) = one.centre, other.centre
-    return math.hypot(x2 - x1, y2 - y1) / max(1.0, one.height)
+def _edges(boxes: Sequence[Box]) -> Floats:
+    return np.array([(box.left, box.top, box.right, box.bottom) for box in boxes], np.float64)
 
 
+def _apart(some: Floats, others: Floats) -> Floats:
+    """Return how far the middles of each two boxes are from each other."""
+    one, other = (some[:, :2] + some[:, 2:]) / 2, (others[:, :2] + others[:, 2:]) / 2
+    return np.hypot(*np.moveaxis(one[:, None] - other[None], 2, 0))
+
+
+def _overlaps(some: Floats, others: Floats) -> Floats:
+    """Return intersection over union of each two boxes."""
+    first = np.maximum(some[:, None, :2], others[None, :, :2])
+    last = np.minimum(some[:, None, 2:], others[None, :, 2:])
+    shared = np.prod(np.maximum(last - first, 0), axis=2)
+    areas = [np.prod(each[:, 2:] - each[:, :2], axis=1) for each in (some, others)]
+    return np.asarray(shared / np.maximum(areas[0][:, None] + areas[1][None] - shared, 1e-6))
