@@ -5,12 +5,12 @@ from pathlib import Path
 
 from hardware.detector import Box, Sight
 from hardware.frames import Frame
-from hardware.motion import LIGHT_SHARE, MotionMap
+from hardware.motion import MotionMap
 from hardware.ration import Ration, Scene
 from hardware.yolox import YoloxModel
 
-# A place of the motion map this small is noise.
-PLACES_MIN = 6
+# People far away are too small for a model made for less than this (its own pixels).
+SIZE_PX_MIN = 416
 
 
 class ModelDetector:
@@ -32,13 +32,13 @@ class ModelDetector:
         scene = Scene(
             at_ms=frame.at_mono_ms,
             size=(width, height),
-            scale=self._model.scale(frame.pixels),
+            scale=max(self._model.size, SIZE_PX_MIN) / max(width, height),
             moving=tuple(self._motion.places()),
             held=tuple(held),
         )
         parts = self._ration.parts(scene)
         return Sight(
             boxes=tuple(self._model.find(frame.pixels, parts)),
-            looked=parts,
+            looked=tuple(part.box for part in parts),
             motion=self._motion,
         )

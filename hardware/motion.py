@@ -14,8 +14,6 @@ from hardware.frames import Pixels
 WORK_WIDTH_PX = 160
 CHANGE_MIN = 12
 SLOW_MS = 400
-# So much of the picture at once is the light, not people.
-LIGHT_SHARE = 0.6
 NEVER_MS = -(10**9)
 
 Mask = NDArray[np.uint8]

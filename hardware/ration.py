@@ -14,6 +14,8 @@ from hardware.detector import Box, around, common_area
 # In the detector's own pixels: at 0.37 ms for a thousand of them, a tenth of a core.
 INCOME_PX_S = 220_000
 CELL_PX = 32
+# A person this high in the detector's own pixels is seen as well as any larger one.
+PERSON_PX = 120
 SAVINGS_PX_MAX = 60_000
 MOVING_EVERY_MS = 90
 STILL_EVERY_MS = 2_000
@@ -28,7 +30,7 @@ PARTS_MAX = 8
 class Scene:
     """What is cheaply known of a frame: its size, what moves, and where people are followed.
 
-    `scale` turns its pixels into those of the detector.
+    `scale` turns its pixels into those of the detector where nobody is known to be.
     """
 
     at_ms: int
@@ -36,6 +38,20 @@ class Scene:
     scale: float
     moving: tuple[Box, ...]
     held: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the picture to look at, and at which scale."""
+
+    box: Box
+    scale: float
+
+    @property
+    def cost_px(self) -> int:
+        """Return how many pixels the detector sees: whole cells of its grid."""
+        columns = math.ceil(self.box.width * self.scale / CELL_PX)
+        return columns * math.ceil(self.box.height * self.scale / CELL_PX) * CELL_PX**2
 
 
 class Ration:
@@ -49,7 +65,7 @@ class Ration:
         self._moving_ms = 0
         self._still_ms = 0
 
-    def parts(self, scene: Scene) -> tuple[Box, ...]:
+    def parts(self, scene: Scene) -> tuple[Part, ...]:
         """Return the parts of the picture to look at now; none when there is no need or no money.
 
         The first picture is looked at as a whole, and so is one every WHOLE_EVERY_MS.
@@ -59,14 +75,14 @@ class Ration:
             return ()
         if self._whole_ms is None or scene.at_ms - self._whole_ms >= WHOLE_EVERY_MS:
             self._whole_ms = self._moving_ms = self._still_ms = scene.at_ms
-            return self._paid((_whole(scene),), scene)
+            return self._paid([_whole(scene)])
         if scene.moving and scene.at_ms - self._moving_ms >= MOVING_EVERY_MS:
             self._moving_ms = scene.at_ms
             touched = [box for box in scene.held if _moves(box, scene.moving)]
-            return self._paid(_joined([*scene.moving, *touched], scene), scene)
+            return self._paid(_joined([*scene.moving, *touched], scene))
         if scene.held and scene.at_ms - max(self._still_ms, self._moving_ms) >= STILL_EVERY_MS:
             self._still_ms = scene.at_ms
-            return self._paid(_joined(scene.held, scene), scene)
+            return self._paid(_joined(scene.held, scene))
         return ()
 
     def _earn(self, at_ms: int) -> None:
@@ -75,45 +91,45 @@ class Ration:
         earned = self._purse_px + self._income_px_s * elapsed_ms / 1000
         self._purse_px = min(earned, SAVINGS_PX_MAX)
 
-    def _paid(self, parts: tuple[Box, ...], scene: Scene) -> tuple[Box, ...]:
-        self._purse_px -= sum(_cost_px(part, scene.scale) for part in parts)
-        return parts
+    def _paid(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        self._purse_px -= sum(part.cost_px for part in parts)
+        return tuple(parts)
 
 
-def _whole(scene: Scene) -> Box:
+def _whole(scene: Scene) -> Part:
     width, height = scene.size
-    return Box(left=0, top=0, right=width, bottom=height)
+    return Part(box=Box(left=0, top=0, right=width, bottom=height), scale=scene.scale)
 
 
 def _moves(box: Box, moving: Sequence[Box]) -> bool:
     return any(common_area(box, place) > 0 for place in moving)
 
 
-def _joined(places: Sequence[Box], scene: Scene) -> tuple[Box, ...]:
+def _joined(places: Sequence[Box], scene: Scene) -> list[Part]:
     """Return parts with room around each place, none of which overlap."""
-    parts: list[Box] = []
+    parts: list[Part] = []
     for place in places:
-        part = _with_room(place, scene)
-        while touching := [each for each in parts if _is_cheaper_together(each, part, scene)]:
+        part = _scaled(_with_room(place, scene), scene)
+        while touching := [each for each in parts if _is_better_together(each, part, scene)]:
             for each in touching:
                 parts.remove(each)
-                part = around(part, each)
+                part = _scaled(around(part.box, each.box), scene)
         parts.append(part)
-    if len(parts) > PARTS_MAX:
-        return (_whole(scene),)
-    return tuple(parts)
+    return parts if len(parts) <= PARTS_MAX else [_whole(scene)]
 
 
-def _is_cheaper_together(one: Box, other: Box, scene: Scene) -> bool:
-    apart = _cost_px(one, scene.scale) + _cost_px(other, scene.scale)
-    return common_area(one, other) > 0 or _cost_px(around(one, other), scene.scale) <= apart
+def _is_better_together(one: Part, other: Part, scene: Scene) -> bool:
+    if common_area(one.box, other.box) > 0:
+        return True
+    together = _scaled(around(one.box, other.box), scene)
+    return together.cost_px <= one.cost_px + other.cost_px
 
 
-def _cost_px(part: Box, scale: float) -> float:
-    """Return how many pixels the detector sees: whole cells of its grid."""
-    return math.ceil(part.width * scale / CELL_PX) * math.ceil(part.height * scale / CELL_PX) * (
-        CELL_PX**2
-    )
+def _scaled(box: Box, scene: Scene) -> Part:
+    """Return the part, at the scale at which the smallest person in it is still well seen."""
+    smallest = min((held.height for held in scene.held if common_area(held, box)), default=0.0)
+    scale = scene.scale if not smallest else min(scene.scale, PERSON_PX / smallest)
+    return Part(box=box, scale=scale)
 
 
 def _with_room(place: Box, scene: Scene) -> Box:

@@ -16,9 +16,9 @@ from hardware.detector import Box
 from hardware.driver import DeviceError
 from hardware.frames import Pixels
 from hardware.onnx_file import picture_size
+from hardware.ration import CELL_PX, Part
 
 STRIDES = (8, 16, 32)
-GRID = 32
 GREY = 114
 SCORE_MIN = 0.25
 OVERLAP_MAX = 0.6
@@ -39,18 +39,13 @@ class YoloxModel:
         try:
             self.size = max(picture_size(path))
             self._net = cv2.dnn.readNetFromONNX(str(path))
-            self._run(np.full((2 * GRID, 2 * GRID, 3), GREY, np.uint8))
+            self._run(np.full((2 * CELL_PX, 2 * CELL_PX, 3), GREY, np.uint8))
         except (cv2.error, ValueError) as error:
             raise DeviceError(f"{path} cannot be used as a model of people: {error}") from error
 
-    def scale(self, pixels: Pixels) -> float:
-        """Return by what the picture is scaled for the network, whose size fits the longer side."""
-        return self.size / max(pixels.shape[:2])
-
-    def find(self, pixels: Pixels, parts: Sequence[Box]) -> list[Box]:
+    def find(self, pixels: Pixels, parts: Sequence[Part]) -> list[Box]:
         """Return the people in these parts of a picture, surest first."""
-        scale = self.scale(pixels)
-        rows = [self._find_in(pixels, part, scale) for part in parts]
+        rows = [self._find_in(pixels, part) for part in parts]
         if not rows:
             return []
         found = np.concatenate(rows)
@@ -60,16 +55,16 @@ class YoloxModel:
             for left, top, right, bottom, score in found[distinct(found[:, :4])].tolist()
         ]
 
-    def _find_in(self, pixels: Pixels, part: Box, scale: float) -> Floats:
+    def _find_in(self, pixels: Pixels, part: Part) -> Floats:
         """Return left, top, right, bottom and score of everybody in a part, in the picture."""
-        left, top = int(part.left), int(part.top)
-        piece = pixels[top : int(part.bottom), left : int(part.right)]
+        left, top = int(part.box.left), int(part.box.top)
+        piece = pixels[top : int(part.box.bottom), left : int(part.box.right)]
         if piece.ndim == 2:
             piece = np.asarray(cv2.cvtColor(piece, cv2.COLOR_GRAY2BGR), np.uint8)
-        rows = self._run(_on_grid(piece, scale))
+        rows = self._run(_on_grid(piece, part.scale))
         half, corner = rows[:, 2:4] / 2, np.array([left, top], np.float32)
-        first = (rows[:, :2] - half) / scale + corner
-        last = (rows[:, :2] + half) / scale + corner
+        first = (rows[:, :2] - half) / part.scale + corner
+        last = (rows[:, :2] + half) / part.scale + corner
         return np.concatenate([first, last, rows[:, 4:]], axis=1)
 
     def _run(self, shown: Pixels) -> Floats:
@@ -112,7 +107,7 @@ def _on_grid(piece: Pixels, scale: float) -> Pixels:
     height = max(1, round(piece.shape[0] * scale))
     width = max(1, round(piece.shape[1] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    shown = np.full((-(-height // GRID) * GRID, -(-width // GRID) * GRID, 3), GREY, np.uint8)
+    shown = np.full((-(-height // CELL_PX) * CELL_PX, -(-width // CELL_PX) * CELL_PX, 3), GREY, np.uint8)
     shown[:height, :width] = cv2.resize(piece, (width, height), interpolation=how)
     return shown
 
