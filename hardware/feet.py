@@ -1,10 +1,5 @@
-"""Where people stand, told from their boxes, also where the picture's edge cuts a box off.
+"""Where people stand, told from their boxes, also where the picture's edge cuts a box off."""
 
-How tall people appear at which height of the picture is learned from boxes that show them whole;
-how tall this one is, from their own. Until then a person is as wide as people usually are.
-"""
-
-import math
 from dataclasses import dataclass
 
 from hardware.detector import Box
@@ -14,12 +9,9 @@ from hardware.zones import Point
 EDGE_SHARE = 0.012
 NEAR_EDGE_SHARE = 0.045
 # The middle between the feet lies so far above a box's lower edge, of its height.
-FEET_SHARE = 0.02
+FEET_SHARE = 0.035
 # A standing person is about so many times as high as wide.
 HEIGHT_PER_WIDTH = 2.6
-MEMORY_BOXES = 600
-# Heights are taken to be the same all over the picture until they are seen to differ.
-STIFFNESS = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +27,6 @@ class Cuts:
     def any(self) -> bool:
         """Tell whether a part of the person is out of sight."""
         return self.left or self.right or self.top or self.bottom
-
-
-class Heights:
-    """How tall people appear in one picture, as a straight line over where their heads are."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        self._size = size
-        self._count = 0.0
-        self._top = self._height = 0.0
-        self._spread = self._slope_sum = 0.0
-
-    def learn(self, box: Box) -> None:
-        """Take a box that shows somebody whole."""
-        fade = 1 - 1 / MEMORY_BOXES
-        count = self._count * fade + 1
-        above, taller = box.top - self._top, box.height - self._height
-        self._top += above / count
-        self._height += taller / count
-        self._spread = self._spread * fade + above * (box.top - self._top)
-        self._slope_sum = self._slope_sum * fade + above * (box.height - self._height)
-        self._count = count
-
-    def at(self, top: float) -> float | None:
-        """Return how tall a person is whose head is there; None as long as nobody was seen."""
-        if not self._count:
-            return None
-        stiff = STIFFNESS * self._count * self._size[1] ** 2
-        slope = self._slope_sum / (self._spread + stiff)
-        return max(0.3 * self._height, self._height + slope * (top - self._top))
 
 
 def cuts(box: Box, size: tuple[int, int]) -> Cuts:
@@ -97,8 +60,3 @@ def foot(box: Box, size: tuple[int, int], *, tall: float | None, wide: float | N
 def near_bottom(box: Box, size: tuple[int, int]) -> bool:
     """Tell whether the picture's lower edge may hide the feet."""
     return box.bottom >= size[1] * (1 - NEAR_EDGE_SHARE)
-
-
-def blend(before: float | None, now: float, share: float) -> float:
-    """Return a running mean that moves by `share` towards what is seen now."""
-    return now if before is None or math.isnan(before) else before + share * (now - before)

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hardware.detector import Box
-from hardware.feet import Heights, cuts, foot, near_bottom
+from hardware.feet import cuts, foot, near_bottom
 from hardware.tracker import Step, Track
 from hardware.zones import Point
 
 OWN_SIZES = 15
 OWN_SIZES_MIN = 2
+# How tall people are near the lower edge is learned from boxes that end in the lower part.
+LOWER_SHARE = 0.7
+USUAL_STEP = 0.02
 SETTLE_MS = 700
 GUESS_MS = 3_000
 SMOOTH_MS = 900
@@ -54,7 +57,7 @@ class Paths:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
-        self._heights = Heights(size)
+        self._usual: float | None = None
         self._people: dict[int, _Person] = {}
 
     def update(self, tracks: Sequence[Track], at_ms: int) -> list[Walker]:
@@ -88,12 +91,12 @@ class Paths:
         cut = cuts(box, self._size)
         if not (cut.left or cut.right):
             person.wide = [*person.wide, box.width][-OWN_SIZES:]
-        if cut.top or cut.left or cut.right or near_bottom(box, self._size):
+        if cut.left or cut.right or near_bottom(box, self._size):
             return
-        if track.sure:
-            self._heights.learn(box)
-        usual = self._heights.at(box.top)
-        person.tall = [*person.tall, box.height / (usual or box.height)][-OWN_SIZES:]
+        person.tall = [*person.tall, box.height][-OWN_SIZES:]
+        if track.sure and box.bottom > self._size[1] * LOWER_SHARE:
+            before = box.height if self._usual is None else self._usual
+            self._usual = before + USUAL_STEP * (box.height - before)
 
     def _settled(self, person: _Person, track: Track, at_ms: int) -> tuple[Fix, ...]:
         """Return the steps that are sure by now, in order."""
@@ -127,11 +130,8 @@ class Paths:
         return Fix(at_ms=step.at_ms, foot=(x / weights, y / weights), tall=step.box.height)
 
     def _foot(self, person: _Person, box: Box, *, lingers: bool) -> Point:
-        usual = self._heights.at(box.top)
         wide = statistics.median(person.wide) if person.wide else None
-        if usual is not None and len(person.tall) >= OWN_SIZES_MIN:
-            usual *= statistics.median(person.tall)
-        elif lingers:
-            x, y = foot(box, self._size, tall=usual, wide=wide)
-            return x, min(y, self._size[1] - 1.0)
-        return foot(box, self._size, tall=usual, wide=wide)
+        if len(person.tall) >= OWN_SIZES_MIN:
+            return foot(box, self._size, tall=statistics.median(person.tall), wide=wide)
+        x, y = foot(box, self._size, tall=self._usual, wide=wide)
+        return x, min(y, self._size[1] - 1.0) if lingers else y
