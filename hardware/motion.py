@@ -1,7 +1,7 @@
-"""Where something moves in a camera's picture: the cheap question that comes before the dear one.
+"""Where something moves in a camera's picture: the cheap question before the dear one.
 
-A small grey copy of the frame is compared with the copies of the frame before and of half a second ago:
-the first shows who walks, the second who moves slowly. What is compared never leaves this object.
+A small grey copy of the frame is compared with the one before and with one of half a second ago:
+the first shows who walks, the second who moves slowly. No copy ever leaves this object.
 """
 
 import cv2
@@ -87,4 +87,5 @@ def _shrunk(pixels: Pixels) -> tuple[Pixels, int]:
         even = small[: 2 * height, : 2 * width]
         small = np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
         factor *= 2
-    return (cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small), factor
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY) if small.ndim == 3 else small
+    return np.asarray(grey, np.uint8), factor

@@ -35,7 +35,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walker:
-    """One person: the places that became sure since the last time, and until when they were there."""
+    """One person: the places that became sure with this update, and until when they were there."""
 
     number: int
     fixes: tuple[Fix, ...]
@@ -115,9 +115,7 @@ class Paths:
             person.last, person.settled_ms = step, step.at_ms
         return tuple(fixes)
 
-    def _fix(
-        self, person: _Person, step: Step, around: Sequence[Step], *, lingers: bool
-    ) -> Fix:
+    def _fix(self, person: _Person, step: Step, around: Sequence[Step], *, lingers: bool) -> Fix:
         """Return the place of a step, smoothed by its neighbours in time."""
         weights = 0.0
         x = y = 0.0

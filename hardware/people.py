@@ -6,8 +6,9 @@ import msgspec
 
 from hardware.camera import make_source
 from hardware.detector import Detector
-from hardware.detectors import DETECTORS
+from hardware.detectors import detector_for
 from hardware.driver import Act, ActResult, cannot_act
+from hardware.floor import Floor, in_picture
 from hardware.frames import Frame
 from hardware.passages import PassageClock
 from hardware.paths import Paths, Walker
@@ -81,9 +82,7 @@ class PeopleCounter:
         self._passages.drop(staff)
         return [walker for walker in walkers if walker.number not in staff]
 
-    def _reading(
-        self, stays: tuple[Stay, ...], passages: tuple[Passage, ...]
-    ) -> PeopleReading:
+    def _reading(self, stays: tuple[Stay, ...], passages: tuple[Passage, ...]) -> PeopleReading:
         return PeopleReading(
             at_mono_ms=self._at_ms,
             counts=self._stays.counts(),
@@ -100,42 +99,51 @@ class PeopleCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `source`, `real_time`, `loop` and `stall_ms` are those of `barcode-camera`. `zones` holds the
     corners of each zone by name, `lines` two points for each counting line; inwards is from the
-    left of the line, seen from its first to its second point, to its right.
+    left of the line, seen from its first to its second point, to its right. They are in pixels,
+    or with a `floor` in its measure. `model` is the name or path of a model of people; without
+    one the fallback sees what differs from the empty shop. `rules` say what counts.
     """
 
     source: object
     zones: dict[str, Polygon] = {}
     lines: dict[str, Line] = {}
-    detector: str = "background"
+    floor: Floor | None = None
+    model: str = ""
+    rules: PeopleRules = PeopleRules()
     real_time: bool = True
     loop: bool = False
     stall_ms: int = STALL_MS_DEFAULT
 
     def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
-            raise ValueError(f"detector: no {self.detector!r}; known: {', '.join(DETECTORS)}")
         if not self.zones and not self.lines:
             raise ValueError("zones, lines: expects at least one of them")
         if self.stall_ms < 0:
             raise ValueError("stall_ms: cannot be negative")
         make_source(self.source)
-        ZoneMap(zones=self.zones, lines=self.lines)
+        if unknown := set(self.rules.staff_zones) - set(self.zones):
+            raise ValueError(f"rules: staff_zones names no zone: {', '.join(sorted(unknown))}")
+        self.map()
+
+    def map(self) -> ZoneMap:
+        """Return zones and lines in pixels of the picture."""
+        return in_picture(ZoneMap(zones=self.zones, lines=self.lines), self.floor)
 
 
 class PeopleCamera:
     """The driver `people-camera`. No frame, no box and no track leaves it."""
 
     def __init__(self, options: PeopleCameraOptions) -> None:
-        self._zones = ZoneMap(zones=options.zones, lines=options.lines)
+        self._zones = options.map()
+        self._rules = options.rules
         source = make_source(options.source, real_time=options.real_time, loop=options.loop)
         self._watch = Watch(source, stall_ms=options.stall_ms)
-        self._detector_name = options.detector
+        self._model = options.model
         self._counter: PeopleCounter | None = None
         self._counts: dict[str, int] = {}
 
     def open(self) -> None:
-        """Open the camera, with nobody followed."""
-        self._counter = PeopleCounter(self._zones, DETECTORS[self._detector_name]())
+        """Open the camera, with nobody followed; raises DeviceError without its model, too."""
+        self._counter = PeopleCounter(self._zones, detector_for(self._model), self._rules)
         self._counts = {}
         self._watch.open()
 

@@ -84,8 +84,9 @@ class PeopleReading:
     """How many people are in each zone now, and which stays and passages have ended.
 
     Given whenever one of these changes. `waiting_ms` says for each zone how long the one who has
-    been there longest is there now: at a till, how long its queue waits. `detector` names what saw them; `fallback` is set where
-    that is the built-in stand-in, so that every figure made of it can say so.
+    been there longest is there now: at a till, how long its queue waits. `detector` names what saw
+    them; `fallback` is set where that is the built-in stand-in, so that every figure made of it can
+    say so.
     """
 
     at_mono_ms: int

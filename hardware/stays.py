@@ -18,7 +18,7 @@ BETWEEN_FIXES_MS = 2_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStay:
-    """Somebody is in a zone, or left it a moment ago (`left`): since when, and until when so far."""
+    """Somebody is in a zone, or `left` it a moment ago: since when, and until when so far."""
 
     zone: str
     walker: int

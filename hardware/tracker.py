@@ -158,9 +158,7 @@ def _proven(track: Track, sight: Sight, all_tracks: Sequence[Track], at_ms: int)
     (x1, y1), (x2, y2) = first.centre, track.box.centre
     moved = math.hypot(x2 - x1, y2 - y1) > MOVED_HEIGHTS_MIN * first.height
     if not moved and track.seen_ms == at_ms:
-        alone = all(
-            other is track or not common_area(other.box, track.box) for other in all_tracks
-        )
+        alone = all(other is track or not common_area(other.box, track.box) for other in all_tracks)
         moved = alone and sight.motion.last_ms(track.box) >= at_ms
     return replace(track, moved=moved)
 
@@ -215,7 +213,7 @@ def _edges(boxes: Sequence[Box]) -> Floats:
 def _apart(some: Floats, others: Floats) -> Floats:
     """Return how far the middles of each two boxes are from each other."""
     one, other = (some[:, :2] + some[:, 2:]) / 2, (others[:, :2] + others[:, 2:]) / 2
-    return np.hypot(*np.moveaxis(one[:, None] - other[None], 2, 0))
+    return np.asarray(np.hypot(*np.moveaxis(one[:, None] - other[None], 2, 0)))
 
 
 def _overlaps(some: Floats, others: Floats) -> Floats:

@@ -107,7 +107,9 @@ def _on_grid(piece: Pixels, scale: float) -> Pixels:
     height = max(1, round(piece.shape[0] * scale))
     width = max(1, round(piece.shape[1] * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    shown = np.full((-(-height // CELL_PX) * CELL_PX, -(-width // CELL_PX) * CELL_PX, 3), GREY, np.uint8)
+    shown = np.full(
+        (-(-height // CELL_PX) * CELL_PX, -(-width // CELL_PX) * CELL_PX, 3), GREY, np.uint8
+    )
     shown[:height, :width] = cv2.resize(piece, (width, height), interpolation=how)
     return shown
 
