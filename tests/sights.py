@@ -53,6 +53,7 @@ class NoisyEye:
     rng: np.random.Generator
     noise: float = 0.02
     misses: float = 0.05
+    tall_share: float = 0.3
 
     def look(self, at_s: float) -> Sight:
         there = [(walk, place[0]) for walk in self.walks if (place := walk.foot(at_s)) is not None]
@@ -60,7 +61,7 @@ class NoisyEye:
         boxes: list[Box] = []
         motion = Moves()
         for _, foot in there:
-            box = person_box(foot, self.size)
+            box = person_box(foot, self.size, tall=self.tall_share)
             if box is None:
                 continue
             motion.boxes.append((box, round(at_s * 1000)))
