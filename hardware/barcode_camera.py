@@ -56,6 +56,7 @@ class BarcodeCamera:
     def __init__(self, options: BarcodeCameraOptions) -> None:
         source = make_source(
             options.source,
+            grey=True,
             real_time=options.real_time,
             loop=options.loop,
             image_every_ms=options.image_every_ms,
