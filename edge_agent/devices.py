@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, scans, states
+from edge_agent import acts, attention, reads, scans, states
 from edge_agent.acts import Asked
 from edge_agent.clock import StoreTime
 from edge_agent.losses import Losses
@@ -32,6 +32,7 @@ from wire.events import Acted
 READ_TIMEOUT_S = 0.5
 # A driver whose `read` has not come back for so long is called failed: it should within a second.
 STALLED_S = 10.0
+READS_LITTLE = "reads-little"
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ class Device:
     Guarantees:
     - every reading is one transaction with everything that follows from it; one that the disk or
       a full outbox refuses is counted in `losses`, and the device reads on;
-    - the device's state is an event whenever it changes.
+    - the device's state is an event whenever it changes, and a line in the log when a fault begins
+      and when it ends.
     """
 
     def __init__(self, equipment: Equipment) -> None:
@@ -74,6 +76,9 @@ class Device:
         self._open = False
         self._beat: float | None = None
         self._stalled = False
+        self._state: tuple[DeviceCondition, str] | None = None
+        self._noting = threading.Lock()
+        self._reads_little = False
 
     @property
     def is_open(self) -> bool:
@@ -110,6 +115,15 @@ class Device:
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
             self._note("failed", "stalled")
+
+    def judge(self, *, reads_little: bool) -> None:
+        """Note whether the device reads far less than it usually does at this hour.
+
+        That matters only where nothing else is wrong with it.
+        """
+        self._reads_little = reads_little
+        if self._state in {("ok", ""), ("degraded", READS_LITTLE)}:
+            self._note("ok")
 
     def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
         """Do what the device is asked for, each act once, until told to stop.
@@ -174,7 +188,12 @@ class Device:
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
         translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
-        self._record(lambda w: scans.take(w, instant, equipment.spot, translated))
+
+        def change(writing: Writing) -> None:
+            reads.add(writing, self.name, instant.at)
+            scans.take(writing, instant, equipment.spot, translated)
+
+        self._record(change)
 
     def _note(
         self,
@@ -182,6 +201,13 @@ class Device:
         reason: str = "",
         figures: Mapping[str, int] | None = None,
     ) -> None:
+        if condition == "ok" and not reason and self._reads_little:
+            condition, reason = "degraded", READS_LITTLE
+        with self._noting:  # it is also noted by who watches it
+            before, self._state = self._state, (condition, reason)
+        if before == (condition, reason):
+            return
+        self._log(before, condition, reason)
         equipment = self.equipment
         instant = equipment.clock.now()
         self._record(
@@ -189,6 +215,17 @@ class Device:
                 w, instant, equipment.spot.place, equipment.driver_name, condition, reason, figures
             )
         )
+
+    def _log(
+        self,
+        before: tuple[DeviceCondition, str] | None,
+        condition: DeviceCondition,
+        reason: str,
+    ) -> None:
+        if condition != "ok":
+            log.warning("device %s is %s: %s", self.name, condition, reason)
+        elif before is not None and before[0] != "ok":
+            log.warning("device %s is well again", self.name)
 
     def _record(self, change: Callable[[Writing], object]) -> None:
         try:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from edge_agent.migrations_devices import m007_device_hours
 from edge_agent.migrations_retention import m004_running_time
 from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator, m006_acts
 
@@ -73,6 +74,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("004_running_time", m004_running_time),
     ("005_operator", m005_operator),
     ("006_acts", m006_acts),
+    ("007_device_hours", m007_device_hours),
 )
 
 

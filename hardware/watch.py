@@ -88,7 +88,9 @@ class Watch:
         if frame is not None:
             self._frames += 1
             self._seen_ms = now_ms
-            fault = "black" if self._is_black(frame) else self._fault(frame)
+            if self._is_black(frame):
+                return frame, self._turn("degraded", "black")
+            fault = self._fault(frame)
             return frame, self._turn("degraded", fault) if fault else self._turn("ok", "")
         late = self._stall_ms and now_ms - self._seen_ms > self._stall_ms
         if late and self._condition != "failed":

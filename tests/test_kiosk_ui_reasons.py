@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hardware.capture import REASONS
+from hardware.sight import FAULTS, SIGN_LOOKS
 from kiosk_ui.staff.reasons import CODES, WORDS, Reason, code_of, say_reason
 from kiosk_ui.texts import LANGUAGES, LOCALES, words_in
 
@@ -35,6 +37,16 @@ def reasons_of_drivers() -> list[str]:
 @pytest.mark.parametrize("raw", reasons_of_drivers())
 def test_every_reason_that_a_driver_gives_has_a_sentence(raw: str):
     assert code_of(raw), raw
+
+
+@pytest.mark.parametrize("raw", REASONS.values())
+def test_every_reason_of_a_camera_that_is_away_has_a_sentence(raw: str):
+    assert code_of(raw.format("the rtsp camera at 10.0.0.1:554")), raw
+
+
+@pytest.mark.parametrize("sign", SIGN_LOOKS)
+def test_every_fault_of_a_picture_has_a_sentence(sign: str):
+    assert code_of(FAULTS.get(sign, sign)), sign
 
 
 def test_the_search_for_reasons_finds_them():
