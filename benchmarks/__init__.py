@@ -14,10 +14,22 @@ def _catchup() -> Iterable[Result]:
     return catchup()
 
 
+def _decoding() -> Iterable[Result]:
+    from benchmarks.decoding import decoding
+
+    return decoding()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
     return enqueue()
+
+
+def _lane() -> Iterable[Result]:
+    from benchmarks.lane import lane
+
+    return lane()
 
 
 def _latency() -> Iterable[Result]:
@@ -38,10 +50,19 @@ def _restart() -> Iterable[Result]:
     return restart()
 
 
+def _scanners() -> Iterable[Result]:
+    from benchmarks.scanners import scanners
+
+    return scanners()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
     "catchup": _catchup,
     "latency": _latency,
+    "lane": _lane,
+    "decoding": _decoding,
     "memory": _memory,
+    "scanners": _scanners,
 }

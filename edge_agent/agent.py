@@ -81,7 +81,7 @@ class Agent:
             acting = [each.name for each in config.devices if _can(each)]
             self._rounds = Rounds(self._chores())
             # What fails there stands in `failing`.
-            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=log.error)
+            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=_is_logged)
             self._threads = [
                 *(
                     Supervised(f"device {name}", device.run, on_failed=device.failed)
@@ -91,7 +91,7 @@ class Agent:
                     Supervised(
                         f"acts of {name}",
                         partial(self.devices[name].perform, self.database.reader),
-                        on_failed=log.error,
+                        on_failed=_is_logged,
                     )
                     for name in acting
                 ),
@@ -228,6 +228,10 @@ class Agent:
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
             Chore(name="judge what devices read", every_s=JUDGE_EVERY_S, do=judge),
         )
+
+
+def _is_logged(_: str) -> None:
+    """Do nothing more: the supervisor has logged the mistake with its trace."""
 
 
 def _identity(config: AgentConfig, version: str) -> StoreIdentity:

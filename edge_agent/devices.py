@@ -4,6 +4,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from sqlite_utils.utils import sqlite3
 from edge_agent import acts, attention, reads, scans, states
 from edge_agent.acts import Asked
 from edge_agent.clock import StoreTime
+from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
@@ -19,6 +21,8 @@ from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, show
 from edge_agent.translate import Keys, translate
+from edge_agent.wellness import Wellness
+from hardware.clock import mono_ms
 from hardware.driver import ActResult, Driver
 from hardware.readings import (
     CodeReading,
@@ -32,7 +36,12 @@ from wire.events import Acted
 READ_TIMEOUT_S = 0.5
 # A driver whose `read` has not come back for so long is called failed: it should within a second.
 STALLED_S = 10.0
-READS_LITTLE = "reads-little"
+# A device that was lost sooner than this after its opening is called well only when it stays.
+STEADY_S = 1.0
+# The names of so many posts are known, so that one that is repeated counts once.
+POSTS_REMEMBERED = 256
+# A state that could not be recorded is tried again after so long.
+NOTE_AGAIN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -64,21 +73,28 @@ class Device:
     Guarantees:
     - every reading is one transaction with everything that follows from it; one that the disk or
       a full outbox refuses is counted in `losses`, and the device reads on;
-    - the device's state is an event whenever it changes, and a line in the log when a fault begins
-      and when it ends.
+    - the device's state is an event whenever it changes.
     """
 
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
         self.name = equipment.spot.place.device
         self.losses = Losses()
+        self.codes_read = 0
         self._showings = Showings()
+        self._trigger, self._noise = Trigger(), Noise()
+        self._taking = threading.Lock()
+        self._posted: deque[str] = deque(maxlen=POSTS_REMEMBERED)
+        self._wellness = Wellness(self.name)
+        self._noting = threading.Lock()
+        self._said = _State("ok")
+        self._owed: _State | None = None
+        self._owed_since_s = 0.0
         self._open = False
+        self._unsteady = False
+        self._reads_little = False
         self._beat: float | None = None
         self._stalled = False
-        self._state: tuple[DeviceCondition, str] | None = None
-        self._noting = threading.Lock()
-        self._reads_little = False
 
     @property
     def is_open(self) -> bool:
@@ -87,43 +103,61 @@ class Device:
 
     def run(self, stop: threading.Event) -> None:
         """Open the device and record what it reads until told to stop; raises DeviceError."""
-        self._beat = time.monotonic()
+        self._beat = began_s = time.monotonic()
         driver = self.equipment.driver
         try:
             driver.open()
             self._open = True
-            self._note("ok")
+            if not self._unsteady:
+                self._say(_State("ok"))
             while not stop.is_set():
                 self._beat = time.monotonic()
-                if self._stalled:
-                    self._stalled = False
-                    self._note("ok")
+                if self._stalled or (self._unsteady and self._beat - began_s >= STEADY_S):
+                    self._stalled = self._unsteady = False
+                    self._say(_State("ok"))
+                self._calm()
                 for reading in driver.read(READ_TIMEOUT_S):
-                    self._take(reading)
+                    with self._taking:
+                        self._take(reading)
         finally:
+            if self._open:
+                self._unsteady = time.monotonic() - began_s < STEADY_S
             self._open = False
             self._beat = None
             driver.close()
 
+    def post(self, code: bytes, once: str = "") -> None:
+        """Take a code that was handed over, and return once it is recorded.
+
+        For devices that others post to, from any thread. Raises RecordError when it was not. One
+        that is named `once` counts once, however often it is posted, among POSTS_REMEMBERED.
+        """
+        with self._taking:
+            if once and once in self._posted:
+                return
+            before = self.losses.count
+            self._take(CodeReading(data=code, symbology="", at_mono_ms=mono_ms()))
+            if self.losses.count > before:
+                raise RecordError("the code was not recorded; scan it again later")
+            self._posted.append(once)
+
     def failed(self, reason: str) -> None:
         """Note that the device was lost, with the reason."""
-        self._note("failed", reason)
+        self._say(_State("failed", reason))
 
     def watch(self, at_mono_s: float) -> None:
         """Note once that the device does not come back from opening or reading."""
         beat = self._beat
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
-            self._note("failed", "stalled")
+            self._say(_State("failed", "stalled"))
 
     def judge(self, *, reads_little: bool) -> None:
-        """Note whether the device reads far less than it usually does at this hour.
+        """Take whether the device reads far less than it usually does at this hour.
 
-        That matters only where nothing else is wrong with it.
+        That is said of it only where nothing else is wrong.
         """
         self._reads_little = reads_little
-        if self._state in {("ok", ""), ("degraded", READS_LITTLE)}:
-            self._note("ok")
 
     def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
         """Do what the device is asked for, each act once, until told to stop.
@@ -165,12 +199,15 @@ class Device:
     def _take(self, reading: Reading) -> None:
         match reading:
             case CodeReading():
-                self._take_code(reading)
+                self.codes_read += 1
+                looks = reading.quad is not None  # and reads what is held there in every frame
+                if looks or not self._trigger.pull(reading.data, reading.at_mono_ms):
+                    self._take_code(reading)
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
                 self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
             case HealthReading():
-                self._note(reading.condition, reading.reason, reading.figures)
+                self._say(_State(reading.condition, reading.reason, reading.figures))
 
     def _take_code(self, reading: CodeReading) -> None:
         equipment, rules = self.equipment, self.equipment.rules
@@ -188,6 +225,9 @@ class Device:
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
         translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
+        if translated.code.kind == "unknown" and self._noise.hear(reading.at_mono_ms):
+            self._lose("a flood of codes that nobody knows")
+            return
 
         def change(writing: Writing) -> None:
             reads.add(writing, self.name, instant.at)
@@ -195,41 +235,64 @@ class Device:
 
         self._record(change)
 
-    def _note(
-        self,
-        condition: DeviceCondition,
-        reason: str = "",
-        figures: Mapping[str, int] | None = None,
-    ) -> None:
-        if condition == "ok" and not reason and self._reads_little:
-            condition, reason = "degraded", READS_LITTLE
-        with self._noting:  # it is also noted by who watches it
-            before, self._state = self._state, (condition, reason)
-        if before == (condition, reason):
-            return
-        self._log(before, condition, reason)
+    def _say(self, state: "_State") -> None:
+        """Take what the driver says of the device, and note how it is."""
+        self._said = state
+        self._note_now()
+
+    def _calm(self) -> None:
+        """Note what began or ended meanwhile, and what could not be noted before."""
+        self._note_now()
+        with self._noting:
+            if self._owed is not None and time.monotonic() - self._owed_since_s > NOTE_AGAIN_S:
+                self._note(self._owed)
+
+    def _note_now(self) -> None:
+        at_ms, state = mono_ms(), self._said
+        if state.condition == "ok" and self._trigger.is_stuck(at_ms):
+            state = _State("degraded", "stuck-trigger")
+        elif state.condition == "ok" and self._noise.is_loud(at_ms):
+            state = _State("degraded", "garbage")
+        elif state.condition == "ok" and self._reads_little:
+            state = _State("degraded", "reads-little")
+        with self._noting:
+            if self._wellness.turn(state.condition, state.reason, time.monotonic()):
+                self._note(state)
+
+    def _note(self, state: "_State") -> None:
         equipment = self.equipment
         instant = equipment.clock.now()
-        self._record(
+        noted = self._record(
             lambda w: states.note(
-                w, instant, equipment.spot.place, equipment.driver_name, condition, reason, figures
+                w,
+                instant,
+                equipment.spot.place,
+                equipment.driver_name,
+                state.condition,
+                state.reason,
+                state.figures,
             )
         )
+        self._owed, self._owed_since_s = None if noted else state, time.monotonic()
 
-    def _log(
-        self,
-        before: tuple[DeviceCondition, str] | None,
-        condition: DeviceCondition,
-        reason: str,
-    ) -> None:
-        if condition != "ok":
-            log.warning("device %s is %s: %s", self.name, condition, reason)
-        elif before is not None and before[0] != "ok":
-            log.warning("device %s is well again", self.name)
-
-    def _record(self, change: Callable[[Writing], object]) -> None:
+    def _record(self, change: Callable[[Writing], object]) -> bool:
+        """Write a change; what the disk or a full outbox refuses is counted, and False."""
         try:
             self.equipment.recorder.write(change)
         except RecordError as error:
-            if self.losses.add(self.equipment.clock.now().at) == 1:
-                log.error("%s: a reading was not recorded: %s", self.name, error)
+            self._lose(str(error))
+            return False
+        return True
+
+    def _lose(self, why: str) -> None:
+        if self.losses.add(self.equipment.clock.now().at) == 1:
+            log.error("%s: a reading was not recorded: %s", self.name, why)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How a device is."""
+
+    condition: DeviceCondition
+    reason: str = ""
+    figures: Mapping[str, int] | None = None

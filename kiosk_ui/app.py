@@ -7,6 +7,7 @@ from edge_agent import health
 from edge_agent.recorder import RecordError
 from kiosk_ui import assets, pictures
 from kiosk_ui.errors import refuse
+from kiosk_ui.scanners import blueprint as scanners_blueprint
 from kiosk_ui.shopper.views import blueprint as shopper_blueprint
 from kiosk_ui.staff.views import blueprint as staff_blueprint
 from kiosk_ui.store import Store
@@ -40,6 +41,7 @@ def create_app(store: Store) -> Flask:
     app.register_blueprint(shopper_blueprint(store, streams))
     app.register_blueprint(staff_blueprint(store, streams))
     app.register_blueprint(till_blueprint(store, streams))
+    app.register_blueprint(scanners_blueprint(store))
     app.add_url_rule("/looks/<name>", view_func=looks)
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))

@@ -67,6 +67,10 @@ def test_nothing_is_shown_without_signing_in(cloud: Cloud, client: FlaskClient):
     assert b"s0001" not in client.get("/hq/sign-in").data
 
 
+def test_the_address_that_the_service_names_leads_to_headquarters(client: FlaskClient):
+    assert client.get("/").location == "/hq/"
+
+
 def test_who_signs_in_sees_the_stores_of_their_tenant_only(cloud: Cloud, client: FlaskClient):
     a_store(cloud, "s0001")
     a_store(cloud, "secret-store", tenant="other")

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 from psycopg import Connection
 
-from cloud_sync.catalogue import SAMPLE, read_catalogue
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.database.database import Database, retried
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.decisions import visits

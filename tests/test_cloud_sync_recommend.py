@@ -10,10 +10,11 @@ from cloud_sync.decisions.recommend import (
     RECOMMENDED_MAX,
     Neighbour,
     anchors,
-    bestsellers_of,
-    neighbours_of,
+    ask_bestsellers,
+    ask_neighbours,
     recommend,
 )
+from cloud_sync.shoppers.interests import count_some
 from cloud_sync.shoppers.profile import ProductFacts, Profile
 from tests.shopper_builders import DAY, NOW, TENANT, fold_all, happened, member, order, rolled_back
 from wire.events import Returned, Viewed
@@ -103,14 +104,16 @@ def test_neighbours_are_counted_over_all_shards_the_strongest_first(connection: 
             ),
         ],
     )
-    asked = (TENANT, "p1")
-    assert neighbours_of(connection, [asked])[asked] == [
+    count_some(connection, shard=3)
+    assert ask_neighbours(connection, TENANT, ["p1"])()["p1"] == [
         Neighbour("p2", 0, 2),
         Neighbour("p3", 3, 0),
     ]
 
 
-def test_bestsellers_are_those_of_the_store_less_what_came_back(connection: Connection):
+def test_bestsellers_are_those_of_the_store_less_what_came_back_or_else_those_of_all(
+    connection: Connection,
+):
     back = Returned(order="o1", lines=order("p1").lines, amount_cents=1, currency="CNY")
     fold_all(
         connection,
@@ -123,9 +126,6 @@ def test_bestsellers_are_those_of_the_store_less_what_came_back(connection: Conn
             happened(order("p9"), store="s0002", tenant="other"),
         ],
     )
-    found = bestsellers_of(connection, [(TENANT, "s0001"), (TENANT, "s0003"), (TENANT, "")])
-    assert found == {
-        (TENANT, "s0001"): [("p2", 2), ("p1", 1)],
-        (TENANT, "s0003"): [],
-        (TENANT, ""): [("p3", 5), ("p2", 2), ("p1", 1)],
-    }
+    found = ask_bestsellers(connection, TENANT, ["s0001", "s0003", ""])()
+    everywhere = [("p3", 5), ("p2", 2), ("p1", 1)]
+    assert found == {"s0001": [("p2", 2), ("p1", 1)], "s0003": everywhere, "": everywhere}

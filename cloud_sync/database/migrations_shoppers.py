@@ -118,6 +118,16 @@ CREATE TABLE product_pair (
 );
 """
 
+# Products that are new to an atom, until the pairs that they form are counted: see interests.py.
+INTERESTS = """
+CREATE TABLE interest_due (
+    tenant text NOT NULL,
+    atom uuid NOT NULL,
+    product text NOT NULL,
+    PRIMARY KEY (tenant, atom, product)
+) PARTITION BY HASH (atom);
+"""
+
 # A coupon belongs to the identifier that was the shopper ID when it was issued, so that joins and
 # splits carry coupons along without writing them. Its row says what was promised; what became of
 # it is the fold of its acts.
@@ -234,6 +244,7 @@ DISTRIBUTION: dict[str, str] = {
     "atom_store": "atom",
     "store_product": "store",
     "product_pair": "product",
+    "interest_due": "atom",
     "coupon": "owner",
     "coupon_act": "coupon",
     "shopper_view": "identifier",
@@ -273,4 +284,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=103, name="catalogue", sql=CATALOGUE),
     Migration(number=104, name="partitions", sql="\n".join(map(partitions_of, _PARTITIONED))),
     Migration(number=105, name="visits", sql=VISITS + partitions_of("visit")),
+    Migration(number=106, name="interests", sql=INTERESTS + partitions_of("interest_due")),
 )

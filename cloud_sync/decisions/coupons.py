@@ -5,11 +5,11 @@ if it was redeemed anywhere, else claimed if it was claimed anywhere, else offer
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from cloud_sync.database import arrays
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
@@ -75,7 +75,11 @@ def coupons_of(connection: Connection, members: Members) -> dict[Key, list[Coupo
 
     Those that were issued under an older ID of the shopper are among them.
     """
-    found: dict[Key, list[Coupon]] = {key: [] for key in members}
+    return ask_coupons(connection, members)()
+
+
+def ask_coupons(connection: Connection, members: Members) -> Callable[[], dict[Key, list[Coupon]]]:
+    """Ask for `coupons_of`; the answer is read when it is called for."""
     rows = connection.execute(
         "SELECT asked.shopper, asked.tenant, owner, held.coupon, offer, serial, product, reason,"
         " because_at, channel, percent, issued_at, expires_at, lease, lease_store, lease_until,"
@@ -87,6 +91,11 @@ def coupons_of(connection: Connection, members: Members) -> dict[Key, list[Coupo
         " ORDER BY issued_at, held.coupon",
         atoms_of(members),
     )
+    return lambda: _coupons(members, rows)
+
+
+def _coupons(members: Members, rows: Cursor) -> dict[Key, list[Coupon]]:
+    found: dict[Key, list[Coupon]] = {key: [] for key in members}
     for shopper, tenant, owner, code, offer, serial, product, reason, at, *rest in rows:
         channel, percent, issued_at, expires_at, lease, lease_store, lease_until, acts = rest
         found[tenant, shopper.hex].append(
@@ -171,23 +180,24 @@ def given_back(coupon: Coupon, left: Collection[str]) -> Coupon:
 
 def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
     """Store the leases of coupons; the caller holds the lock of their shoppers."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE coupon SET lease = %s, lease_store = %s, lease_until = %s"
-            " WHERE tenant = %s AND owner = %s AND offer = %s AND serial = %s",
-            [
-                (
-                    each.lease,
-                    each.lease_store,
-                    each.lease_until,
-                    each.tenant,
-                    each.owner,
-                    each.offer,
-                    each.serial,
-                )
-                for each in coupons
-            ],
-        )
+    if not coupons:
+        return
+    connection.execute(
+        "UPDATE coupon SET lease = held.lease, lease_store = held.store, lease_until = held.until"
+        " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::integer[], %s::text[], %s::text[],"
+        "  %s::bigint[]) AS held (tenant, owner, offer, serial, lease, store, until)"
+        " WHERE coupon.tenant = held.tenant AND coupon.owner = held.owner"
+        " AND coupon.offer = held.offer AND coupon.serial = held.serial",
+        (
+            arrays.texts(each.tenant for each in coupons),
+            arrays.plain(each.owner for each in coupons),
+            arrays.texts(each.offer for each in coupons),
+            arrays.numbers(each.serial for each in coupons),
+            arrays.texts(each.lease for each in coupons),
+            arrays.texts(each.lease_store for each in coupons),
+            arrays.numbers(each.lease_until for each in coupons),
+        ),
+    )
 
 
 def conflicts(connection: Connection, tenant: str, limit: int = 1000) -> list[Conflict]:

@@ -1,6 +1,6 @@
 """Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg import Connection
@@ -38,6 +38,11 @@ FIGURES = (
     "refunded_cents",
 )
 
+# The events that have any.
+COUNTED = frozenset(
+    {Door, Dwell, Arrival, Scan, Viewed, OfferShown, CouponRedeemed, Purchased, Returned}
+)
+
 
 def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
     """Yield what one event adds to the figures of its hour."""
@@ -72,22 +77,29 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
 
     What claims to come from the future counts in the hour in which it was accepted.
     """
-    sums: Counter[tuple[int, str, str, int, str]] = Counter()
+    hours: dict[tuple[int, str, str, int], Counter[str]] = defaultdict(Counter)
     for event in events:
-        hour = time_of(event) // HOUR_US * HOUR_US
-        for figure, amount in figures_of(event.event.body):
-            sums[(event.shard, event.tenant, event.store or "", hour, figure)] += amount
-    rows = sorted((*key, amount) for key, amount in sums.items() if amount)
+        if type(event.event.body) in COUNTED:
+            hour = time_of(event) // HOUR_US * HOUR_US
+            sums = hours[event.shard, event.tenant, event.store or "", hour]
+            for figure, amount in figures_of(event.event.body):
+                sums[figure] += amount
+    rows = sorted(
+        (*place, figure, amount)
+        for place, sums in hours.items()
+        for figure, amount in sums.items()
+        if amount
+    )
     if not rows:
         return
-    shards, tenants, stores, hours, figures, amounts = zip(*rows, strict=True)
+    columns = list(map(list, zip(*rows, strict=True)))
     connection.execute(
         "INSERT INTO store_hour AS kept (shard, tenant, store, hour, figure, amount)"
         " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
         " %s::bigint[])"
         " ON CONFLICT (shard, tenant, store, hour, figure)"
         " DO UPDATE SET amount = kept.amount + excluded.amount",
-        [list(column) for column in (shards, tenants, stores, hours, figures, amounts)],
+        columns,
     )
 
 

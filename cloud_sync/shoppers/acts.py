@@ -71,6 +71,10 @@ ACTS: Mapping[type[Body], str] = {
     HelpAsked: "asked",
 }
 
+# Most events are told apart by their type alone; looking at what these say costs more.
+_TWO_SIDED = frozenset({Saved, Followed, BasketChanged, Scan})
+_ABOUT_PRODUCTS = frozenset({Viewed, Scan, Tried, Saved, Purchased, Returned})
+
 
 def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     """Merge what one event says about its atom, and about the goods of its store."""
@@ -92,14 +96,17 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
         _money(facts, ledger, body, atom)
     tenant = ledger.tenant
     facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
-    for product, values in _products(ledger, body, at):
-        facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
+    if type(body) in _ABOUT_PRODUCTS:
+        for product, values in _products(ledger, body, at):
+            facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
     if ledger.store is not None:
         facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
 
 
 def act_of(body: Body) -> str | None:
     """Return what a shopper did, None when the event says nothing about one."""
+    if type(body) not in _TWO_SIDED:
+        return ACTS.get(type(body))
     match body:
         case Saved(saved=False):
             return "unsaved"
@@ -119,7 +126,10 @@ def time_of(ledger: LedgerEvent) -> int:
     What claims to come from the future came when it was accepted: otherwise a store whose clock is
     years ahead would have the last word for years.
     """
-    return min(max(ledger.event.occurred_at, 0), ledger.accepted_at)
+    at = ledger.event.occurred_at
+    if at > ledger.accepted_at:
+        return ledger.accepted_at
+    return at if at > 0 else 0  # noqa: FURB136 (this runs for each event, and max() costs more)
 
 
 def _products(ledger: LedgerEvent, body: Body, at: int) -> list[tuple[str, list[int]]]:

@@ -56,7 +56,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
     undoes the transaction, to be repeated whole.
     """
-    del epoch  # checked by the commit of the fold position
+    del shard, epoch  # checked by the commit of the fold position
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
     acts: list[_CouponAct] = []
@@ -65,7 +65,8 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     for each in events:
         named = recognised(each.event)
         atom = next(iter(named), None)
-        identifiers.update(((each.tenant, key), named[key]) for key in named)
+        for key, identifier in named.items():
+            identifiers[each.tenant, key] = identifier
         if len(named) > 1:
             links.extend(_links(each, list(named)))
         if atom is not None and each.live:
@@ -75,7 +76,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
         gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
-    write(connection, facts, shard)
+    write(connection, facts)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])

@@ -145,6 +145,7 @@ def _document(screen: Screen, fragment: Markup) -> str:
         store_name=words.pick(screen.store.name),
         asset=asset,
         ages=words.age_texts(),
+        scanned=screen.store.page_scanner(screen.kiosk) is not None,
     )
 
 

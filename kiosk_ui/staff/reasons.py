@@ -22,6 +22,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("gives no video that can be read", "no_video"),
     ("made the video library crash", "crashed"),
     ("cannot be opened", "cannot_open"),
+    ("cannot be reached", "unreachable"),
     ("is not open", "cannot_open"),
     ("was lost", "lost"),
     ("serial scanner at", "lost"),
@@ -48,6 +49,9 @@ WORDS: dict[str, str] = {
     "reads-little": "reads_little",
     "unreadable-image": "unreadable_image",
     "ended": "ended",
+    "garbage": "garbage",
+    "not-connected": "not_connected",
+    "stuck-trigger": "stuck_trigger",
 }
 
 
