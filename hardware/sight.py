@@ -14,7 +14,7 @@ import numpy as np
 from hardware.look import BANDS, Bands, Look
 
 # So many looks in a row show a fault, and so many without a sign of one its end.
-SIGN_LOOKS = {"blank": 5, "frozen": 60, "blurred": 10, "veiled": 60, "moved": 10, "turned": 180}
+SIGN_LOOKS = {"blank": 5, "frozen": 60, "blurred": 10, "veiled": 600, "moved": 10, "turned": 180}
 WELL_LOOKS = 5
 # Some signs are the same fault, seen less surely; what is unsure is no fault, and no end of one.
 FAULTS = {"veiled": "blurred", "turned": "moved"}
@@ -76,9 +76,11 @@ class Sight:
     def _signs(self, look: Look) -> Iterator[str]:
         if self._last is not None and _same(look, self._last):
             yield "frozen"
+        if look.brightness < JUDGED_BRIGHTNESS_MIN:
+            return
         if look.contrast < BLANK_CONTRAST_MAX:
             yield "blank"
-        if look.brightness < JUDGED_BRIGHTNESS_MIN or look.contrast < JUDGED_CONTRAST_MIN:
+        if look.contrast < JUDGED_CONTRAST_MIN:
             return
         sign, fits = self._edges.see(look)
         if sign:

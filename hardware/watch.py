@@ -61,6 +61,7 @@ class Watch:
         self._source.open()
         self._seen_ms = mono_ms()
         self._dark_since_ms = None
+        self._condition, self._reason = "ok", ""  # which whoever opens it takes for granted
         self._ended = False
 
     def look(self, timeout_s: float) -> tuple[Frame | None, list[HealthReading]]:
