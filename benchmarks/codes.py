@@ -18,7 +18,7 @@ from benchmarks.mutations import mutate_codes
 from benchmarks.result import Goal, Result
 from hardware.acceptance import Candidate, judge
 from hardware.cascade import LaneCascade, StillCascade
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded, overlap
+from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
 from hardware.frames import Pixels
 from hardware.gtin import check_digit
 from hardware.images import read_image, to_grey

@@ -66,6 +66,7 @@ class BarcodeCamera:
     def __init__(self, options: BarcodeCameraOptions, decoder: ChildDecoder | None = None) -> None:
         source = make_source(
             options.source,
+            grey=True,
             real_time=options.real_time,
             loop=options.loop,
             image_every_ms=options.image_every_ms,

@@ -154,7 +154,7 @@ class PeopleCamera:
             return readings
         if frame is not None:
             return [*readings, *self._worth_telling(self._counter.see(frame))]
-        if any(health.reason in {"ended", "stalled"} for health in readings):
+        if any(health.reason == "ended" or health.condition == "failed" for health in readings):
             return [*readings, *self._worth_telling(self._counter.finish())]
         return readings
 
