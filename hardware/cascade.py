@@ -47,19 +47,6 @@ class Stage:
     decoder: Decoder
 
 
-def quick_stages(symbologies: Sequence[str]) -> list[Stage]:
-    """Return the stages that cost little, the first of which read most codes held up close."""
-    matrix = [name for name in symbologies if name in SELF_PROVING]
-    bars = [name for name in symbologies if name not in SELF_PROVING]
-    stages = []
-    if not matrix:
-        stages.append(Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS)))
-    if not bars:
-        stages.append(Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX)))
-    stages.append(Stage("look", Resized(ZxingDecoder(symbologies, "look"), LOOK_PIXELS_MAX)))
-    return stages
-
-
 def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[Stage]:
     """Return the costly stages, the most fruitful first; `places` with bars are looked at."""
     stages = []
@@ -73,13 +60,26 @@ def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[St
 
 
 class StillCascade:
-    """Reads a single picture: a decoder that goes on until something certain is found."""
+    """Reads a single picture: a decoder that goes on until something certain is found.
+
+    The quick looks for bars and for squares are both taken, since a picture may show either.
+    """
 
     def __init__(self, symbologies: Sequence[str]) -> None:
+        matrix = [name for name in symbologies if name in SELF_PROVING]
+        bars = [name for name in symbologies if name not in SELF_PROVING]
         self._checker = ProductCodeReader(symbologies)
+        rows = Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS))
+        glance = Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX))
+        looks = [
+            Stage("look", Resized(ZxingDecoder(kind, "look"), LOOK_PIXELS_MAX))
+            for kind in (bars, matrix)
+        ]
+        # Each goes as far as it has to. One threshold for the whole picture costs less, and is
+        # tried first where squares are all that is expected.
+        self._quick = [[rows, looks[0]], [looks[1]] if bars else [glance, looks[1]]]
         zbar = ZbarDecoder(symbologies)
-        self._stages = [
-            *quick_stages(symbologies),
+        self._deep = [
             *deep_stages(symbologies),
             Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
             Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
@@ -87,12 +87,18 @@ class StillCascade:
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        found: list[Decoded] = []
-        for stage in self._stages:
-            found += checked(grey, stage.decoder.decode(grey), self._checker)
-            if any(code.trust != "doubtful" for code in found):
-                break
+        found = [code for stages in self._quick for code in self._until_certain(grey, stages)]
+        if not _certain(found):
+            found += self._until_certain(grey, self._deep)
         return settled(found)
+
+    def _until_certain(self, grey: Pixels, stages: Sequence[Stage]) -> list[Decoded]:
+        found: list[Decoded] = []
+        for stage in stages:
+            found += checked(grey, stage.decoder.decode(grey), self._checker)
+            if _certain(found):
+                break
+        return found
 
 
 class LaneCascade:
@@ -118,13 +124,12 @@ class LaneCascade:
         """Return every code found, each once."""
         found = list(checked(grey, self._look.decode(grey), self._checker))
         moved = self._has_moved(grey)
-        if not any(code.trust != "doubtful" for code in found):
+        if not _certain(found):
             stage = self._stage_due(moved or bool(found) or self._in_view > 0)
             if stage is not None:
                 self.tried[stage.name] += 1
                 found += checked(grey, stage.decoder.decode(grey), self._checker)
-        certain = any(code.trust != "doubtful" for code in found)
-        self._in_view = BURST_FRAMES if certain else max(0, self._in_view - 1)
+        self._in_view = BURST_FRAMES if _certain(found) else max(0, self._in_view - 1)
         return settled(found)
 
     def _stage_due(self, wanted: bool) -> Stage | None:
@@ -158,6 +163,10 @@ def checked(
             yield checker.check(grey, code)
         else:
             yield code
+
+
+def _certain(codes: Sequence[Decoded]) -> bool:
+    return any(code.trust != "doubtful" for code in codes)
 
 
 def settled(codes: Sequence[Decoded]) -> list[Decoded]:

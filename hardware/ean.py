@@ -58,7 +58,7 @@ class Way:
         return digits.startswith(self.head) and digits.endswith(self.tail) and last in self.last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grammar:
     """How one kind of product code is built; `ways` are all those in which it can be filled.
 

@@ -29,6 +29,9 @@ ENCODINGS = ("utf-8", "shift_jis", "latin-1")
 def scan(
     paths: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each file.")] = False,
+    add_ons: Annotated[
+        bool, typer.Option("--add-ons", help="Also the digits beside product codes (EAN-2, EAN-5).")
+    ] = False,
     catalogue: Annotated[
         Path | None,
         typer.Option(help="Known product numbers: one a line, or CSV or JSON with `gtin`."),
@@ -36,7 +39,7 @@ def scan(
 ) -> None:
     """Read the codes in image files; a file that is no image is reported, and the rest go on."""
     from hardware.decoders import DECODERS
-    from hardware.readings import SYMBOLOGIES
+    from hardware.readings import ADD_ONS, SYMBOLOGIES
     from storebridge.known_numbers import CatalogueFileError, read_known_numbers
 
     known = None
@@ -46,7 +49,8 @@ def scan(
         except CatalogueFileError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from None
-    decoder = DECODERS["still"]([name for name in SYMBOLOGIES if name])
+    expected = [name for name in SYMBOLOGIES if name and (add_ons or name not in ADD_ONS)]
+    decoder = DECODERS["still"](expected)
     console = Console(stderr=True)
     files = list(_files(paths))
     shown = track(files, "reading", console=console, disable=not console.is_terminal)
