@@ -44,6 +44,12 @@ def _memory() -> Iterable[Result]:
     return memory()
 
 
+def _people() -> Iterable[Result]:
+    from benchmarks.people import people
+
+    return people()
+
+
 def _restart() -> Iterable[Result]:
     from benchmarks.restart import restart
 
@@ -70,6 +76,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "lane": _lane,
     "decoding": _decoding,
     "memory": _memory,
+    "people": _people,
     "scanners": _scanners,
     "tokens": _tokens,
 }
