@@ -1,15 +1,13 @@
 """The program of one store: builds every part from the configuration, starts and stops them."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from wsgiref.types import WSGIApplication
 
-from edge_agent import acts, chores, delivery_store, health, states
+from edge_agent import acts, chores, delivery_store, health, reads, states, traffic
 from edge_agent.acts import Actor
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
@@ -26,7 +24,7 @@ from edge_agent.seal import load_or_create
 from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
-from edge_agent.web import WebServer
+from edge_agent.web import Site, WebServer
 from hardware.actuator import ActuatorOptions
 from hardware.driver import ActName, Factory
 from hardware.drivers import DRIVERS
@@ -36,6 +34,7 @@ from wire.link import Link
 CLOSE_S_MAX = 5.0
 # The part of it that devices are waited for; one that does not come back is left to itself.
 DEVICES_CLOSE_S_MAX = 1.5
+JUDGE_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class Agent:
         config: AgentConfig,
         link: Link,
         *,
-        screens: "Callable[[Agent], WSGIApplication] | None" = None,
+        screens: "Callable[[Agent], Site] | None" = None,
         version: str = "",
         drivers: Mapping[str, Factory] = DRIVERS,
     ) -> None:
@@ -80,7 +79,7 @@ class Agent:
             acting = [each.name for each in config.devices if _can(each)]
             self._rounds = Rounds(self._chores())
             # What fails there stands in `failing`.
-            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=log.error)
+            self._chores_thread = Supervised("chores", self._rounds.run, on_failed=_is_logged)
             self._threads = [
                 *(
                     Supervised(f"device {name}", device.run, on_failed=device.failed)
@@ -90,15 +89,17 @@ class Agent:
                     Supervised(
                         f"acts of {name}",
                         partial(self.devices[name].perform, self.database.reader),
-                        on_failed=log.error,
+                        on_failed=_is_logged,
                     )
                     for name in acting
                 ),
                 self._chores_thread,
             ]
             if screens is not None:
-                web = config.web
-                self.web = WebServer(screens(self), web.host, web.port, web.threads)
+                web, site = config.web, screens(self)
+                self.web = WebServer(
+                    site.app, web.host, web.port, web.threads, end_streams=site.end_streams
+                )
             undone.pop_all()
 
     def start(self) -> None:
@@ -160,7 +161,10 @@ class Agent:
                 for name, alive in ended.items()
                 if not alive
             ),
-            worries=(*waiting, *(f"cannot {name}: {why}" for name, why in failing.items())),
+            worries=(
+                *waiting,
+                *(f"a chore cannot be done: {name}: {why}" for name, why in failing.items()),
+            ),
         )
 
     def kiosks(self) -> dict[str, Place]:
@@ -212,10 +216,25 @@ class Agent:
             for device in self.devices.values():
                 device.watch(time.monotonic())
 
+        began_at = self.clock.now().at
+
+        def judge() -> None:
+            now = self.clock.now()
+            if traffic.hour_of(now.at) - traffic.HOUR_US < began_at:
+                return  # it was not running in all of the hours that are judged
+            little = reads.reading_little(reads.hours(self.database.reader(), now.at), now.at)
+            for name, device in self.devices.items():
+                device.judge(reads_little=name in little)
+
         return (
             *store_chores(self.recorder, self.database, self.clock, terms, self.kiosks()),
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
+            Chore(name="judge what devices read", every_s=JUDGE_EVERY_S, do=judge),
         )
+
+
+def _is_logged(_: str) -> None:
+    """Do nothing more: the supervisor has logged the mistake with its trace."""
 
 
 def _identity(config: AgentConfig, version: str) -> StoreIdentity:
@@ -241,5 +260,5 @@ def _keys(config: AgentConfig) -> Keys:
     return Keys(
         identifier_key=config.identifier_key,
         seal=load_or_create(config.sealed_key_file),
-        member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
+        rules=config.codes.rules,
     )

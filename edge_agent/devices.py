@@ -4,21 +4,27 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, scans, states
+from edge_agent import acts, attention, reads, scans, signers, states, visits
 from edge_agent.acts import Asked
+from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
+from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
-from edge_agent.showings import Showings, show
+from edge_agent.showings import Showings, ask_again, next_person, show
 from edge_agent.translate import Keys, translate
+from edge_agent.wellness import Wellness
+from hardware.clock import mono_ms
 from hardware.driver import ActResult, Driver
 from hardware.readings import (
     CodeReading,
@@ -32,6 +38,14 @@ from wire.events import Acted
 READ_TIMEOUT_S = 0.5
 # A driver whose `read` has not come back for so long is called failed: it should within a second.
 STALLED_S = 10.0
+# A device that was lost sooner than this after its opening is called well only when it stays.
+STEADY_S = 1.0
+# The names of so many posts are known, so that one that is repeated counts once.
+POSTS_REMEMBERED = 256
+# A state that could not be recorded is tried again after so long.
+NOTE_AGAIN_S = 5.0
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +84,19 @@ class Device:
         self.equipment = equipment
         self.name = equipment.spot.place.device
         self.losses = Losses()
+        self.codes_read = 0
         self._showings = Showings()
+        self._trigger, self._noise = Trigger(), Noise()
+        self._taking = threading.Lock()
+        self._posted: deque[str] = deque(maxlen=POSTS_REMEMBERED)
+        self._wellness = Wellness(self.name)
+        self._noting = threading.Lock()
+        self._said = _State("ok")
+        self._owed: _State | None = None
+        self._owed_since_s = 0.0
         self._open = False
+        self._unsteady = False
+        self._reads_little = False
         self._beat: float | None = None
         self._stalled = False
 
@@ -82,34 +107,61 @@ class Device:
 
     def run(self, stop: threading.Event) -> None:
         """Open the device and record what it reads until told to stop; raises DeviceError."""
-        self._beat = time.monotonic()
+        self._beat = began_s = time.monotonic()
         driver = self.equipment.driver
         try:
             driver.open()
             self._open = True
-            self._note("ok")
+            if not self._unsteady:
+                self._say(_State("ok"))
             while not stop.is_set():
                 self._beat = time.monotonic()
-                if self._stalled:
-                    self._stalled = False
-                    self._note("ok")
+                if self._stalled or (self._unsteady and self._beat - began_s >= STEADY_S):
+                    self._stalled = self._unsteady = False
+                    self._say(_State("ok"))
+                self._calm()
                 for reading in driver.read(READ_TIMEOUT_S):
-                    self._take(reading)
+                    with self._taking:
+                        self._take(reading)
         finally:
+            if self._open:
+                self._unsteady = time.monotonic() - began_s < STEADY_S
             self._open = False
             self._beat = None
             driver.close()
 
+    def post(self, code: bytes, once: str = "") -> None:
+        """Take a code that was handed over, and return once it is recorded.
+
+        For devices that others post to, from any thread. Raises RecordError when it was not. One
+        that is named `once` counts once, however often it is posted, among POSTS_REMEMBERED.
+        """
+        with self._taking:
+            if once and once in self._posted:
+                return
+            before = self.losses.count
+            self._take(CodeReading(data=code, symbology="", at_mono_ms=mono_ms()))
+            if self.losses.count > before:
+                raise RecordError("the code was not recorded; scan it again later")
+            self._posted.append(once)
+
     def failed(self, reason: str) -> None:
         """Note that the device was lost, with the reason."""
-        self._note("failed", reason)
+        self._say(_State("failed", reason))
 
     def watch(self, at_mono_s: float) -> None:
         """Note once that the device does not come back from opening or reading."""
         beat = self._beat
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
-            self._note("failed", "stalled")
+            self._say(_State("failed", "stalled"))
+
+    def judge(self, *, reads_little: bool) -> None:
+        """Take whether the device reads far less than it usually does at this hour.
+
+        That is said of it only where nothing else is wrong.
+        """
+        self._reads_little = reads_little
 
     def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
         """Do what the device is asked for, each act once, until told to stop.
@@ -151,12 +203,15 @@ class Device:
     def _take(self, reading: Reading) -> None:
         match reading:
             case CodeReading():
-                self._take_code(reading)
+                self.codes_read += 1
+                looks = reading.quad is not None  # and reads what is held there in every frame
+                if looks or not self._trigger.pull(reading.data, reading.at_mono_ms):
+                    self._take_code(reading)
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
                 self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
             case HealthReading():
-                self._note(reading.condition, reading.reason, reading.figures)
+                self._say(_State(reading.condition, reading.reason, reading.figures))
 
     def _take_code(self, reading: CodeReading) -> None:
         equipment, rules = self.equipment, self.equipment.rules
@@ -166,6 +221,7 @@ class Device:
             reading.at_mono_ms,
             held_s=0.0 if reading.quad is None else rules.held_s,
             debounce_s=rules.debounce_s,
+            sure=reading.sure,
         )
         if showing == "held":
             return
@@ -173,26 +229,99 @@ class Device:
         if showing == "again":
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
-        translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
-        self._record(lambda w: scans.take(w, instant, equipment.spot, translated))
+        nonce = secrets.token_bytes(NONCE_BYTES)
 
-    def _note(
-        self,
-        condition: DeviceCondition,
-        reason: str = "",
-        figures: Mapping[str, int] | None = None,
-    ) -> None:
+        flooded = False
+
+        def take(writing: Writing) -> tuple[Answer | None, bool]:
+            nonlocal flooded
+            keys = signers.with_sent(writing.connection, rules.keys)
+            translated = translate(reading, keys, nonce=nonce)
+            if translated.code.kind == "unknown" and self._noise.hear(reading.at_mono_ms):
+                flooded = True
+                return None, False
+            reads.add(writing, self.name, instant.at)
+            before = self._visit(writing)
+            answer = scans.take(
+                writing, instant, equipment.spot, translated, confirmed=showing == "asked"
+            )
+            after = self._visit(writing)
+            return answer, after is not None and before not in {None, after}
+
+        answer, another_member = self._record(take) or (None, False)
+        if flooded:
+            self._lose("a flood of codes that nobody knows")
+        if answer is not None and answer.kind == "uncertain":
+            self._showings = ask_again(self._showings, reading.data, sure=reading.sure)
+        if another_member:
+            self._showings = next_person(self._showings, reading.at_mono_ms, held_s=rules.held_s)
+
+    def _visit(self, writing: Writing) -> bytes | None:
+        """Return the visit that goes on where this device reads codes."""
+        kiosk = self.equipment.spot.kiosk
+        visit = None if kiosk is None else visits.current(writing.connection, kiosk.device)
+        return None if visit is None else visit.visit
+
+    def _say(self, state: "_State") -> None:
+        """Take what the driver says of the device, and note how it is."""
+        self._said = state
+        self._note_now()
+
+    def _calm(self) -> None:
+        """Note what began or ended meanwhile, and what could not be noted before."""
+        self._note_now()
+        with self._noting:
+            if self._owed is not None and time.monotonic() - self._owed_since_s > NOTE_AGAIN_S:
+                self._note(self._owed)
+
+    def _note_now(self) -> None:
+        at_ms, state = mono_ms(), self._said
+        if state.condition == "ok" and self._trigger.is_stuck(at_ms):
+            state = _State("degraded", "stuck-trigger")
+        elif state.condition == "ok" and self._noise.is_loud(at_ms):
+            state = _State("degraded", "garbage")
+        elif state.condition == "ok" and self._reads_little:
+            state = _State("degraded", "reads-little")
+        with self._noting:
+            if self._wellness.turn(state.condition, state.reason, time.monotonic()):
+                self._note(state)
+
+    def _note(self, state: "_State") -> None:
         equipment = self.equipment
         instant = equipment.clock.now()
-        self._record(
-            lambda w: states.note(
-                w, instant, equipment.spot.place, equipment.driver_name, condition, reason, figures
-            )
-        )
 
-    def _record(self, change: Callable[[Writing], object]) -> None:
+        def note(writing: Writing) -> bool:
+            states.note(
+                writing,
+                instant,
+                equipment.spot.place,
+                equipment.driver_name,
+                state.condition,
+                state.reason,
+                state.figures,
+            )
+            return True
+
+        noted = self._record(note)
+        self._owed, self._owed_since_s = None if noted else state, time.monotonic()
+
+    def _record(self, change: Callable[[Writing], T]) -> T | None:
+        """Write a change; what the disk or a full outbox refuses is counted, and None."""
         try:
-            self.equipment.recorder.write(change)
+            return self.equipment.recorder.write(change)
         except RecordError as error:
-            if self.losses.add(self.equipment.clock.now().at) == 1:
-                log.error("%s: a reading was not recorded: %s", self.name, error)
+            self._lose(str(error))
+            return None
+
+    def _lose(self, why: str) -> None:
+        if self.losses.add(self.equipment.clock.now().at) == 1:
+            log.error("%s: a reading was not recorded: %s", self.name, why)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How a device is."""
+
+    condition: DeviceCondition
+    reason: str = ""
+    figures: Mapping[str, int] | None = None

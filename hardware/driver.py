@@ -20,6 +20,13 @@ class DeviceError(Exception):
     """
 
 
+class DeviceAway(DeviceError):
+    """The device is not there, or has just gone, and looking for it costs next to nothing.
+
+    So it may be looked for several times a second, however long it stays away.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """Something a device shall do: give light or sound for a time, unlock, or print a text.
@@ -45,7 +52,7 @@ class Driver(Protocol):
 
     Guarantees:
     - `open`, `read` and `close` are called from one thread; `act` may be called from any;
-    - `read` returns within `timeout_s` and a quarter of a second, with nothing when there is none;
+    - `read` returns within `timeout_s` and half a second, with nothing when there is none;
     - only DeviceError leaves `open` and `read`; `act` raises nothing for a device that fails;
     - after `close`, which is safe to call at any time, it can be opened again.
     """

@@ -29,18 +29,40 @@ def _barcode_camera(options: Mapping[str, object]) -> Driver:
     return BarcodeCamera(read_options(options, BarcodeCameraOptions))
 
 
-def _barcode_keyboard(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_keyboard import BarcodeKeyboard, BarcodeKeyboardOptions
+def _barcode_http(options: Mapping[str, object]) -> Driver:
+    from hardware.barcode_posted import BarcodeHttpOptions, PostedScanner
     from hardware.options import read_options
 
-    return BarcodeKeyboard(read_options(options, BarcodeKeyboardOptions))
+    return PostedScanner(read_options(options, BarcodeHttpOptions).token)
+
+
+def _barcode_keyboard(options: Mapping[str, object]) -> Driver:
+    from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
+    from hardware.options import read_options
+
+    return barcode_keyboard(read_options(options, BarcodeKeyboardOptions))
+
+
+def _barcode_page(options: Mapping[str, object]) -> Driver:
+    from hardware.barcode_posted import BarcodePageOptions, PostedScanner
+    from hardware.options import read_options
+
+    read_options(options, BarcodePageOptions)
+    return PostedScanner()
 
 
 def _barcode_serial(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_serial import BarcodeSerial, BarcodeSerialOptions
+    from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
     from hardware.options import read_options
 
-    return BarcodeSerial(read_options(options, BarcodeSerialOptions))
+    return barcode_serial(read_options(options, BarcodeSerialOptions))
+
+
+def _barcode_tcp(options: Mapping[str, object]) -> Driver:
+    from hardware.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
+    from hardware.options import read_options
+
+    return BarcodeTcp(read_options(options, BarcodeTcpOptions))
 
 
 def _people_camera(options: Mapping[str, object]) -> Driver:
@@ -53,8 +75,11 @@ def _people_camera(options: Mapping[str, object]) -> Driver:
 DRIVERS: dict[str, Factory] = {
     "actuator": _actuator,
     "barcode-camera": _barcode_camera,
+    "barcode-http": _barcode_http,
     "barcode-keyboard": _barcode_keyboard,
+    "barcode-page": _barcode_page,
     "barcode-serial": _barcode_serial,
+    "barcode-tcp": _barcode_tcp,
     "people-camera": _people_camera,
     "simulated": _simulated,
 }

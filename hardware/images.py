@@ -36,8 +36,8 @@ def read_image(path: Path) -> Pixels:
     return decode_image(content)
 
 
-def decode_image(content: bytes) -> Pixels:
-    """Decode an image held in memory; raises FrameError like `read_image`."""
+def decode_image(content: bytes, *, grey: bool = False) -> Pixels:
+    """Decode an image held in memory, with its colours or without; raises FrameError like above."""
     if len(content) > IMAGE_BYTES_MAX:
         raise FrameError(f"larger than {IMAGE_BYTES_MAX // 1024 // 1024} MiB")
     size = image_size(content)
@@ -50,7 +50,7 @@ def decode_image(content: bytes) -> Pixels:
         raise FrameError("a broken image")
     encoded = np.frombuffer(content.ljust(_BYTES_MIN, b"\0"), np.uint8)
     try:
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise FrameError("a broken image") from error
     if pixels is None or pixels.size == 0:

@@ -7,6 +7,7 @@ from edge_agent import health
 from edge_agent.recorder import RecordError
 from kiosk_ui import assets, pictures
 from kiosk_ui.errors import refuse
+from kiosk_ui.scanners import blueprint as scanners_blueprint
 from kiosk_ui.shopper.views import blueprint as shopper_blueprint
 from kiosk_ui.staff.views import blueprint as staff_blueprint
 from kiosk_ui.store import Store
@@ -26,8 +27,8 @@ CONTENT_POLICY = (
 )
 
 
-def create_app(store: Store) -> Flask:
-    """Build the screens of one store."""
+def create_app(store: Store, streams: Streams | None = None) -> Flask:
+    """Build the screens of one store; whoever hands in the streams can end them."""
     app = Flask(__name__)
     app.config.update(
         MAX_CONTENT_LENGTH=REQUEST_BYTES_MAX,
@@ -36,10 +37,11 @@ def create_app(store: Store) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=assets.ASSET_AGE_S,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    streams = Streams(store.doorbell)
+    streams = streams or Streams(store.doorbell)
     app.register_blueprint(shopper_blueprint(store, streams))
     app.register_blueprint(staff_blueprint(store, streams))
     app.register_blueprint(till_blueprint(store, streams))
+    app.register_blueprint(scanners_blueprint(store))
     app.add_url_rule("/looks/<name>", view_func=looks)
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))

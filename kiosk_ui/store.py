@@ -20,11 +20,25 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scanner:
+    """A scanner whose codes are posted to the store's address.
+
+    `post` takes a code and the name by which it counts once, and raises RecordError when it was
+    not recorded. It belongs to the page of `kiosk`, or to whoever holds its `token`.
+    """
+
+    post: Callable[[bytes, str], None]
+    kiosk: str = ""
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
     """One store as its screens see it.
 
     `kiosks` and `tills` map each to where it stands, `zones` each zone to its title by language. An
     empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
+    `scanners` are those whose codes are posted here, by the name of their device.
     `visits_kept_days` is what the privacy notice says of them.
     `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
     `secret` signs forms and staff entries; a new one at each start signs everybody out.
@@ -41,6 +55,7 @@ class Store:
     kiosks: Mapping[str, Place]
     zones: Mapping[str, Mapping[str, str]]
     tills: Mapping[str, Place] = field(default_factory=dict)
+    scanners: Mapping[str, Scanner] = field(default_factory=dict)
     languages: tuple[str, ...] = LANGUAGES
     staff_pin_hash: str = ""
     time_zone: str = "UTC"
@@ -52,6 +67,11 @@ class Store:
     def kiosk(self, kiosk: str) -> Kiosk:
         """Return a kiosk of this store with what its acts are recorded into; KeyError for none."""
         return Kiosk(recorder=self.recorder, clock=self.clock, place=self.kiosks[kiosk])
+
+    def page_scanner(self, kiosk: str) -> Scanner | None:
+        """Return the scanner that types into the page of a kiosk, if there is one."""
+        typing = (each for each in self.scanners.values() if not each.token)
+        return next((each for each in typing if each.kiosk == kiosk), None)
 
     def line(self, at: int) -> Line:
         """Return how the line to headquarters is."""

@@ -1,87 +1,117 @@
 """A scanner that types, played by a pipe that carries Linux input events."""
 
-import os
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hardware.barcode_keyboard import (
-    EV_KEY,
-    EV_SYN,
-    EVENT,
-    PLAIN,
-    SHIFTED,
-    SYN_DROPPED,
-    BarcodeKeyboard,
-    BarcodeKeyboardOptions,
-    KeyStrokes,
-)
-from hardware.driver import DeviceError
-from hardware.readings import CODE_BYTES_MAX, CodeReading
+from benchmarks.played_scanners import PlayedKeyboard, typed
+from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
+from hardware.driver import DeviceAway, DeviceError
+from hardware.file_scanner import FileScanner
+from hardware.readings import HealthReading
+from tests.scanner_reading import codes, lost, opened
 
-SHIFT, CONTROL, ENTER = 42, 29, 28
-Stroke = tuple[int, int, int]
+GTIN = "4006381333931"
 
 
-def typed(text: str) -> list[Stroke]:
-    """Return the strokes of a scanner that types the text and Enter."""
-    plain = {letter: key for key, letter in PLAIN.items()}
-    shifted = {letter: key for key, letter in SHIFTED.items()}
-    strokes: list[Stroke] = []
-    for letter in text:
-        held = CONTROL if letter == "\x1d" else 0 if letter in plain else SHIFT
-        key = plain["]"] if letter == "\x1d" else plain.get(letter, shifted.get(letter, 0))
-        presses = [(EV_KEY, key, 1), (EV_SYN, 0, 0), (EV_KEY, key, 0)]
-        strokes += [(EV_KEY, held, 1), *presses, (EV_KEY, held, 0)] if held else presses
-    return [*strokes, (EV_KEY, ENTER, 1), (EV_KEY, ENTER, 0)]
+@pytest.fixture
+def scanner(tmp_path: Path) -> PlayedKeyboard:
+    return PlayedKeyboard(tmp_path)
 
 
-def codes(strokes: list[Stroke]) -> list[bytes]:
-    keyboard = KeyStrokes()
-    return [code for stroke in strokes if (code := keyboard.press(*stroke)) is not None]
+def driver_of(scanner: PlayedKeyboard, **options: object) -> FileScanner:
+    given = BarcodeKeyboardOptions(path=str(scanner.path), **options)  # type: ignore[arg-type]
+    return barcode_keyboard(given, grab=lambda _: None)
 
 
-def test_capitals_signs_and_gs_are_kept() -> None:
-    text = "sb:m:ANNA-1_x?{}\x1d21"
-    assert codes(typed(text)) == [text.encode()]
-
-
-def test_two_scans_are_two_codes_and_enter_alone_is_none() -> None:
-    assert codes(typed("one") + typed("") + typed("TWO")) == [b"one", b"TWO"]
-
-
-def test_a_held_key_is_typed_once() -> None:
-    one = next(key for key, letter in PLAIN.items() if letter == "1")
-    repeats = [(EV_KEY, one, 1), *[(EV_KEY, one, 2)] * 50, (EV_KEY, one, 0)]
-    assert codes(repeats + typed("")) == [b"1"]
-
-
-def test_lost_strokes_and_endless_typing_spoil_their_scan_only() -> None:
-    lost = [*typed("400638")[:-2], (EV_SYN, SYN_DROPPED, 0), *typed("931")]
-    endless = typed("9" * (CODE_BYTES_MAX + 1))
-    assert codes(lost + endless + typed("next")) == [b"next"]
-
-
-def test_events_are_read_from_the_device_also_when_cut(tmp_path: Path) -> None:
-    device = tmp_path / "event0"
-    os.mkfifo(device)
-    driver = BarcodeKeyboard(BarcodeKeyboardOptions(path=str(device)))
-    driver.open()
-    writing = os.open(device, os.O_WRONLY)
-    sent = b"".join(EVENT.pack(0, 0, *stroke) for stroke in typed("4006381333931"))
-    os.write(writing, sent[:31])
-    assert driver.read(1) == []
-    os.write(writing, sent[31:])
-    (reading,) = driver.read(1)
-    assert isinstance(reading, CodeReading)
-    assert reading.data == b"4006381333931"
-    os.close(writing)
-    with pytest.raises(DeviceError, match="unplugged"):
-        driver.read(1)
+@pytest.fixture
+def driver(scanner: PlayedKeyboard) -> Iterator[FileScanner]:
+    driver = driver_of(scanner)
+    plug(scanner, driver)
+    yield driver
     driver.close()
 
 
-def test_a_missing_device_is_named() -> None:
-    driver = BarcodeKeyboard(BarcodeKeyboardOptions(path="/dev/input/none"))
-    with pytest.raises(DeviceError, match="in the group `input`"):
+def plug(scanner: PlayedKeyboard, driver: FileScanner) -> None:
+    """Plug it in and open it, as two do who do not know of each other."""
+    plugging = threading.Thread(target=scanner.plug)
+    plugging.start()
+    opened(driver)
+    plugging.join(20)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_scans_are_read(scanner: PlayedKeyboard, driver: FileScanner) -> None:
+    scanner.scan(GTIN)
+    scanner.scan("sb:m:ANNA-1\x1dx")
+    assert codes(driver, 2) == [GTIN.encode(), b"sb:m:ANNA-1\x1dx"]
+
+
+def test_a_hundred_scans_that_came_before_it_was_unplugged_are_read_once(
+    scanner: PlayedKeyboard, driver: FileScanner
+) -> None:
+    sent = [f"{number:06}" for number in range(100)]
+    for code in sent:
+        scanner.scan(code)
+    scanner.unplug()
+    read, reason = lost(driver)
+    assert read == [code.encode() for code in sent]
+    assert "was unplugged" in reason
+
+
+def test_the_pieces_of_a_scan_are_not_glued_to_what_comes_after_the_next_opening(
+    scanner: PlayedKeyboard, driver: FileScanner
+) -> None:
+    scanner.scan_part("400638")
+    scanner.unplug()
+    assert lost(driver)[0] == []
+    plug(scanner, driver)
+    scanner.scan(GTIN)
+    assert codes(driver, 1) == [GTIN.encode()]
+
+
+def test_without_a_suffix_each_scan_ends_by_itself(scanner: PlayedKeyboard) -> None:
+    driver = driver_of(scanner, suffix="none", gap_ms=50)
+    plug(scanner, driver)
+    for code in ("one", "two"):
+        scanner.send(typed(code, end=0))
+        assert codes(driver, 1) == [code.encode()]
+    driver.close()
+
+
+def test_a_scan_that_was_cut_off_is_told_once_and_that_all_is_well_again_once(
+    scanner: PlayedKeyboard, driver: FileScanner
+) -> None:
+    told: list[tuple[str, str]] = []
+    until_s = time.monotonic() + 20
+    scanner.scan_part("400638")
+    while len(told) < 2 and time.monotonic() < until_s:
+        heard = [one for one in driver.read(0.2) if isinstance(one, HealthReading)]
+        told += [(one.condition, one.reason) for one in heard]
+        if told:
+            scanner.scan(GTIN)
+    assert told == [("degraded", "garbage"), ("ok", "")]
+
+
+def test_a_missing_device_is_named_and_may_be_looked_for_often() -> None:
+    driver = barcode_keyboard(BarcodeKeyboardOptions(path="/dev/input/none"))
+    with pytest.raises(DeviceAway, match=r"/dev/input/none cannot be opened.*in the group `input`"):
         driver.open()
+    with pytest.raises(DeviceError, match="is not open"):
+        driver.read(0)
+
+
+def test_a_file_that_cannot_be_grabbed_is_closed_again(tmp_path: Path) -> None:
+    plain = tmp_path / "event0"
+    plain.touch()
+    before = open_files()
+    driver = barcode_keyboard(BarcodeKeyboardOptions(path=str(plain)))
+    with pytest.raises(DeviceAway, match="cannot be opened"):
+        driver.open()
+    assert open_files() == before

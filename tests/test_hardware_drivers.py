@@ -13,10 +13,15 @@ from hardware.options import OptionsError
 LIGHT = """
 import sys
 from hardware.drivers import DRIVERS
-for name in ("actuator", "barcode-keyboard", "barcode-serial", "simulated"):
-    options = {"path": "/dev/none", "printer": True} if name == "actuator" else {}
-    options = {"path": "/dev/none"} if name == "barcode-keyboard" else options
-    options = {"port": "/dev/none"} if name == "barcode-serial" else options
+for name, options in {
+    "actuator": {"path": "/dev/none", "printer": True},
+    "barcode-http": {"token": "x" * 20},
+    "barcode-keyboard": {"path": "/dev/none"},
+    "barcode-page": {},
+    "barcode-serial": {"port": "/dev/none"},
+    "barcode-tcp": {"connect": "10.0.0.7:2001"},
+    "simulated": {},
+}.items():
     DRIVERS[name](options)
 print(sorted({"cv2", "numpy", "pyzbar"} & sys.modules.keys()))
 """
@@ -44,10 +49,29 @@ def test_a_store_without_cameras_never_loads_opencv() -> None:
         ("people-camera", {"source": 0}, ["zones, lines: expects at least one"]),
         ("people-camera", {"source": 0, "zones": {"a": [[1, 2]]}}, ["zones: a needs 3"]),
         ("barcode-serial", {"port": "/dev/x", "speed": 300}, ["speed: no 300; known"]),
+        ("barcode-serial", {"port": "/dev/x", "framing": "9N1"}, ["framing: no '9N1'; known"]),
+        ("barcode-serial", {"port": "/dev/x", "gap_ms": 1}, ["gap_ms: expects 20 to 2,000 ms"]),
+        ("barcode-serial", {}, ["port, serial_number, usb: expects"]),
+        ("barcode-serial", {"port": "/dev/x", "usb": "05e0:1701"}, ["port, serial_number, usb:"]),
+        ("barcode-serial", {"usb": "5e0"}, ["usb: expects two numbers such as 05e0:1701"]),
         (
             "barcode-keyboard",
             {"port": 1},
             ["port: no such option; known: path", "path: is missing"],
+        ),
+        ("barcode-keyboard", {"path": "x", "layout": "xx"}, ["layout: no 'xx'; known: us, gb"]),
+        ("barcode-keyboard", {"path": "x", "suffix": "lf"}, ["suffix: Invalid enum value 'lf'"]),
+        ("barcode-keyboard", {"path": "x", "gap_ms": 9_999}, ["gap_ms: expects"]),
+        ("barcode-keyboard", {"path": "x", "gs": "123456789"}, ["gs: expects at most 8"]),
+        ("barcode-http", {"token": "short"}, ["token: expects at least 20"]),
+        ("barcode-page", {"kiosk": "k"}, ["kiosk: no such option"]),
+        ("barcode-tcp", {}, ["connect, listen: expects one of them"]),
+        ("barcode-tcp", {"connect": "10.0.0.7"}, ["connect, listen: '10.0.0.7' is not"]),
+        ("barcode-tcp", {"listen": "0.0.0.0:2001"}, ["allow: expects the address"]),
+        (
+            "barcode-tcp",
+            {"listen": "[::]:2001", "allow": ["10.0.0.0/33"]},
+            ["allow: '10.0.0.0/33' does not"],
         ),
         ("actuator", {"path": "/dev/x"}, ["commands, printer: expects at least one"]),
         ("actuator", {"path": "x", "commands": {"light": "{x}"}}, ["commands: light may hold"]),
@@ -71,6 +95,8 @@ def test_wrong_options_are_named_with_what_is_expected(
         ("people-camera", {"source": 0, "lines": {"door": [[0, 0], [1, 1]]}}),
         ("barcode-serial", {"port": "/dev/none"}),
         ("barcode-keyboard", {"path": "/dev/none"}),
+        ("barcode-tcp", {"connect": "10.0.0.7:2001"}),
+        ("barcode-page", {}),
     ],
 )
 def test_a_device_that_only_reads_says_so(name: str, options: dict[str, object]) -> None:

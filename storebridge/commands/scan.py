@@ -122,12 +122,12 @@ def _verdict(
 
 
 def _candidate(code: "Decoded") -> "Candidate":
-    from edge_agent.codes import understand
+    from edge_agent.codes import Rules, understand
     from hardware.acceptance import Candidate
     from storebridge.known_numbers import catalogue_number
 
     data = code.data[:13] if code.aim_id == "]E3" else code.data
-    meant = understand(data)
+    meant = understand(data, Rules())
     number = catalogue_number(meant.subject) if meant.kind == "product" else ""
     return Candidate(number=number, sure=code.trust != "doubtful")
 

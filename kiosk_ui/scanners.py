@@ -1,0 +1,52 @@
+"""The addresses to which scanners post codes: a kiosk's own page, and whoever holds a token."""
+
+import hmac
+
+from flask import Blueprint, Response, abort, make_response, request
+
+from kiosk_ui import forms
+from kiosk_ui.shopper.drawing import nonce_cookie
+from kiosk_ui.store import Scanner, Store
+
+# Nothing longer is a code; see `hardware.readings`.
+CODE_BYTES_MAX = 4_096
+ONCE_CHARACTERS_MAX = 100
+
+
+def blueprint(store: Store) -> Blueprint:
+    """Build the addresses of a store's scanners.
+
+    A post is answered once its code is recorded: 204, or 503 when it was not. One that is repeated
+    with the same name (`once`, `Idempotency-Key`) counts once.
+    """
+    views = Blueprint("scanners", __name__)
+
+    def typed(kiosk: str) -> Response:
+        """Take what a scanner typed into a kiosk's page."""
+        scanner = store.page_scanner(kiosk) or abort(404)
+        forms.check_form(store.secret, request.cookies.get(nonce_cookie(kiosk), ""))
+        code = request.form.get("code", "").encode("utf-8", "surrogatepass")
+        return _take(scanner, code, request.form.get("once", ""))
+
+    def posted(device: str) -> Response:
+        """Take the body of a request as a code, byte by byte."""
+        scanner = store.scanners.get(device)
+        shown = request.headers.get("Authorization", "").encode()
+        # The same answer for a scanner that is not there: nobody learns their names.
+        wanted = f"Bearer {scanner.token}" if scanner is not None and scanner.token else ""
+        if scanner is None or not wanted or not hmac.compare_digest(shown, wanted.encode()):
+            abort(401)
+        return _take(scanner, request.get_data(), request.headers.get("Idempotency-Key", ""))
+
+    views.add_url_rule("/kiosk/<kiosk>/scan", view_func=typed, methods=["POST"])
+    views.add_url_rule("/scanners/<device>", view_func=posted, methods=["POST"])
+    return views
+
+
+def _take(scanner: Scanner, code: bytes, once: str) -> Response:
+    if not code or len(once) > ONCE_CHARACTERS_MAX:
+        abort(400)
+    if len(code) > CODE_BYTES_MAX:
+        abort(413)
+    scanner.post(code, once)
+    return make_response("", 204)

@@ -1,0 +1,212 @@
+"""A scanner that types into the kiosk's page: its scans are taken, what a person types is not."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, CDPSession, Page, Route, expect
+
+from edge_agent.agent import Agent
+from edge_agent.config import from_table
+from storebridge.assembly import build_agent
+from tests.edge_store import KEY
+from wire.codec import decode_event
+from wire.events import Scan
+from wire.loopback import LoopbackBroker, LoopbackLink
+
+CODE, OTHER = "sb:c:spring-1", "sb:c:spring-2"
+HAND_MS = 140
+WAIT_S = 20
+STROKE_S = 0.01
+ENTER = {"key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13}
+ALT, CONTROL = 1, 2  # the modifiers of Chromium's protocol
+
+
+@dataclass(frozen=True)
+class ScannedPage:
+    """A kiosk's page with a scanner at it, and the store behind it."""
+
+    agent: Agent
+    page: Page
+    devtools: CDPSession
+    at_s: list[float]
+
+    def codes(self) -> list[str]:
+        rows = self.agent.database.reader().execute("SELECT row FROM outbox ORDER BY id")
+        bodies = [decode_event(row).body for (row,) in rows]
+        return [f"sb:c:{body.coupon}" for body in bodies if isinstance(body, Scan)]
+
+    def scan(self, code: str, *, after_s: float = 3.0) -> None:
+        """Type as a scanner does: 10 ms a stroke, and Enter, so long after the strokes before."""
+        self.type(code, after_s=after_s)
+        self.stroke(**ENTER)
+
+    def type(self, letters: str, *, after_s: float = STROKE_S) -> None:
+        """Press keys, at times that do not depend on how busy this computer is."""
+        self.pause(after_s - STROKE_S)
+        for letter in letters:
+            self.stroke(letter, text=letter)
+
+    def stroke(self, key: str, **more: object) -> None:
+        """Press one key and let it go."""
+        self.pause(STROKE_S)
+        self.send("keyDown", key, **more)
+        self.send("keyUp", key, **{name: value for name, value in more.items() if name != "text"})
+
+    def send(self, kind: str, key: str, **more: object) -> None:
+        event = {"type": kind, "key": key, "timestamp": self.at_s[0], **more}
+        self.devtools.send("Input.dispatchKeyEvent", event)
+
+    def pause(self, for_s: float) -> None:
+        self.at_s[0] += for_s
+
+    def has_scanned(self, *codes: str) -> None:
+        self.wait_until(lambda: len(self.codes()) >= len(codes), "the scan")
+        assert self.codes() == list(codes)
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait as `wait_until` does, and let the browser's events reach their listeners."""
+        for _ in range(WAIT_S * 50):
+            if condition():
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"waited for {what}")
+
+
+@pytest.fixture
+def scanned(browser: Browser, tmp_path: Path) -> Iterator[ScannedPage]:
+    scanner = {"name": "scanner-1", "driver": "barcode-page", "zone": "door", "kiosk": "kiosk-1"}
+    table: dict[str, object] = {
+        "tenant": "acme",
+        "store": "s0001",
+        "identifier_key": KEY.hex(),
+        "folder": str(tmp_path),
+        "web": {"port": 0},
+        "zones": [{"name": "door"}],
+        "kiosks": [{"name": "kiosk-1", "zone": "door"}],
+        "devices": [scanner],
+    }
+    agent = build_agent(from_table(table, {}), LoopbackLink(LoopbackBroker(), "acme-s0001"))
+    agent.start()
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    assert agent.web is not None
+    page.goto(f"http://{agent.web.host}:{agent.web.port}/kiosk/kiosk-1")
+    page.wait_for_load_state("load")
+    yield ScannedPage(agent, page, context.new_cdp_session(page), [time.time()])
+    context.close()
+    agent.close()
+
+
+def test_scans_are_recorded_once_each_and_answered_on_the_page(scanned: ScannedPage):
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+    expect(scanned.page.get_by_role("alert")).to_be_visible()
+    scanned.scan(OTHER)
+    scanned.has_scanned(CODE, OTHER)
+
+
+def test_gs_reaches_the_store_however_it_is_typed(scanned: ScannedPage):
+    posted: list[str] = []
+    scanned.page.on("request", lambda request: posted.append(request.post_data or ""))
+
+    def alt_029() -> None:
+        scanned.send("keyDown", "Alt", code="AltLeft", modifiers=ALT)
+        for digit in "029":
+            scanned.stroke("Insert", code=f"Numpad{digit}", modifiers=ALT)
+        scanned.send("keyUp", "Alt", code="AltLeft")
+
+    ways = (
+        lambda: scanned.stroke("]", modifiers=CONTROL),
+        lambda: scanned.stroke("F8", code="F8"),
+        alt_029,
+    )
+    for gs in ways:
+        posted.clear()
+        scanned.type("0104006381333931", after_s=3)
+        gs()
+        scanned.scan("21A", after_s=STROKE_S)
+        scanned.wait_until(
+            lambda: any("code=0104006381333931%1D21A&" in each for each in posted), "a post"
+        )
+
+
+def test_what_a_person_types_is_searched_and_not_scanned(scanned: ScannedPage):
+    scanned.page.goto(scanned.page.url + "/search")
+    field = scanned.page.get_by_role("searchbox")
+    field.press_sequentially("shoes", delay=HAND_MS)
+    field.press("Enter")
+    expect(scanned.page.get_by_role("searchbox")).to_have_value("shoes")
+    scanned.type("abcd", after_s=3)
+    scanned.pause(0.3)
+    scanned.stroke(**ENTER)
+    scanned.page.wait_for_timeout(300)
+    assert scanned.codes() == []
+
+
+def test_a_scan_while_somebody_searches_leaves_the_search_as_it_was(scanned: ScannedPage):
+    scanned.page.goto(scanned.page.url + "/search")
+    field = scanned.page.get_by_role("searchbox")
+    field.press_sequentially("sho", delay=HAND_MS)
+    scanned.pause(1.0)  # and one of 3 s before the scan
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+    expect(field).to_have_value("sho")
+
+
+def test_a_scan_does_not_press_the_button_that_was_tapped_last(scanned: ScannedPage):
+    scanned.page.get_by_role("navigation").get_by_role("link").nth(1).focus()
+    before = scanned.page.url
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+    scanned.page.wait_for_timeout(500)
+    assert scanned.page.url == before
+    scanned.stroke(**ENTER)
+    scanned.page.wait_for_url("**/goods")
+
+
+def test_the_tail_of_a_scan_that_stalled_is_no_code(scanned: ScannedPage):
+    scanned.type("690123", after_s=3)
+    scanned.scan(CODE[1:], after_s=0.9)  # it would be a code of its own
+    scanned.type("40", after_s=3)
+    scanned.scan(CODE[2:], after_s=0.2)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+
+
+def test_a_scan_that_falters_once_is_whole(scanned: ScannedPage):
+    scanned.type(CODE[:6], after_s=3)
+    scanned.scan(CODE[6:], after_s=0.3)
+    scanned.has_scanned(CODE)
+
+
+def test_a_key_that_is_held_is_no_scan(scanned: ScannedPage):
+    for again in range(10):
+        scanned.pause(STROKE_S)
+        scanned.send("keyDown", "4", text="4", autoRepeat=again > 0)
+    scanned.stroke(**ENTER)
+    scanned.page.wait_for_timeout(300)
+    assert scanned.codes() == []
+
+
+def test_a_scan_that_the_store_did_not_answer_is_posted_again_and_counts_once(
+    scanned: ScannedPage,
+):
+    dropped: list[int] = []
+
+    def lose_the_answer(route: Route) -> None:
+        if dropped:
+            route.continue_()
+            return
+        dropped.append(1)
+        route.fetch()
+        route.abort()
+
+    scanned.page.route("**/scan", lose_the_answer)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+    scanned.scan(OTHER)
+    scanned.has_scanned(CODE, OTHER)
+    assert dropped
