@@ -72,8 +72,8 @@ class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
     `windows` cuts a line into windows, `bank` compares each with every form at every width,
-    `boxes` sums it up, `looks` compares digits at one size in every look; `begins` leads from where
-    a part ends back to where it began, at each width.
+    `boxes` sums it up, `looks` compares windows of one size in every look; `begins` leads from
+    where a part ends back to where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
