@@ -19,9 +19,10 @@ from hardware.barcode_camera import BarcodeCameraOptions
 from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoder
 from hardware.decoders import DECODERS
 from hardware.frames import FrameSlot, Pixels
+from hardware.gtin import check_digit
 from hardware.images import to_grey
 from hardware.zbar import ZbarDecoder
-from storebridge.simulated.cards import draw_card, draw_empty, draw_product, gtin_of
+from storebridge.simulated.cards import draw_card, draw_empty, draw_product
 from wire.codec import decode_event, encode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
@@ -112,7 +113,7 @@ def _show_all(folder: Path, shown: int) -> _Showings:
         readers = [ZbarDecoder(SYMBOLOGIES_DEFAULT), _Zxing()]
         ours = in_process()
         for number in range(shown):
-            gtin = gtin_of(number) if number % 2 else ""
+            gtin = _gtin(number) if number % 2 else ""
             text = gtin or f"LANE-{number:06}"
             draw = draw_product if gtin else draw_card
             frames = [draw(SIZE, text, number, moment) for moment in range(FRAMES_A_SHOWING)]
@@ -124,6 +125,12 @@ def _show_all(folder: Path, shown: int) -> _Showings:
                 insert(encode_event(an_event(number)))
                 told.bare_ms.append((time.perf_counter() - began_s) * 1_000)
     return told
+
+
+def _gtin(number: int) -> str:
+    """Return the number of an article on sale everywhere, not one that a store gives itself."""
+    body = f"690{number:09}"
+    return f"{body}{check_digit(body)}"
 
 
 def _show(
