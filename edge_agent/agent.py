@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from wsgiref.types import WSGIApplication
 
-from edge_agent import acts, chores, delivery_store, health, states
+from edge_agent import acts, chores, delivery_store, health, reads, states, traffic
 from edge_agent.acts import Actor
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
@@ -25,7 +24,7 @@ from edge_agent.seal import load_or_create
 from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
-from edge_agent.web import WebServer
+from edge_agent.web import Site, WebServer
 from hardware.actuator import ActuatorOptions
 from hardware.driver import ActName, Factory
 from hardware.drivers import DRIVERS
@@ -35,6 +34,7 @@ from wire.link import Link
 CLOSE_S_MAX = 5.0
 # The part of it that devices are waited for; one that does not come back is left to itself.
 DEVICES_CLOSE_S_MAX = 1.5
+JUDGE_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Agent:
         config: AgentConfig,
         link: Link,
         *,
-        screens: "Callable[[Agent], WSGIApplication] | None" = None,
+        screens: "Callable[[Agent], Site] | None" = None,
         version: str = "",
         drivers: Mapping[str, Factory] = DRIVERS,
     ) -> None:
@@ -96,8 +96,10 @@ class Agent:
                 self._chores_thread,
             ]
             if screens is not None:
-                web = config.web
-                self.web = WebServer(screens(self), web.host, web.port, web.threads)
+                web, site = config.web, screens(self)
+                self.web = WebServer(
+                    site.app, web.host, web.port, web.threads, end_streams=site.end_streams
+                )
             undone.pop_all()
 
     def start(self) -> None:
@@ -159,7 +161,10 @@ class Agent:
                 for name, alive in ended.items()
                 if not alive
             ),
-            worries=(*waiting, *(f"cannot {name}: {why}" for name, why in failing.items())),
+            worries=(
+                *waiting,
+                *(f"a chore cannot be done: {name}: {why}" for name, why in failing.items()),
+            ),
         )
 
     def kiosks(self) -> dict[str, Place]:
@@ -211,9 +216,20 @@ class Agent:
             for device in self.devices.values():
                 device.watch(time.monotonic())
 
+        began_at = self.clock.now().at
+
+        def judge() -> None:
+            now = self.clock.now()
+            if traffic.hour_of(now.at) - traffic.HOUR_US < began_at:
+                return  # it was not running in all of the hours that are judged
+            little = reads.reading_little(reads.hours(self.database.reader(), now.at), now.at)
+            for name, device in self.devices.items():
+                device.judge(reads_little=name in little)
+
         return (
             *store_chores(self.recorder, self.database, self.clock, terms, self.kiosks()),
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
+            Chore(name="judge what devices read", every_s=JUDGE_EVERY_S, do=judge),
         )
 
 

@@ -161,7 +161,8 @@ SETTINGS: tuple[Setting, ...] = (
         name="visits.kept_days",
         check=checks.whole(1, 400),
         default=30,
-        about="how long ended visits and what was claimed, redeemed, saved and asked stay here",
+        about="how long ended visits, orders, and what was claimed, redeemed, marked and asked "
+        "stay here",
     ),
     Setting(
         name="traffic.kept_days",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import answers, local_view, stock, visits, wallet
+from edge_agent import answers, local_view, orders, stock, visits, wallet
 from edge_agent.basket import Basket, clear, lines, priced
 from edge_agent.clock import Instant
 from edge_agent.measure import Measure
@@ -140,6 +140,7 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
         discounts=tuple(each.discount for each in taken),
     )
     _append(writing, instant, place, visit, body)
+    orders.keep_in(writing, instant, place, visit, body)
     for line in after:
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
     clear(writing, place.device)
