@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +14,10 @@ from msgspec.structs import replace
 from benchmarks.enqueue import bare_queue
 from benchmarks.producers import an_event
 from benchmarks.result import Goal, Result, percentile
+from edge_agent import local_view
 from edge_agent.agent import Agent
 from edge_agent.config import load
+from edge_agent.recorder import Writing
 from hardware.barcode_camera import BarcodeCameraOptions
 from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoder
 from hardware.decoders import DECODERS
@@ -26,6 +29,8 @@ from storebridge.simulated.cards import draw_card, draw_empty, draw_product
 from wire.codec import decode_event, encode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
+from wire.messages import Change
+from wire.views import ProductView, encode_view
 
 SIZE = (640, 480)
 EVERY_S = 0.1
@@ -109,7 +114,8 @@ def lane(*, shown: int = 120) -> Iterator[Result]:
 
 def _show_all(folder: Path, shown: int) -> _Showings:
     told = _Showings()
-    with _a_lane(folder) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
+    goods = [_gtin(number) for number in range(1, shown, 2)]
+    with _a_lane(folder, goods) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
         readers = [ZbarDecoder(SYMBOLOGIES_DEFAULT), _Zxing()]
         ours = in_process()
         for number in range(shown):
@@ -184,8 +190,8 @@ def _scans(agent: Agent, head: int) -> list[Scan]:
 
 
 @contextmanager
-def _a_lane(folder: Path) -> Iterator[tuple[Agent, FrameSlot]]:
-    """Run the agent of a store whose camera shows what is put into the slot."""
+def _a_lane(folder: Path, goods: Sequence[str]) -> Iterator[tuple[Agent, FrameSlot]]:
+    """Run the agent of a store that sells `goods`, whose camera shows what is put into the slot."""
     path = folder / "store.toml"
     path.touch(mode=0o600)
     path.write_text(CONFIG)
@@ -195,12 +201,20 @@ def _a_lane(folder: Path) -> Iterator[tuple[Agent, FrameSlot]]:
     agent = Agent(replace(config, devices=devices), LoopbackLink(LoopbackBroker(), "store"))
     agent.start()
     try:
+        for gtin in goods:
+            agent.recorder.write(partial(_sell, gtin))
         until_s = time.monotonic() + OPEN_TIMEOUT_S
         while not agent.devices["camera-1"].is_open and time.monotonic() < until_s:
             time.sleep(EVERY_S)
         yield agent, slot
     finally:
         agent.close()
+
+
+def _sell(gtin: str, writing: Writing) -> None:
+    view = ProductView(gtin, {"en": f"Article {gtin}"}, "maru", "things", 100, "CNY")
+    change = Change(table="product", key=gtin, value=encode_view(view))
+    local_view.apply(writing.connection, change)
 
 
 class _Zxing:
