@@ -14,10 +14,22 @@ def _catchup() -> Iterable[Result]:
     return catchup()
 
 
+def _decoding() -> Iterable[Result]:
+    from benchmarks.decoding import decoding
+
+    return decoding()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
     return enqueue()
+
+
+def _lane() -> Iterable[Result]:
+    from benchmarks.lane import lane
+
+    return lane()
 
 
 def _latency() -> Iterable[Result]:
@@ -44,11 +56,20 @@ def _scanners() -> Iterable[Result]:
     return scanners()
 
 
+def _tokens() -> Iterable[Result]:
+    from benchmarks.tokens import tokens
+
+    return tokens()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
     "catchup": _catchup,
     "latency": _latency,
+    "lane": _lane,
+    "decoding": _decoding,
     "memory": _memory,
     "scanners": _scanners,
+    "tokens": _tokens,
 }

@@ -22,8 +22,9 @@ from benchmarks.town import HOUR_US, TENANT, StoreParts, Town, a_town, running
 from cloud_sync.config import from_table
 from cloud_sync.database import Database
 from cloud_sync.intake.accept import AcceptedRow
+from cloud_sync.intake.copying import COLUMNS
 from cloud_sync.intake.incoming import take_apart
-from cloud_sync.intake.ledger import COLUMNS, COPY, store_row
+from cloud_sync.intake.ledger import store_row
 from cloud_sync.intake.receive import receive
 from wire.codec import ROWS_PER_BATCH_MAX, chain_all, decode_event, encode
 from wire.messages import STREAM_BYTES, Batch
@@ -34,7 +35,12 @@ EVENTS_PER_MEMBER = 60
 BATCHES_AT_ONCE = from_table({}, {}).worker.back_per_turn_quiet
 # With one event a message it may take more messages at once, and has more of them waiting.
 SINGLES_WORKER = {"back_messages_max": 10_000, "back_per_turn_quiet": 1_000}
-COPY_ALONE = COPY.replace("COPY ledger", "COPY copied")
+COPY = f"COPY copied ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+# What psycopg is told of the columns.
+TYPES = (
+    *("date", "int2", "int8", "int8", "text", "text", "text", "bytea", "int8", "bool", "int8"),
+    *("int2", "bytea", "int8", "bytea", "int8", "int8"),
+)
 POLL_S = 0.01
 WINDOW_FULL_S = 0.001
 TIMEOUT_S = 300.0
@@ -236,8 +242,8 @@ def _receive_and_copy(
             incoming = [take_apart(topic, payload) for payload in batches]
             receive(database, incoming, time.time_ns() // 1_000)
             received_s = time.perf_counter()
-            with connection.cursor() as cursor, cursor.copy(COPY_ALONE) as copy:
-                copy.set_types([kind for _, kind in COLUMNS])
+            with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+                copy.set_types(TYPES)
                 for line in some:
                     copy.write_row(line)
             copied_s = time.perf_counter()

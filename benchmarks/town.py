@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import backlog
-from cloud_sync import catalogue
+from cloud_sync.catalogue import import_catalogue
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from storebridge.broker import BrokerUser, EmbeddedBroker, new_password
@@ -126,8 +127,8 @@ def fill_cloud(dsn: str) -> None:
     database = Database(dsn)
     database.migrate(MIGRATIONS)
     with database.shopper(TENANT) as connection:
-        sample = catalogue.read_catalogue(catalogue.SAMPLE)
-        catalogue.import_catalogue(connection, TENANT, sample)
+        sample = read_catalogue(SAMPLE)
+        import_catalogue(connection, TENANT, sample)
     database.close()
 
 

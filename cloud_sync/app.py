@@ -3,7 +3,7 @@
 import logging
 
 import psycopg
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, redirect, request
 
 from cloud_sync import api
 from cloud_sync.cloud import Cloud
@@ -29,6 +29,7 @@ def create_app(cloud: Cloud) -> Flask:
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(console_blueprint(cloud))
 
+    app.add_url_rule("/", "front_door", lambda: redirect("/hq/"))
     app.register_error_handler(psycopg.OperationalError, database_away)
     app.register_error_handler(psycopg.InterfaceError, database_away)
 

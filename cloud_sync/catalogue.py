@@ -1,67 +1,26 @@
-"""What a tenant sells and where it stands: products, and dated shelf plans of the stores' zones.
+"""What a tenant sells and where it stands: products, and dated shelf plans of the stores' zones."""
 
-A catalogue file is JSON as in `samples/catalogue.json`, or CSV with one product a line (columns
-product, name_zh, name_en, brand, category, price_cents, currency, and if wanted image, about_zh,
-about_en, low_stock).
-"""
-
-import csv
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from cloud_sync.catalogue_file import (
+    PROBLEMS_SHOWN_MAX,
+    Catalogue,
+    CatalogueError,
+    Product,
+    ShelfPlan,
+    check,
+)
+from cloud_sync.code_keys import code_keys_view
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.shoppers.facts import PRODUCT
 from cloud_sync.shoppers.profile import set_members_consent
 from wire.messages import Change
 from wire.views import PlanView, ProductView, encode_view
-
-SAMPLE = Path(__file__).parent / "samples" / "catalogue.json"
-GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
-PROBLEMS_SHOWN_MAX = 20
-
-
-class CatalogueError(ValueError):
-    """A catalogue is not as it must be; the message names every wrong place at once."""
-
-
-class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One product: `product` is its GTIN or the brand's own number; texts are by language."""
-
-    product: str
-    name: dict[str, str]
-    brand: str
-    category: str
-    price_cents: int
-    currency: str
-    about: dict[str, str] = {}
-    image: str = ""
-    low_stock: int = 3
-
-
-class ShelfPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What stands in a zone from `valid_from` (µs UTC) on; in every store if `store` is empty."""
-
-    zone: str
-    plan: int
-    products: tuple[str, ...]
-    store: str = ""
-    valid_from: int = 0
-
-
-class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tenant's goods and plans; `members_consent` says what its membership terms allow."""
-
-    products: tuple[Product, ...]
-    plans: tuple[ShelfPlan, ...] = ()
-    members_consent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,48 +38,6 @@ class Goods(NamedTuple):
     category: str
     brand: str
     sold: bool
-
-
-def read_catalogue(path: Path) -> Catalogue:
-    """Read and check a catalogue file.
-
-    Raises CatalogueError when it cannot be read or is not as the module describes.
-    """
-    try:
-        if path.suffix.lower() == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                catalogue = Catalogue(products=tuple(map(_from_csv, csv.DictReader(file))))
-        else:
-            catalogue = msgspec.json.decode(path.read_bytes(), type=Catalogue)
-    except (OSError, UnicodeDecodeError, csv.Error, msgspec.DecodeError, KeyError) as error:
-        raise CatalogueError(f"{path.name} cannot be read as a catalogue: {error}") from error
-    except ValueError as error:
-        raise CatalogueError(f"{path.name} holds a figure that is none: {error}") from error
-    check(catalogue)
-    return catalogue
-
-
-def check(catalogue: Catalogue) -> None:
-    """Check a catalogue as a whole.
-
-    Raises CatalogueError with every wrong place, at most PROBLEMS_SHOWN_MAX of them.
-    """
-    found = list(_problems(catalogue))
-    if found:
-        shown = "; ".join(found[:PROBLEMS_SHOWN_MAX])
-        raise CatalogueError(f"{len(found)} wrong in the catalogue: {shown}")
-
-
-def check_digit(digits: str) -> int:
-    """Return the check digit that follows the digits of a GTIN.
-
-    The devices have their own, since neither side may import the other; a test holds the two
-    against each other.
-
-    Source: GS1 General Specifications, 7.9: weights 3 and 1 in turn, from the right.
-    """
-    weighted = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(reversed(digits)))
-    return -weighted % 10
 
 
 def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) -> Imported:
@@ -162,18 +79,21 @@ def publish_catalogue(
 ) -> list[StoreChange]:
     """Return what stores are to be told of the catalogue: only what differs from the last time.
 
-    What they were told is noted in the caller's transaction.
+    With it go the keys that the tenant's codes are signed for. What the stores were told is noted
+    in the caller's transaction.
     """
-    products = [
+    everywhere = [
         (("product", view.product), encode_view(view)) for view in products_of(connection, tenant)
     ]
+    if (keys := code_keys_view(connection, tenant)) is not None:
+        everywhere.append((("setting", keys.name), encode_view(keys)))
     changes: list[StoreChange] = []
     for store in sorted(set(stores)):
         plans = [
             (("plan", f"{plan.zone}@{plan.valid_from}"), encode_view(plan))
             for plan in _plans(connection, tenant, store)
         ]
-        wanted = dict([*products, *plans])
+        wanted = dict([*everywhere, *plans])
         changes.extend(
             StoreChange(tenant=tenant, store=store, change=Change(table=view, key=key, value=value))
             for (view, key), value in _differing(connection, tenant, store, wanted).items()
@@ -287,49 +207,3 @@ def _differing(
             [(tenant, store, *key) for key in gone],
         )
     return {**{key: wanted[key] for key in changed}, **dict.fromkeys(gone)}
-
-
-def _from_csv(row: dict[str, str]) -> Product:
-    about = {language: row.get(f"about_{language}") or "" for language in ("zh", "en")}
-    return Product(
-        product=row["product"].strip(),
-        name={"zh": row["name_zh"].strip(), "en": row["name_en"].strip()},
-        brand=row["brand"].strip(),
-        category=row["category"].strip(),
-        price_cents=int(row["price_cents"]),
-        currency=row["currency"].strip(),
-        about={language: text for language, text in about.items() if text},
-        image=(row.get("image") or "").strip(),
-        low_stock=int(row.get("low_stock") or 3),
-    )
-
-
-def _problems(catalogue: Catalogue) -> Iterable[str]:
-    seen: set[str] = set()
-    for each in catalogue.products:
-        yield from _product_problems(each)
-        if each.product in seen:
-            yield f"product {each.product} stands there twice"
-        seen.add(each.product)
-    for plan in catalogue.plans:
-        unknown = [product for product in plan.products if product not in seen]
-        if unknown:
-            yield f"plan {plan.plan} of zone {plan.zone} names unknown products {unknown[:3]}"
-        if not plan.products or not 1 <= plan.plan < 2**31 or not plan.zone:
-            yield f"plan {plan.plan} of zone {plan.zone!r} needs a zone, products, a number from 1"
-
-
-def _product_problems(product: Product) -> Sequence[str]:
-    name = product.product
-    problems = []
-    if not PRODUCT.fullmatch(name):
-        problems.append(f"product number {name[:70]!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
-    elif GTIN.fullmatch(name) and check_digit(name[:-1]) != int(name[-1]):
-        problems.append(
-            f"product {name} has a wrong check digit: {check_digit(name[:-1])} is right"
-        )
-    if not all(product.name.get(language) for language in ("zh", "en")):
-        problems.append(f"product {name} needs a name in zh and en")
-    if product.price_cents < 0 or not re.fullmatch(r"[A-Z]{3}", product.currency):
-        problems.append(f"product {name} needs a price in cents and a currency such as CNY")
-    return problems

@@ -6,12 +6,13 @@ all mistakes of a file are named at once.
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from cloud_sync.settings import SETTINGS
-from settings.reading import ConfigError, read_file, read_settings
+from settings.reading import ConfigError, Values, below, read_file, read_settings
 
 __all__ = ["CloudConfig", "ConfigError", "from_table", "load"]
 
@@ -106,26 +107,26 @@ def from_table(
     folder: Path = Path(),
 ) -> CloudConfig:
     """Check a configuration given as nested tables; see `load`."""
-    config = read_settings(SETTINGS, table, environ, CloudConfig, file=file)
+    between = partial(_contradictions, folder)
+    config = read_settings(SETTINGS, table, environ, CloudConfig, file=file, between=between)
     tls_ca = config.broker.tls_ca
-    config = msgspec.structs.replace(
+    return msgspec.structs.replace(
         config,
         folder=folder / config.folder,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
     )
-    problems = list(_contradictions(config))
-    if problems:
-        raise ConfigError(file, problems)
-    return config
 
 
-def _contradictions(config: CloudConfig) -> Iterator[str]:
+def _contradictions(folder: Path, values: Values) -> Iterator[str]:
     """Yield what is wrong between settings that are right by themselves, or with what they name."""
-    worker, tls_ca = config.worker, config.broker.tls_ca
-    if worker.renew_every_s > worker.lease_s / 2:
-        yield (
-            f"worker.renew_every_s: {worker.renew_every_s:g} is more than half of worker.lease_s,"
-            f" {worker.lease_s:g}: a lease would lapse when one renewal is late"
-        )
-    if tls_ca is not None and not (tls_ca.is_file() and os.access(tls_ca, os.R_OK)):
-        yield f"broker.tls_ca: {str(tls_ca)!r} is no file that can be read"
+    worker, tls_ca = below(values, "worker"), below(values, "broker").get("tls_ca")
+    match worker.get("renew_every_s"), worker.get("lease_s"):
+        case float(renew_every_s), float(lease_s) if renew_every_s > lease_s / 2:
+            yield (
+                f"worker.renew_every_s: {renew_every_s:g} is more than half of worker.lease_s,"
+                f" {lease_s:g}: a lease would lapse when one renewal is late"
+            )
+    if isinstance(tls_ca, Path):
+        path = folder / tls_ca
+        if not (path.is_file() and os.access(path, os.R_OK)):
+            yield f"broker.tls_ca: {str(path)!r} is no file that can be read"

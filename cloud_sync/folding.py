@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -19,6 +20,7 @@ from cloud_sync.intake.tail import Tail
 from cloud_sync.publisher import put
 from cloud_sync.shards import Lease, LeaseLostError, fence
 from cloud_sync.shoppers.fold import Folded
+from cloud_sync.shoppers.interests import count_some
 from wire.codec import encode_event
 from wire.messages import Change
 
@@ -35,6 +37,7 @@ ROUND_BEGINS = (-1, "", "")
 Fold = Callable[[Connection, int, int, Sequence[LedgerEvent]], Folded]
 Decide = Callable[[Connection, str, Collection[str], int], Sequence[StoreChange]]
 Shopper = tuple[str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +71,35 @@ class Folding:
         """Take note of events that were just appended, so that they need not be read back."""
         self._tail.add(appended)
 
-    def step(self, leases: Mapping[int, Lease], now: int, *, patient: bool = False) -> Step:
-        """Fold events of the shards that have new ones.
+    @property
+    def remembered(self) -> int:
+        """Return how many events are kept in memory until they are folded."""
+        return self._tail.count
+
+    def step(
+        self,
+        leases: Mapping[int, Lease],
+        now: int,
+        behind: Mapping[int, int],
+        *,
+        patient: bool = False,
+    ) -> Step:
+        """Fold events of the shards that are `behind`, given with how many events wait in each.
 
         A patient step lets a shard's events gather until they are `events_max`: the facts of many
         events merge into few rows, so a large backlog costs far less.
         """
-        if not leases:
-            return Step()
-        self._tail.forget_all_but(leases)
+        self._tail.forget_all_but(behind)
+        fewest = self._events_max if patient else 1
+        shards = [shard for shard, events in behind.items() if events >= fewest]
         folded = 0
-        behind = self._behind(leases, self._events_max if patient else 1)
-        for shard in behind:
+        for shard in sorted(shards, key=lambda shard: (shard <= self._last, shard)):
             folded += self._step_shard(leases[shard], self._events_max, now)
             self._last = shard
             if folded >= self._events_max:
                 break
         busy = folded >= BUSY_EVENTS
-        return Step(folded=folded, more=busy or bool(behind and not patient))
+        return Step(folded=folded, more=busy or bool(shards and not patient))
 
     def decide_due(self, leases: Mapping[int, Lease], now: int) -> bool:
         """Decide some of those whom old events touched, round by round.
@@ -110,42 +124,37 @@ class Folding:
         self._round_at = (lease.shard, *shoppers[-1])
         return True
 
-    def _behind(self, leases: Mapping[int, Lease], events_min: int) -> list[int]:
-        """Return the shards with so many events to fold, beginning after the last one folded."""
-        shards = self._shards(
-            leases,
-            "SELECT shard FROM shard_head JOIN shard_fold USING (shard) WHERE shard = ANY(%s)"
-            " AND shard_head.position - shard_fold.position >= %s ORDER BY shard",
-            events_min,
-        )
-        return sorted(shards, key=lambda shard: (shard <= self._last, shard))
-
-    def _shards(self, leases: Mapping[int, Lease], question: str, *values: int) -> list[int]:
-        with self._database.ledger(min(leases)) as connection:
-            rows = connection.execute(question.encode(), (list(leases), *values)).fetchall()
-        return [row[0] for row in rows]
+    def count_interests(self, leases: Mapping[int, Lease]) -> bool:
+        """Count some pairs of products that people were interested in; tells of any."""
+        shard = min(leases)
+        return bool(retried(lambda: self._database.ledger(shard), lambda c: count_some(c, shard)))
 
     def _step_shard(self, lease: Lease, events_max: int, now: int) -> int:
         try:
-            return self._unless_lost(lease, partial(self.fold_some, lease, events_max, now))
+            folded = self._unless_lost(lease, partial(self.fold_some, lease, events_max, now))
         except psycopg.DataError as error:
             if events_max > 1:
                 return self._step_shard(lease, events_max // 2, now)
             reason = f"the database refuses what it says: {error}"
-            return self._unless_lost(lease, partial(_set_aside, lease, reason, now))
+            folded = self._unless_lost(lease, partial(_set_aside, lease, reason, now))
+        if folded:
+            self._tail.forget(lease.shard, folded[-1].position)
+        return len(folded)
 
-    def _unless_lost(self, lease: Lease, work: Callable[[Connection], int]) -> int:
+    def _unless_lost(self, lease: Lease, work: Callable[[Connection], list[T]]) -> list[T]:
         try:
-            return retried(lambda: self._database.ledger(lease.shard), work)
+            return retried(lambda: self._database.pipelined(lease.shard), work)
         except LeaseLostError:
             _log.info("a shard was taken over while it was folded; its new owner goes on")
-            return 0
+            return []
 
-    def fold_some(self, lease: Lease, events_max: int, now: int, connection: Connection) -> int:
-        """Fold the next events of a shard in the caller's transaction, and return how many."""
+    def fold_some(
+        self, lease: Lease, events_max: int, now: int, connection: Connection
+    ) -> list[LedgerEvent]:
+        """Fold the next events of a shard in the caller's transaction, and return them."""
         events = _next(connection, lease, events_max, self._tail)
         if not events:
-            return 0
+            return []
         folded = self._fold(connection, lease.shard, lease.epoch, events)
         self._answer(connection, folded.live, now)
         _let_wait(connection, lease.shard, folded.touched - folded.live)
@@ -156,11 +165,11 @@ class Folding:
             # did wait, are folded again. What is decided from these facts later is committed
             # after them in the same log, so that it cannot survive them.
             connection.execute("SET LOCAL synchronous_commit = off")
-        return len(events)
+        return events
 
     def _decide_due(
         self, lease: Lease, shoppers: Sequence[Shopper], now: int, connection: Connection
-    ) -> int:
+    ) -> list[Shopper]:
         rows = connection.execute(
             "DELETE FROM shopper_due WHERE (shard, tenant, shopper) IN"
             " (SELECT shard, tenant, shopper FROM shopper_due JOIN"
@@ -175,7 +184,7 @@ class Folding:
         ).fetchall()
         self._answer(connection, {(tenant, shopper) for tenant, shopper in rows}, now)
         fence(connection, [lease])
-        return len(rows)
+        return [(tenant, shopper) for tenant, shopper in rows]
 
     def _answer(self, connection: Connection, shoppers: Iterable[Shopper], now: int) -> None:
         by_tenant: dict[str, set[str]] = defaultdict(set)
@@ -218,7 +227,7 @@ def _let_wait(connection: Connection, shard: int, shoppers: Collection[Shopper])
         )
 
 
-def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> int:
+def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> list[LedgerEvent]:
     events = _next(connection, lease, 1, Tail())
     for each in events:
         poison = Poison(
@@ -236,4 +245,4 @@ def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> i
         quarantine.keep(connection, [poison])
         _move(connection, lease, each)
         _log.warning("an event that cannot be folded was set aside")
-    return len(events)
+    return events

@@ -1,5 +1,6 @@
 """The downlink: what each store shall know is put into tables, and sent until it is applied."""
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,30 +58,28 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
     if not newest:
         return
     shard = shard_of(tenant, store)
-    row = connection.execute(
-        "INSERT INTO downlink AS line (shard, tenant, store, revision) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (shard, tenant, store) DO UPDATE"
-        " SET revision = line.revision + excluded.revision RETURNING revision",
-        (shard, tenant, store, len(newest)),
-    ).fetchone()
-    last = row[0] if row else 0
     ordered = sorted(newest)
     connection.execute(
-        "INSERT INTO downlink_key (shard, tenant, store, view, key, value, revision)"
-        " SELECT %s, %s, %s, view, key, value, %s + place"
-        " FROM unnest(%s::text[], %s::text[], %s::bytea[])"
+        "WITH line AS (INSERT INTO downlink AS held (shard, tenant, store, revision)"
+        "  VALUES (%(shard)s, %(tenant)s, %(store)s, %(count)s)"
+        "  ON CONFLICT (shard, tenant, store) DO UPDATE"
+        "  SET revision = held.revision + excluded.revision RETURNING revision)"
+        " INSERT INTO downlink_key (shard, tenant, store, view, key, value, revision)"
+        " SELECT %(shard)s, %(tenant)s, %(store)s, view, key, value,"
+        "  line.revision - %(count)s + place"
+        " FROM line CROSS JOIN unnest(%(views)s::text[], %(keys)s::text[], %(values)s::bytea[])"
         "  WITH ORDINALITY AS put (view, key, value, place)"
         " ON CONFLICT (shard, tenant, store, view, key)"
         " DO UPDATE SET value = excluded.value, revision = excluded.revision",
-        (
-            shard,
-            tenant,
-            store,
-            last - len(newest),
-            [view for view, _ in ordered],
-            [key for _, key in ordered],
-            [newest[each] for each in ordered],
-        ),
+        {
+            "shard": shard,
+            "tenant": tenant,
+            "store": store,
+            "count": len(newest),
+            "views": [view for view, _ in ordered],
+            "keys": [key for _, key in ordered],
+            "values": [newest[each] for each in ordered],
+        },
     )
 
 
@@ -112,7 +111,7 @@ def forget_removed(connection: Connection, rows_max: int) -> int:
 
 
 class Publisher:
-    """Sends Updates to the stores of the shards that this worker owns.
+    """Sends Updates to the stores of the shards that this worker owns; for several threads.
 
     Guarantees:
     - an Update is sent only to a store that has said under this owner what it has applied, and is
@@ -125,30 +124,33 @@ class Publisher:
         self._database = database
         self._publish = publish
         self._lines: dict[StoreKey, _Line] = {}
+        self._lock = threading.Lock()
 
     def hear(self, leases: Mapping[int, Lease], said: Iterable[Incoming], now_ms: int) -> None:
         """Learn from committed Births and Applieds what the stores have."""
         heard = [each for each in said if each.topic.shard in leases]
         if not heard:
             return
-        learnt = retried(
-            lambda: self._database.ledger(heard[0].topic.shard),
-            lambda connection: self._learn(connection, leases, heard, now_ms),
-        )
-        for key, state in learnt.items():
-            line = self._lines.get(key)
-            if line is None or state.applied != line.state.applied:
-                self._lines[key] = _Line(state)
-            else:
-                line.state = state
+        with self._lock:
+            learnt = retried(
+                lambda: self._database.ledger(heard[0].topic.shard),
+                lambda connection: self._learn(connection, leases, heard, now_ms),
+            )
+            for key, state in learnt.items():
+                line = self._lines.get(key)
+                if line is None or state.applied != line.state.applied:
+                    self._lines[key] = _Line(state)
+                else:
+                    line.state = state
 
     def forget(self, leases: Mapping[int, Lease], gone: Iterable[StoreKey] = ()) -> None:
         """Forget stores that went offline, and those whose shard has another owner."""
-        for key in gone:
-            self._lines.pop(key, None)
         owners = {lease.owner for lease in leases.values()}
-        for key in [k for k, line in self._lines.items() if line.state.owner not in owners]:
-            del self._lines[key]
+        with self._lock:
+            for key in gone:
+                self._lines.pop(key, None)
+            for key in [k for k, line in self._lines.items() if line.state.owner not in owners]:
+                del self._lines[key]
 
     def wake(self, tenant: str, store: str, lease: Lease) -> None:
         """Make a store that lives say what it has applied, if it did not under this owner.
@@ -161,21 +163,25 @@ class Publisher:
 
     def send(self, now_ms: int) -> int:
         """Send what is due and return the number of Updates."""
-        if not self._lines:
-            return 0
-        shards = sorted({shard_of(*key) for key in self._lines})
+        with self._lock:
+            if not self._lines:
+                return 0
+            shards = sorted({shard_of(*key) for key in self._lines})
+            with self._database.question(shards[0]) as connection:
+                return self._send_all(connection, shards, now_ms)
+
+    def _send_all(self, connection: Connection, shards: Sequence[int], now_ms: int) -> int:
         sent = 0
-        with self._database.ledger(shards[0]) as connection:
-            behind = connection.execute(
-                "SELECT tenant, store, revision FROM downlink"
-                " WHERE shard = ANY(%s) AND applied < revision",
-                (shards,),
-            ).fetchall()
-            for tenant, store, revision in behind:
-                line = self._lines.get((tenant, store))
-                if line is not None and revision >= line.state.revision:
-                    line.state = replace(line.state, revision=revision)
-                    sent += self._send_to(connection, tenant, store, line, now_ms)
+        behind = connection.execute(
+            "SELECT tenant, store, revision FROM downlink"
+            " WHERE shard = ANY(%s) AND applied < revision",
+            (list(shards),),
+        ).fetchall()
+        for tenant, store, revision in behind:
+            line = self._lines.get((tenant, store))
+            if line is not None and revision >= line.state.revision:
+                line.state = replace(line.state, revision=revision)
+                sent += self._send_to(connection, tenant, store, line, now_ms)
         return sent
 
     def _learn(

@@ -97,13 +97,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="worker.back_per_turn_quiet",
         check=checks.whole(1, 1_000),
-        default=30,
+        default=20,
         about="backlog messages of a turn when none did for a second",
     ),
     Setting(
         name="worker.fold_events_max",
         check=checks.whole(1, 20_000),
-        default=10_000,
+        default=5_000,
         about="events folded in one transaction",
     ),
     Setting(

@@ -132,7 +132,7 @@ class Leases:
     - `held` names only leases that were alive by the database's clock within the last `lease_s`;
     - a lost connection voids all leases, since the database that comes back may be a restored one:
       they are claimed anew, with new owner ids;
-    - a worker whose loop stands still loses its shards after `stall_s_max`.
+    - a worker of whose loops one stands still loses its shards after `stall_s_max`.
     """
 
     def __init__(self, database: Database, limits: LeaseLimits | None = None) -> None:
@@ -142,7 +142,8 @@ class Leases:
         self._limits = limits or LeaseLimits()
         self._held: Mapping[int, Lease] = {}
         self._held_until = 0.0
-        self._turned_at = time.monotonic()
+        self._turned_at: dict[str, float] = {}
+        self._started_at = time.monotonic()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -157,10 +158,10 @@ class Leases:
         if self._thread.is_alive():
             self._thread.join()
 
-    def held(self) -> Mapping[int, Lease]:
-        """Return the leases held now, by shard; the caller's loop thereby shows that it turns."""
-        self._turned_at = time.monotonic()
-        return self._held if self._turned_at < self._held_until else {}
+    def held(self, loop: str) -> Mapping[int, Lease]:
+        """Return the leases held now, by shard; the named loop thereby shows that it turns."""
+        now = self._turned_at[loop] = time.monotonic()
+        return self._held if now < self._held_until else {}
 
     def void(self) -> None:
         """Drop all leases, as the database was lost; they are claimed anew as another worker."""
@@ -200,7 +201,8 @@ class Leases:
             self._held = held
 
     def _share(self, connection: Connection, worker: bytes) -> dict[int, Lease]:
-        if time.monotonic() - self._turned_at > self._limits.stall_s_max:
+        turned_at = min(self._turned_at.values(), default=self._started_at)
+        if time.monotonic() - turned_at > self._limits.stall_s_max:
             release(connection, worker, range(SHARDS))
             return {}
         held = renew(connection, worker, self._limits.lease_s)

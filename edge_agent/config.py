@@ -5,18 +5,25 @@ all mistakes of a file are named at once.
 """
 
 import difflib
+import re
 import ssl
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from edge_agent.codes import Rules
+from edge_agent.in_store import readers_of
 from edge_agent.limits import Limits
+from edge_agent.payment_codes import EXAMPLES, way_to_pay
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
-from settings.reading import ConfigError, read_file, read_settings
+from settings.reading import ConfigError, Values, below, entries, read_file, read_settings
+from wire.signed import signers_of
 
 __all__ = ["AgentConfig", "ConfigError", "DeviceConfig", "from_table", "load"]
 
@@ -46,8 +53,22 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     """How codes are told apart."""
 
     member_patterns: tuple[str, ...]
+    public_keys: tuple[str, ...]
+    unsigned: tuple[str, ...]
+    region: str
+    in_store_patterns: tuple[str, ...]
     debounce_s: float
     held_s: float
+
+    @property
+    def rules(self) -> Rules:
+        """Return what the store takes for what."""
+        return Rules(
+            member_patterns=tuple(re.compile(each) for each in self.member_patterns),
+            signers=signers_of(self.public_keys),
+            unsigned=frozenset(self.unsigned),
+            in_store=readers_of(self.in_store_patterns, self.region),
+        )
 
 
 class Visits(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,59 +155,92 @@ def from_table(
     folder: Path = Path(),
 ) -> AgentConfig:
     """Check a configuration given as nested tables; see `load`."""
-    config = read_settings(SETTINGS, table, environ, AgentConfig, file=file)
+    between = partial(_contradictions, folder)
+    config = read_settings(SETTINGS, table, environ, AgentConfig, file=file, between=between)
     store, tls_ca = folder / config.folder, config.broker.tls_ca
-    config = msgspec.structs.replace(
+    return msgspec.structs.replace(
         config,
         folder=store,
         sealed_key_file=store / config.sealed_key_file,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
     )
-    problems = list(_contradictions(config))
-    if problems:
-        raise ConfigError(file, problems)
-    return config
 
 
-def _contradictions(config: AgentConfig) -> Iterator[str]:
+def _contradictions(folder: Path, values: Values) -> Iterator[str]:
     """Yield what is wrong between settings that are right by themselves, or with what they name."""
-    yield from _not_trusted(config.broker.tls_ca)
-    yield from _without_page(config)
-    zones = [each.name for each in config.zones]
-    kiosks = [each.name for each in config.kiosks]
-    devices = [each.name for each in config.devices]
+    tls_ca = below(values, "broker").get("tls_ca")
+    if isinstance(tls_ca, Path):
+        yield from _not_trusted(folder / tls_ca)
+    patterns = below(values, "codes").get("member_patterns")
+    if isinstance(patterns, (list, tuple)):
+        yield from _taking_payments([each for each in patterns if isinstance(each, str)])
+    yield from _without_page(values)
+    zones, kiosks, devices = (_names(values, each) for each in ("zones", "kiosks", "devices"))
     for path, names in (("zones", zones), ("kiosks", kiosks), ("devices", devices)):
-        for name in sorted({each for each in names if names.count(each) > 1}):
-            yield f"{path}: {name!r} is there more than once"
-    for kiosk in config.kiosks:
-        if kiosk.zone not in zones:
-            yield f"kiosks[{kiosk.name}].zone: {_near(kiosk.zone, zones, 'zone')}"
-    for device in config.devices:
-        if device.zone not in zones:
-            yield f"devices[{device.name}].zone: {_near(device.zone, zones, 'zone')}"
-        if device.kiosk and device.kiosk not in kiosks:
-            yield f"devices[{device.name}].kiosk: {_near(device.kiosk, kiosks, 'kiosk')}"
+        for name, times in sorted(Counter(names or ()).items()):
+            if times > 1:
+                yield f"{path}: {name!r} is there more than once"
+    for place in ("kiosks", "devices"):
+        for index, each in enumerate(entries(values, place) or ()):
+            at = f"{place}[{each['name'] or index}]"
+            yield from _not_there(f"{at}.zone", each["zone"], zones, "zone")
+            yield from _not_there(f"{at}.kiosk", each.get("kiosk"), kiosks, "kiosk")
+            yield from _wrong_options(at, each)
+
+
+def _names(values: Values, path: str) -> list[str] | None:
+    """Return the names in a list of tables; None where one of them is wrong, and may be any."""
+    listed = entries(values, path)
+    names = [name for each in listed or () if isinstance(name := each["name"], str)]
+    return None if listed is None or len(names) < len(listed) else names
+
+
+def _not_there(path: str, name: object, names: Sequence[str] | None, what: str) -> Iterator[str]:
+    """Yield that a name is none of those that there are, where both are known."""
+    if isinstance(name, str) and name and names is not None and name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield f"{path}: {name!r} is no {what} of this store{hint}"
+
+
+def _wrong_options(at: str, device: Values) -> Iterator[str]:
+    """Yield what a device's driver says against its options, where both are known."""
+    driver, options = device.get("driver"), device.get("options")
+    if isinstance(driver, str) and isinstance(options, dict):
         try:
-            DRIVERS[device.driver](device.options)
+            DRIVERS[driver](options)
         except OptionsError as error:
-            for problem in error.problems:
-                yield f"devices[{device.name}].options.{problem}"
+            yield from (f"{at}.options.{problem}" for problem in error.problems)
 
 
-def _without_page(config: AgentConfig) -> Iterator[str]:
+def _taking_payments(member_patterns: Sequence[str]) -> Iterator[str]:
+    """Yield the patterns that would take what somebody pays with for a membership code."""
+    for pattern in member_patterns:
+        taken = next((each for each in EXAMPLES if re.fullmatch(pattern, each)), None)
+        if taken is not None:
+            yield (
+                f"codes.member_patterns: {pattern!r} also fits payment codes of {way_to_pay(taken)}"
+                f" ({len(taken)} digits from {taken[:2]}), which never count as membership codes;"
+                " give the pattern a length or beginning of its own"
+            )
+
+
+def _without_page(values: Values) -> Iterator[str]:
     """Yield which scanners type into a page that is not there, or that another types into."""
-    free = {each.name for each in config.kiosks if each.role == "kiosk"}
-    for device in config.devices:
-        if device.driver == "barcode-page":
-            if device.kiosk not in free:
-                yield f"devices[{device.name}].kiosk: expects a kiosk, one for each such scanner"
-            free.discard(device.kiosk)
-
-
-def _not_trusted(tls_ca: Path | None) -> Iterator[str]:
-    """Yield why a file holds no certificates that a broker can be checked with."""
-    if tls_ca is None:
+    kiosks, devices = entries(values, "kiosks"), entries(values, "devices")
+    if kiosks is None or devices is None:
         return
+    free = {each["name"] for each in kiosks if each.get("role") == "kiosk"}
+    for index, device in enumerate(devices):
+        if device.get("driver") == "barcode-page":
+            if device.get("kiosk") not in free:
+                at = f"devices[{device['name'] or index}].kiosk"
+                yield f"{at}: expects a kiosk, one for each such scanner"
+            free.discard(device.get("kiosk"))
+
+
+def _not_trusted(tls_ca: Path) -> Iterator[str]:
+    """Yield why a file holds no certificates that a broker can be checked with."""
     try:
         ssl.create_default_context(cafile=str(tls_ca))
     except OSError as error:
@@ -195,9 +249,3 @@ def _not_trusted(tls_ca: Path | None) -> Iterator[str]:
             f"broker.tls_ca: {str(tls_ca)!r} cannot be used ({why}); name the file of the"
             " certificate that the broker is checked with, or leave it empty for no TLS"
         )
-
-
-def _near(name: str, names: Sequence[str], what: str) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{name!r} is no {what} of this store{hint}"

@@ -2,8 +2,7 @@
 
 import fcntl
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import sqlite_utils
@@ -38,20 +37,29 @@ class DatabaseInUse(DatabaseError):
     """Another process writes this file."""
 
 
-@contextmanager
-def immediate(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run the block in one transaction that takes the write lock at once.
+class immediate:  # noqa: N801 (it is used as a function)
+    """Runs a block in one transaction that takes the write lock at once.
 
     A deferred begin would fail half-way with "database is locked" where two connections first
     read and then write.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        try:
+            if failed is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
 
 class Database:

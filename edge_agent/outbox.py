@@ -7,8 +7,10 @@ flipped byte is found before anything is sent.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
+from msgspec.structs import replace
 from sqlite_utils.utils import sqlite3
 
 from wire.codec import chain
@@ -38,8 +40,10 @@ READ = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+# Tail and Row are made for every event: as structs they cost a fifth of what dataclasses would.
+
+
+class Tail(msgspec.Struct, frozen=True, gc=False):
     """Where the present stream ends: everything needed to append its next row.
 
     `head` is the highest seq ever given, `checksum` the chain value there, `bytes_to` the bytes of
@@ -58,8 +62,7 @@ class Tail:
     absent_rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One recorded event, found whole; `before` is the chain checksum of the row before it."""
 
     seq: int

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
@@ -105,8 +105,7 @@ class _Waiter(Generic[T]):
         self.row = row
         self.result: list[T] = []
         self.error: BaseException | None = None
-        self.done = threading.Lock()
-        self.done.acquire()
+        self.done: threading.Lock | None = None
 
     def run(self, writing: Writing) -> None:
         """Run the change in a savepoint of its own; keep what it raises for its caller."""
@@ -126,6 +125,11 @@ class _Waiter(Generic[T]):
             writing.tail = before
         writing.execute("RELEASE writer")
 
+    def answer(self) -> None:
+        """Let the caller go on, if it waits in another thread."""
+        if self.done is not None:
+            self.done.release()
+
     def fail(self, error: BaseException) -> None:
         """Tell the caller that its write was not recorded."""
         self.result.clear()
@@ -138,12 +142,20 @@ def is_storage_error(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in STORAGE_ERRORS
 
 
-def _run(writing: Writing, waiters: Sequence[_Waiter[Any]], *, only_append: bool) -> None:
+def _alike(group: Sequence[_Waiter[Any]]) -> Iterable[Sequence[_Waiter[Any]]]:
+    """Part a group, in its order, into those that only append a row and those that do more."""
+    if len(group) == 1:
+        return (group,)
+    return (tuple(part) for _, part in groupby(group, lambda waiter: bool(waiter.row)))
+
+
+def _run(writing: Writing, waiters: Sequence[_Waiter[Any]]) -> None:
     """Run changes: those that only append a row all at once, since none can fail alone.
 
     It saves each of them two statements, and with them two waits for the other threads.
     """
-    seqs = writing.append_rows([waiter.row for waiter in waiters]) if only_append else None
+    rows = [waiter.row for waiter in waiters]
+    seqs = writing.append_rows(rows) if rows[0] else None
     if seqs is None:
         for waiter in waiters:
             waiter.run(writing)
@@ -249,13 +261,15 @@ class Recorder:
                 not self._waiting and self._last_size <= 1 and self._turn.acquire(blocking=False)
             )
             if not alone:
+                done = waiter.done = threading.Lock()
+                done.acquire()
                 self._waiting.append(waiter)
         if alone:
             self._commit_alone(waiter)
         else:
             if len(self._waiting) >= self._wanted:
                 self._wake.set()
-            waiter.done.acquire()
+            done.acquire()
         if waiter.error is not None:
             if isinstance(waiter.error, OutboxFull):
                 self.refused.add(self._now())
@@ -311,7 +325,7 @@ class Recorder:
                 self._fail(group, failure)
             self._last_size = len(group)
             for waiter in group:
-                waiter.done.release()
+                waiter.answer()
         self._doorbell.ring()
 
     def _record(self, group: Sequence[_Waiter[Any]]) -> None:
@@ -323,8 +337,8 @@ class Recorder:
         self._synchronise(full=any(waiter.durable for waiter in group))
         with self._database.transaction() as connection:
             writing = Writing(connection, self._tail, self._limits, self._now(), self._operators)
-            for only_append, waiters in groupby(group, lambda waiter: bool(waiter.row)):
-                _run(writing, tuple(waiters), only_append=only_append)
+            for waiters in _alike(group):
+                _run(writing, waiters)
             if writing.tail is not self._tail:
                 outbox.save_tail(connection, writing.tail)
         self._tail = writing.tail
@@ -351,4 +365,4 @@ class Recorder:
         while self._waiting:
             waiter = self._waiting.popleft()
             waiter.fail(RecorderClosed("the recorder's thread ended; nothing was recorded"))
-            waiter.done.release()
+            waiter.answer()

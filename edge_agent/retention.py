@@ -1,8 +1,8 @@
 """What the outbox throws away, when, and how it says so."""
 
-from dataclasses import replace
 from itertools import takewhile
 
+from msgspec.structs import replace
 from sqlite_utils.utils import sqlite3
 
 from edge_agent import outbox

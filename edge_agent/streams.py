@@ -6,9 +6,8 @@ events: the old rows stay in their places until the same commit that records the
 """
 
 import secrets
-from dataclasses import replace
 
-import msgspec
+from msgspec.structs import replace
 from sqlite_utils.utils import sqlite3
 
 from edge_agent import outbox
@@ -120,6 +119,6 @@ def _with_origin(row: bytes, origin: Origin) -> bytes | None:
         event = decode_event(row)
         if event.origin is not None:
             return row
-        return encode_event(msgspec.structs.replace(event, origin=origin))
+        return encode_event(replace(event, origin=origin))
     except (DecodeError, EncodeError):
         return None

@@ -1,17 +1,20 @@
 """A camera that reads codes: every frame is given to a decoder and forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from hardware.camera import FolderSource, make_source
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded, Decoder
+from hardware.child_decoder import ChildDecoder
+from hardware.clock import mono_ms
+from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
 from hardware.decoders import DECODERS
 from hardware.driver import Act, ActResult, cannot_act
 from hardware.evidence import SIGHTINGS_DEFAULT, Evidence
 from hardware.frames import Frame
 from hardware.images import to_grey
-from hardware.readings import SYMBOLOGIES, CodeReading, Reading
+from hardware.readings import SYMBOLOGIES, CodeReading, HealthReading, Reading
 from hardware.watch import STALL_MS_DEFAULT, Watch
 
 
@@ -50,10 +53,17 @@ class BarcodeCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
         make_source(self.source)
 
 
-class BarcodeCamera:
-    """The driver `barcode-camera`. No frame leaves it."""
+_WELL = HealthReading(at_mono_ms=0, condition="ok")
 
-    def __init__(self, options: BarcodeCameraOptions) -> None:
+
+class BarcodeCamera:
+    """The driver `barcode-camera`. No frame leaves it but to the decoder's process, in memory.
+
+    That process stays warm while the driver is closed, so that a camera which comes back is read
+    at once. It ends with the thread that opened the driver.
+    """
+
+    def __init__(self, options: BarcodeCameraOptions, decoder: ChildDecoder | None = None) -> None:
         source = make_source(
             options.source,
             real_time=options.real_time,
@@ -61,23 +71,25 @@ class BarcodeCamera:
             image_every_ms=options.image_every_ms,
         )
         self._watch = Watch(source, stall_ms=options.stall_ms)
-        self._options = options
         self._evidence = Evidence(1 if isinstance(source, FolderSource) else options.sightings)
-        self._decoder: Decoder | None = None
+        self._decoder = decoder or ChildDecoder(options.decoder, options.symbologies)
+        self._camera = self._told = _WELL
 
     def open(self) -> None:
         """Open the camera; raises DeviceError when that is not possible now."""
-        if self._decoder is None:
-            self._decoder = DECODERS[self._options.decoder](self._options.symbologies)
+        self._camera = self._told = _WELL
+        self._decoder.start()
         self._watch.open()
+        self._decoder.open()
 
     def read(self, timeout_s: float) -> Sequence[Reading]:
-        """Return the codes in the next frame, and what changed with the camera."""
-        frame, readings = self._watch.look(timeout_s)
-        if frame is None or self._decoder is None:
-            return readings
-        codes = self._evidence.weigh(self._decoder.decode(to_grey(frame.pixels)), frame.at_mono_ms)
-        return [*readings, *(_reading(code, frame) for code in codes)]
+        """Return the codes in the next frame, and what changed with the camera or its decoder."""
+        frame, changes = self._watch.look(timeout_s)
+        if frame is None:
+            return list(self._health(changes))
+        found = self._decoder.decode(to_grey(frame.pixels))
+        codes = self._evidence.weigh(found, frame.at_mono_ms)
+        return [*self._health(changes), *(_reading(code, frame) for code in codes)]
 
     def act(self, act: Act) -> ActResult:
         """Say that a camera only reads."""
@@ -86,6 +98,22 @@ class BarcodeCamera:
     def close(self) -> None:
         """Give the camera back."""
         self._watch.close()
+
+    def _health(self, changes: Iterable[HealthReading]) -> Iterator[HealthReading]:
+        """Yield how the lane is, whenever camera or decoder changed it."""
+        for camera in (*changes, None):
+            self._camera = camera or self._camera
+            lane = lane_health(self._camera, self._decoder.trouble, mono_ms())
+            if (lane.condition, lane.reason) != (self._told.condition, self._told.reason):
+                self._told = lane
+                yield replace(lane, figures={**lane.figures, **self._decoder.figures})
+
+
+def lane_health(camera: HealthReading, trouble: str, at_mono_ms: int) -> HealthReading:
+    """Return how a lane is: what is wrong with its camera comes before its decoder's trouble."""
+    if not trouble or camera.condition != "ok":
+        return camera
+    return replace(camera, at_mono_ms=at_mono_ms, condition="degraded", reason=trouble)
 
 
 def _reading(code: Decoded, frame: Frame) -> CodeReading:

@@ -6,7 +6,7 @@ frames sees only this interface.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hardware.frames import Pixels
 from hardware.readings import Quad
@@ -16,13 +16,30 @@ from hardware.readings import Quad
 SYMBOLOGIES_DEFAULT = ("QR", "EAN-13", "EAN-8", "UPC-A", "Code128")
 
 
+# What speaks for a code: nothing more than one reader of edges ("seen"), even that against what
+# another way of reading says ("doubtful"), or error correction or several ways that agree
+# ("proven").
+Trust = Literal["doubtful", "seen", "proven"]
+
+# Bars carry one check digit, so one wrong number in ten passes it; these carry error correction.
+SELF_PROVING = frozenset({"QR", "MicroQR", "DataMatrix"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """One code found in a picture: its bytes, what it is, and its corners in pixels."""
+    """One code found in a picture: its bytes, what it is, and its corners in pixels.
+
+    `aim_id` is the symbology identifier of ISO/IEC 15424 where the reader knows it: `]C1`, `]d2`
+    and `]Q3` say that the bytes are GS1 element strings, their FNC1 separators written as GS.
+    `charset` is how the bytes are to be read as text, where the code says so.
+    """
 
     data: bytes
     symbology: str
     quad: Quad
+    trust: Trust = "seen"
+    aim_id: str = ""
+    charset: str = ""
 
 
 class Decoder(Protocol):

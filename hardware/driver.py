@@ -52,7 +52,7 @@ class Driver(Protocol):
 
     Guarantees:
     - `open`, `read` and `close` are called from one thread; `act` may be called from any;
-    - `read` returns within `timeout_s` and a quarter of a second, with nothing when there is none;
+    - `read` returns within `timeout_s` and half a second, with nothing when there is none;
     - only DeviceError leaves `open` and `read`; `act` raises nothing for a device that fails;
     - after `close`, which is safe to call at any time, it can be opened again.
     """

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from hardware.decoder import Decoded
+from hardware.decoder import SELF_PROVING, Decoded
 
-# Bars carry one check digit, so one wrong number in ten passes it; these carry error correction.
-SELF_PROVING = frozenset({"QR", "MicroQR", "DataMatrix"})
 SIGHTINGS_DEFAULT = 2
 SIGHTINGS_WITHIN_MS = 1_500
 CODES_WATCHED_MAX = 64

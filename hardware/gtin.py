@@ -31,3 +31,18 @@ def expand_upc_e(digits: str) -> str:
     else:
         number = body[:5] + "0000" + last
     return f"0{system}{number}{check}"
+
+
+def shorten_to_upc_e(gtin: str) -> str | None:
+    """Return the 8 digits of the UPC-E code for a 13-digit GTIN, None where it has none."""
+    if len(gtin) != 13 or gtin[:2] not in {"00", "01"}:
+        return None
+    number = gtin[2:12]
+    bodies = (
+        number[:2] + number[7:] + number[2],
+        number[:3] + number[8:] + "3",
+        number[:4] + number[9] + "4",
+        number[:5] + number[9],
+    )
+    codes = (gtin[1] + body + gtin[12] for body in bodies)
+    return next((code for code in codes if expand_upc_e(code) == gtin), None)

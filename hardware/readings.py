@@ -16,7 +16,12 @@ DeviceCondition = Literal["ok", "degraded", "failed"]
 # A QR code holds at most 2,953 bytes (ISO/IEC 18004, version 40-L); nothing longer is a code.
 CODE_BYTES_MAX = 4096
 
-# The symbologies a reading may name; "" where the device does not say (keyboard, serial).
+# Two or five more digits beside an EAN or UPC code (the number of an issue, a price). A lane that
+# expects one of these gets them behind the product's digits, as scanners send them.
+ADD_ONS = ("EAN-2", "EAN-5")
+
+# What a lane may expect, and a reading may name (but for add-ons, which come with a product's
+# code); "" where the device does not say (keyboard, serial).
 SYMBOLOGIES = (
     "",
     "QR",
@@ -29,6 +34,7 @@ SYMBOLOGIES = (
     "Code128",
     "Code39",
     "ITF",
+    *ADD_ONS,
 )
 
 
@@ -38,12 +44,18 @@ class CodeReading:
 
     A camera reads the same code again in every frame; telling these from a second showing is the
     receiver's part. `quad` holds the corners in pixels of the frame, in the code's own order.
+    `sure` is False where the reader saw something but could not make sure what it says: nothing
+    may be done on it but to ask that it be shown again. `aim_id` is the symbology identifier of
+    ISO/IEC 15424 where the reader knows it: `]C1`, `]d2` and `]Q3` announce GS1 element strings,
+    `]E3` an add-on behind the product's digits.
     """
 
     data: bytes
     symbology: str
     at_mono_ms: int
     quad: Quad | None = None
+    sure: bool = True
+    aim_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,33 +17,46 @@ SHOWN_CHARACTERS_MAX = 60
 LIST, TABLE = "[]", "{}"
 
 T = TypeVar("T")
+# Checked settings by name, those of a table or list below its name; None where one is wrong.
+Values = Mapping[str, object]
+Between = Callable[[Values], Iterable[str]]
 
 
 class ConfigError(Exception):
     """The configuration is wrong; `problems` has one sentence for each wrong key."""
 
     def __init__(self, file: str, problems: Sequence[str]) -> None:
-        keys = "1 wrong key" if len(problems) == 1 else f"{len(problems)} wrong keys"
-        super().__init__("\n  ".join([f"{file}: {keys}", *problems]))
+        super().__init__(self._told(file, problems))
         self.file = file
         self.problems = tuple(problems)
+
+    def _told(self, file: str, problems: Sequence[str]) -> str:
+        keys = "1 wrong key" if len(problems) == 1 else f"{len(problems)} wrong keys"
+        return "\n  ".join([f"{file}: {keys}", *problems])
+
+
+class FileError(ConfigError):
+    """There is no configuration to be read; the one problem completes "FILE …"."""
+
+    def _told(self, file: str, problems: Sequence[str]) -> str:
+        return " ".join([file, *problems])
 
 
 def read_file(path: Path) -> dict[str, object]:
     """Read the tables of a TOML file.
 
-    Raises ConfigError when it cannot be read or is not TOML.
+    Raises FileError when it cannot be read or is not TOML.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from error
+        raise FileError(str(path), [f"cannot be read: {error.strerror}"]) from error
     if len(content) > FILE_BYTES_MAX:
-        raise ConfigError(str(path), [f"is larger than {FILE_BYTES_MAX} bytes"])
+        raise FileError(str(path), [f"is larger than {FILE_BYTES_MAX} bytes"])
     try:
         return tomllib.loads(content.decode())
     except ValueError as error:
-        raise ConfigError(str(path), [f"is not TOML: {error}"]) from error
+        raise FileError(str(path), [f"is not TOML: {error}"]) from error
 
 
 def read_settings(
@@ -53,16 +66,32 @@ def read_settings(
     kind: type[T],
     *,
     file: str,
+    between: Between = lambda _: (),
 ) -> T:
     """Check nested tables against a table of settings and return them as a struct of `kind`.
+
+    `between` yields what is wrong between values, also while some are wrong by themselves.
 
     Raises ConfigError naming every wrong key and what is expected.
     """
     reading = _Reading(settings, environ)
     values = reading.section("", dict(table))
-    if reading.problems:
-        raise ConfigError(file, reading.problems)
+    problems = [*reading.problems, *between(values)]
+    if problems:
+        raise ConfigError(file, problems)
     return msgspec.convert(values, kind, dec_hook=_as_path)
+
+
+def below(values: Values, name: str) -> Values:
+    """Return the checked settings of one table, empty where it is none."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def entries(values: Values, name: str) -> list[Values] | None:
+    """Return the checked entries of one list of tables, None where it is none."""
+    found = values.get(name)
+    return found if isinstance(found, list) else None
 
 
 def shown(value: object) -> str:
@@ -93,7 +122,7 @@ class _Reading:
             given = table.get(_plain(name))
             path = f"{prefix}{name}"
             if name.endswith(LIST):
-                values[_plain(name)] = list(self._listed(path, given))
+                values[_plain(name)] = self._listed(path, given)
             elif name.endswith(TABLE):
                 values[_plain(name)] = dict(self._named(setting, path, given))
             elif path == setting.name:
@@ -104,14 +133,16 @@ class _Reading:
                 self.problems.append(f"{path}: {shown(given)} is not a table of settings")
         return values
 
-    def _listed(self, path: str, given: object) -> Iterator[dict[str, object]]:
+    def _listed(self, path: str, given: object) -> list[dict[str, object]] | None:
         if given is None:
-            return
+            return []
         if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
             self.problems.append(f"{path}: {shown(given)} is not a list of tables")
-            return
-        for index, each in enumerate(given):
-            yield self._entry(path, path.replace(LIST, f"[{index}]"), each)
+            return None
+        return [
+            self._entry(path, path.replace(LIST, f"[{index}]"), each)
+            for index, each in enumerate(given)
+        ]
 
     def _named(
         self, setting: Setting, path: str, given: object

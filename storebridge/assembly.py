@@ -3,16 +3,17 @@
 What the cloud needs is imported where it is built: a store shall not load it.
 """
 
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
-from wsgiref.types import WSGIApplication
 
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
-from edge_agent.web import WebServer
+from edge_agent.web import Site, WebServer
 from hardware.barcode_posted import PostedScanner
 from kiosk_ui.app import create_app
 from kiosk_ui.store import Scanner, Store
+from kiosk_ui.streams import Streams
 from wire.link import Link
 from wire.mqtt import MqttLink
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
     from cloud_sync.worker import Worker
+
+# A thread that computes (a screen that is drawn, a backlog that is folded) gives way to one that
+# waits for it so often; at Python's own 5 ms each step of an answer may wait as long as that.
+SWITCH_INTERVAL_S = 0.0005
 
 
 def our_version() -> str:
@@ -43,6 +48,7 @@ def build_link(config: AgentConfig) -> MqttLink:
 
 def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
     """Build the agent of a store with its screens."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     return Agent(
         config,
         build_link(config) if link is None else link,
@@ -51,12 +57,13 @@ def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
     )
 
 
-def build_screens(agent: Agent) -> WSGIApplication:
+def build_screens(agent: Agent) -> Site:
     """Build the screens that an agent serves."""
     config = agent.config
     places = agent.kiosks()
     tills = {each.name for each in config.kiosks if each.role == "till"}
-    return create_app(
+    streams = Streams(agent.doorbell)
+    app = create_app(
         Store(
             recorder=agent.recorder,
             database=agent.database,
@@ -75,8 +82,10 @@ def build_screens(agent: Agent) -> WSGIApplication:
             time_zone=config.timezone,
             visits_kept_days=config.visits.kept_days,
             frame_ancestors=config.web.frame_ancestors,
-        )
+        ),
+        streams,
     )
+    return Site(app, streams.close)
 
 
 def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
@@ -91,6 +100,7 @@ def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
 
 def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
     """Build a cloud worker."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     from cloud_sync.decisions.decide import decide
     from cloud_sync.road import Road
     from cloud_sync.worker import Worker

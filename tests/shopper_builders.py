@@ -12,7 +12,8 @@ from itertools import count
 import psycopg
 from psycopg import Connection, conninfo, sql
 
-from cloud_sync.catalogue import SAMPLE, Catalogue, import_catalogue, read_catalogue
+from cloud_sync.catalogue import import_catalogue
+from cloud_sync.catalogue_file import SAMPLE, Catalogue, read_catalogue
 from cloud_sync.database.database import Database, retried
 from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS

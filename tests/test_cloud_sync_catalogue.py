@@ -11,16 +11,18 @@ from msgspec import structs
 from psycopg import Connection
 
 from cloud_sync.catalogue import (
+    goods_of,
+    import_catalogue,
+    publish_catalogue,
+    sold_of,
+)
+from cloud_sync.catalogue_file import (
     SAMPLE,
     CatalogueError,
     ShelfPlan,
     check,
     check_digit,
-    goods_of,
-    import_catalogue,
-    publish_catalogue,
     read_catalogue,
-    sold_of,
 )
 from cloud_sync.decisions.changes import StoreChange
 from hardware import gtin
@@ -95,9 +97,39 @@ def test_a_csv_file_gives_the_same_products(tmp_path: Path):
     (product,) = read_catalogue(path).products
     assert (product.name["zh"], product.price_cents, product.low_stock) == ("荧光笔", 990, 3)
     assert product.about == {"en": "Bright."}
-    path.write_text(path.read_text("utf-8-sig").replace("990", "9.90"))
-    with pytest.raises(CatalogueError, match=r"goods\.csv"):
+
+
+HEADER = "product,name_zh,name_en,brand,category,price_cents,currency"
+WRONG_CSV = {
+    "": "does not name the columns product, name_zh",
+    "product,name\n1,a": "does not name the columns name_zh, name_en, brand",
+    f"{HEADER}\n": "names no product",
+    f"{HEADER}\n1,a": "product 1 needs a name in zh and en; product 1 needs a price",
+    f"{HEADER}\n1,a,b,c,d,9.90,CNY": "product 1 needs a price in cents",
+    f"{HEADER}\n1,a,b,c,d,{'9' * 25},CNY": "product 1 needs a price in cents",
+    f"{HEADER}\n1,a,b,c,d,9,CNY\n1,a,b,c,d,9,CNY": "product 1 stands there twice",
+    f"{HEADER}\n1,a\0,b,c,d,9,CNY": "(U+0000)",
+    f"{HEADER}\n\x1b[2J,a,b,c,d,9,CNY": r"product number '\x1b[2J' is not",
+    f"{HEADER},low_stock\n1,a,b,c,d,9,CNY,-1": "product 1 needs a low_stock from 0",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_CSV)
+def test_a_csv_file_that_is_no_catalogue_is_told_where(tmp_path: Path, text: str):
+    path = tmp_path / "goods.csv"
+    path.write_text(text)
+    with pytest.raises(CatalogueError) as caught:
         read_catalogue(path)
+    assert str(path) in str(caught.value)
+    assert WRONG_CSV[text] in str(caught.value)
+
+
+def test_what_no_table_can_hold_is_refused_before_it_is_stored():
+    sample = read_catalogue(SAMPLE)
+    plan = structs.replace(sample.plans[0], zone="a\0", valid_from=10**20)
+    product = structs.replace(sample.products[0], about={"en": "\0"}, price_cents=10**20)
+    with pytest.raises(CatalogueError, match="4 wrong"):
+        check(structs.replace(sample, products=(product, *sample.products[1:]), plans=(plan,)))
 
 
 def test_stores_are_told_everything_once_and_then_what_differs(connection: Connection):

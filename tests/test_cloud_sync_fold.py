@@ -8,6 +8,7 @@ from psycopg import Connection
 from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.shoppers.identity import members_of
+from cloud_sync.shoppers.interests import count_some
 from cloud_sync.shoppers.profile import profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from tests.shopper_builders import (
@@ -104,6 +105,8 @@ def test_products_of_one_order_or_atom_are_paired_once(connection: Connection):
     fold_all(connection, [happened(order("p1", "p2", "p1"), member("M1"))])
     for _ in range(3):
         fold_all(connection, [happened(Viewed(product="p3"), member("M1"), store=None)])
+        count_some(connection, shard=3)
+    assert count_some(connection, shard=3) == 0
     rows = connection.execute(
         "SELECT product, other, sum(viewed_together), sum(bought_together) FROM product_pair"
         " WHERE product < other GROUP BY 1, 2 ORDER BY 1, 2"

@@ -10,7 +10,9 @@ from cloud_sync.database import Database
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.folding import Folding
 from cloud_sync.intake import ledger
-from cloud_sync.intake.ledger import LedgerEvent, LedgerRow
+from cloud_sync.intake.copying import LedgerRow
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.pending import pending
 from cloud_sync.shards import Lease, claim
 from cloud_sync.shoppers.fold import Folded
 from tests.shopper_builders import NOW, happened
@@ -45,6 +47,11 @@ class Shards:
         live = {("acme", "shopper")} if self.live else set()
         return Folded(touched=live, live=live, stores=set())
 
+    def step(self, *, patient: bool = False) -> int:
+        with self.database.question(0) as connection:
+            behind = pending(connection, self.leases).behind
+        return self.folding.step(self.leases, NOW, behind, patient=patient).folded
+
     def position(self, shard: int) -> int:
         with self.database.ledger(shard) as connection:
             row = connection.execute("SELECT position FROM shard_fold WHERE shard = %s", (shard,))
@@ -62,11 +69,11 @@ def shards(cloud_dsn: str) -> Iterator[Shards]:
 
 def test_a_patient_step_lets_events_gather_and_the_next_one_folds_them(shards: Shards) -> None:
     shards.append(3, 3)
-    assert shards.folding.step(shards.leases, NOW, patient=True).folded == 0
+    assert shards.step(patient=True) == 0
     shards.append(3, 1)
     shards.append(9, 1)
-    assert shards.folding.step(shards.leases, NOW, patient=True).folded == 4
-    assert shards.folding.step(shards.leases, NOW).folded == 1
+    assert shards.step(patient=True) == 4
+    assert shards.step() == 1
     assert shards.folded == [(3, 1), (3, 2), (3, 3), (3, 4), (9, 1)]
     assert (shards.position(3), shards.position(9)) == (4, 1)
 
@@ -74,7 +81,7 @@ def test_a_patient_step_lets_events_gather_and_the_next_one_folds_them(shards: S
 def test_a_step_is_bounded_and_no_shard_waits_for_ever(shards: Shards) -> None:
     for shard in (3, 9, 20):
         shards.append(shard, 6)
-    while shards.folding.step(shards.leases, NOW).folded:
+    while shards.step():
         shards.append(3, 4)
         if shards.position(20) == 6:
             break
@@ -86,7 +93,7 @@ def test_remembered_events_are_folded_once_and_gaps_are_read(shards: Shards) -> 
     shards.folding.remember({3: shards.append(3, 2)})
     shards.append(3, 1)  # by another writer
     shards.folding.remember({3: shards.append(3, 3)})
-    while shards.folding.step(shards.leases, NOW).folded:
+    while shards.step():
         pass
     assert shards.folded == [(3, position) for position in range(1, 7)]
 

@@ -7,7 +7,8 @@ import pytest
 
 from cloud_sync.database import Database, retried
 from cloud_sync.intake import ledger
-from cloud_sync.intake.ledger import HttpAppended, LedgerRow
+from cloud_sync.intake.copying import LedgerRow
+from cloud_sync.intake.ledger import HttpAppended
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import encode_event
 from wire.events import Event, Origin, Viewed

@@ -1,12 +1,14 @@
 import contextlib
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud_sync.intake.posted import PostRefusedError, parse_post
-from wire.events import Line, Purchased, Viewed
+from wire.codec import ROW_BYTES_MAX, encode_event
+from wire.events import EVENT_KINDS, Line, Purchased, Viewed
 from wire.identifiers import key_identifier
 
 KEY = b"k" * 32
@@ -72,6 +74,17 @@ def test_an_order_brings_its_lines():
         ({"body": {"product": 6901234567892}}, "events[0].body.product"),
         ({"kind": "saved", "body": {}}, "events[0].body.product"),
         ({"colour": "red"}, "events[0].colour"),
+        ({"occurred_at": "0001-01-01T00:00:00+23:59"}, "events[0].occurred_at"),
+        ({"occurred_at": 2**64}, "events[0].occurred_at"),
+        (
+            {"kind": "watched", "body": {"content": "c", "watched_ms": 2**64}},
+            "events[0].body.watched_ms",
+        ),
+        (
+            {"kind": "watched", "body": {"content": "c", "watched_ms": -(2**63)}},
+            "events[0].body.watched_ms",
+        ),
+        ({"kind": "searched", "body": {"query": "q" * 100_000}}, "events[0]"),
     ],
 )
 def test_a_wrong_field_is_named(change, field):
@@ -111,3 +124,30 @@ def test_every_wrong_event_of_a_post_is_named_at_once():
 def test_whatever_is_posted_is_read_or_refused(payload):
     with contextlib.suppress(PostRefusedError):
         parse_post(payload, source="web", key=KEY, now=NOW)
+
+
+numbers = st.sampled_from([0, -1, 2**53, 2**63, 2**64, -(2**63) - 1, 10**40]) | st.integers()
+BY_TYPE = {
+    int: numbers,
+    str: st.text() | st.just("q" * 9_000),
+    bool: st.booleans(),
+    tuple[Line, ...]: st.lists(st.deferred(lambda: fields_of(Line)), max_size=2),
+}
+
+
+def fields_of(struct: type) -> st.SearchStrategy:
+    """Named fields of the types that the struct asks for, whatever their values."""
+    known = {field.name: BY_TYPE.get(field.type) for field in msgspec.structs.fields(struct)}
+    return st.fixed_dictionaries({name: each for name, each in known.items() if each is not None})
+
+
+@given(
+    st.sampled_from(sorted(EVENT_KINDS)).flatmap(
+        lambda kind: st.tuples(st.just(kind), fields_of(EVENT_KINDS[kind]))
+    )
+)
+def test_whatever_a_kind_is_posted_with_can_be_stored_or_is_refused(named):
+    kind, body = named
+    with contextlib.suppress(PostRefusedError):
+        (posted,) = post(an_event(kind=kind, body=body))
+        assert len(encode_event(posted.event)) <= ROW_BYTES_MAX

@@ -144,6 +144,7 @@ def test_the_command_lists_shows_and_replays(database: Database, tmp_path: Path)
 
     assert [each["first"] for each in json.loads(run("list", "--json").output)] == [7, 8]
     assert "\x1b[2J" not in run("list").output
+    assert run("list").output.count(STREAM.hex()) == 2, "what `show` asks for is cut short"
     shown = run("show", STREAM.hex(), "8")
     assert shown.exit_code == 0
     assert "\x1b" not in shown.output

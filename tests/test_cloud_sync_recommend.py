@@ -10,10 +10,11 @@ from cloud_sync.decisions.recommend import (
     RECOMMENDED_MAX,
     Neighbour,
     anchors,
-    bestsellers_of,
-    neighbours_of,
+    ask_bestsellers,
+    ask_neighbours,
     recommend,
 )
+from cloud_sync.shoppers.interests import count_some
 from cloud_sync.shoppers.profile import ProductFacts, Profile
 from tests.shopper_builders import DAY, NOW, TENANT, fold_all, happened, member, order, rolled_back
 from wire.events import Returned, Viewed
@@ -61,6 +62,15 @@ def test_what_somebody_buys_again_and_again_is_kept_apart_from_discoveries():
     assert (found.product, found.because.reason, found.because.count) == ("p1", "bought", 4)
 
 
+def test_what_came_back_is_not_bought_again_and_again():
+    long_ago = NOW - JUST_BOUGHT_DAYS * DAY
+    fitted = ProductFacts(bought=4, returned=1, bought_at=long_ago)
+    sent_back = ProductFacts(bought=3, returned=2, bought_at=long_ago)
+    profile = Profile(consented=True, products={"p1": fitted, "p2": sent_back})
+    (found,) = recommend(profile, {}, [], SOLD, NOW)
+    assert (found.product, found.because.count) == ("p1", 3)
+
+
 def test_the_product_just_bought_is_never_recommended():
     bought = ProductFacts(bought=5, bought_at=NOW - 1, viewed_at=NOW - 2)
     profile = Profile(consented=True, products={"p1": bought, "p2": ProductFacts(viewed_at=NOW)})
@@ -70,6 +80,17 @@ def test_the_product_just_bought_is_never_recommended():
 
 def test_what_is_not_sold_is_not_recommended():
     assert recommend(viewer(), {}, [("gone", 9), ("p1", 1)], SOLD, NOW)[0].product == "p1"
+
+
+def test_bestsellers_of_a_followed_brand_come_first_and_say_so():
+    profile = Profile(consented=True, followed=("yunwu",))
+    best = [("p1", 9), ("p2", 8), ("p3", 7)]
+    found = recommend(profile, {}, best, SOLD, NOW, {"p1": "other", "p3": "yunwu"})
+    assert [(each.product, each.because) for each in found] == [
+        ("p3", Because(reason="followed", count=7)),
+        ("p1", Because(reason="popular", count=9)),
+        ("p2", Because(reason="popular", count=8)),
+    ]
 
 
 def test_a_limited_number_is_recommended_and_nothing_without_consent():
@@ -103,14 +124,16 @@ def test_neighbours_are_counted_over_all_shards_the_strongest_first(connection: 
             ),
         ],
     )
-    asked = (TENANT, "p1")
-    assert neighbours_of(connection, [asked])[asked] == [
+    count_some(connection, shard=3)
+    assert ask_neighbours(connection, TENANT, ["p1"])()["p1"] == [
         Neighbour("p2", 0, 2),
         Neighbour("p3", 3, 0),
     ]
 
 
-def test_bestsellers_are_those_of_the_store_less_what_came_back(connection: Connection):
+def test_bestsellers_are_those_of_the_store_less_what_came_back_or_else_those_of_all(
+    connection: Connection,
+):
     back = Returned(order="o1", lines=order("p1").lines, amount_cents=1, currency="CNY")
     fold_all(
         connection,
@@ -123,9 +146,6 @@ def test_bestsellers_are_those_of_the_store_less_what_came_back(connection: Conn
             happened(order("p9"), store="s0002", tenant="other"),
         ],
     )
-    found = bestsellers_of(connection, [(TENANT, "s0001"), (TENANT, "s0003"), (TENANT, "")])
-    assert found == {
-        (TENANT, "s0001"): [("p2", 2), ("p1", 1)],
-        (TENANT, "s0003"): [],
-        (TENANT, ""): [("p3", 5), ("p2", 2), ("p1", 1)],
-    }
+    found = ask_bestsellers(connection, TENANT, ["s0001", "s0003", ""])()
+    everywhere = [("p3", 5), ("p2", 2), ("p1", 1)]
+    assert found == {"s0001": [("p2", 2), ("p1", 1)], "s0003": everywhere, "": everywhere}

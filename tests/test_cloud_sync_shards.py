@@ -84,11 +84,11 @@ def test_shards_of_a_killed_worker_are_taken_over_within_5_s(database: Database)
     killed_at = time.monotonic()
     survivor = Leases(database)
     survivor.start()
-    wait_until(lambda: len(survivor.held()) == SHARDS)
+    wait_until(lambda: len(survivor.held("test")) == SHARDS)
     took_s = time.monotonic() - killed_at
     survivor.close()
     assert took_s < 5
-    assert survivor.held() == {}
+    assert survivor.held("test") == {}
 
 
 def test_workers_come_to_share_the_shards_fairly_and_one_that_leaves_is_replaced(
@@ -97,20 +97,20 @@ def test_workers_come_to_share_the_shards_fairly_and_one_that_leaves_is_replaced
     limits = LeaseLimits(lease_s=5, renew_every_s=0.05)
     first, second = Leases(database, limits), Leases(database, limits)
     first.start()
-    wait_until(lambda: len(first.held()) == SHARDS)
+    wait_until(lambda: len(first.held("test")) == SHARDS)
     second.start()
-    wait_until(lambda: len(first.held()) == len(second.held()) == SHARDS // 2)
-    assert not first.held().keys() & second.held().keys()
+    wait_until(lambda: len(first.held("test")) == len(second.held("test")) == SHARDS // 2)
+    assert not first.held("test").keys() & second.held("test").keys()
     first.close()
-    wait_until(lambda: len(second.held()) == SHARDS)
+    wait_until(lambda: len(second.held("test")) == SHARDS)
     second.close()
 
 
 def test_a_lost_database_voids_the_leases_and_new_owner_ids_follow(database: Database) -> None:
     leases = Leases(database, LeaseLimits(lease_s=0.5, renew_every_s=0.05))
     leases.start()
-    wait_until(lambda: len(leases.held()) == SHARDS)
-    before = {lease.owner for lease in leases.held().values()}
+    wait_until(lambda: len(leases.held("test")) == SHARDS)
+    before = {lease.owner for lease in leases.held("test").values()}
     worker = leases.worker
 
     def lost() -> bool:
@@ -122,8 +122,8 @@ def test_a_lost_database_voids_the_leases_and_new_owner_ids_follow(database: Dat
         return leases.worker != worker
 
     wait_until(lost)
-    wait_until(lambda: len(leases.held()) == SHARDS)
-    assert not before & {lease.owner for lease in leases.held().values()}
+    wait_until(lambda: len(leases.held("test")) == SHARDS)
+    assert not before & {lease.owner for lease in leases.held("test").values()}
     leases.close()
 
 
@@ -137,7 +137,7 @@ def test_a_worker_that_stands_still_loses_its_shards(database: Database) -> None
             fresh.update(claim(connection, B, 30, SHARDS))
         return len(fresh) == SHARDS
 
-    wait_until(lambda: len(still.held()) == SHARDS)
+    wait_until(lambda: len(still.held("test")) == SHARDS)
     wait_until(taken)
-    assert still.held() == {}
+    assert still.held("test") == {}
     still.close()

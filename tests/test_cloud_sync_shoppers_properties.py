@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.identity import members_of, merged
+from cloud_sync.shoppers.interests import count_some
 from cloud_sync.shoppers.profile import profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from tests.shopper_builders import (
@@ -111,6 +112,8 @@ def state_of(connection: Connection) -> dict[str, Any]:
         table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5").fetchall()
         for table in ("link", "store_product", "coupon_act", "atom_act")
     }
+    while count_some(connection, shard=3):
+        pass
     # In which shard's delta a pair was counted is chance; what counts is the sum.
     tables["product_pair"] = connection.execute(
         "SELECT product, other, sum(viewed_together), sum(bought_together) FROM product_pair"

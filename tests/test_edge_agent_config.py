@@ -70,6 +70,35 @@ def test_every_wrong_key_is_named_at_once_with_the_file_and_what_is_expected(tmp
         assert line in text
 
 
+def test_what_contradicts_itself_is_named_beside_what_is_wrong_by_itself(tmp_path: Path):
+    camera = {"driver": "barcode-camera", "options": {"sorce": 1}}
+    table = {
+        "web": {"port": "x"},
+        "broker": {"tls_ca": "absent.pem"},
+        "kiosks": [{"name": "k", "zone": "shoe"}],
+        "devices": [
+            {"name": "r", "zone": "nowhere", "kiosk": "kk", **camera},
+            {"name": "r", "zone": "shoes", "driver": "camra"},
+            {"zone": "shoe", "driver": "simulated", "options": 3},
+        ],
+    }
+    with pytest.raises(ConfigError) as caught:
+        config.from_table({**RIGHT, **table}, {}, folder=tmp_path)
+    told = [each.split(": ")[0] for each in caught.value.problems]
+    assert told == [
+        "web.port", "devices[1].driver", "devices[2].name", "devices[2].options",
+        "broker.tls_ca", "kiosks[k].zone", "devices[r].zone", "devices[r].kiosk",
+        "devices[r].options.sorce", "devices[r].options.source", "devices[2].zone",
+    ]  # fmt: skip
+
+
+def test_what_may_be_right_once_a_name_is_mended_is_not_called_wrong():
+    devices = [{"name": "r", "driver": "simulated", "zone": "shoes"}]
+    for zones in ([{"nam": "shoes"}], {"name": "shoes"}):
+        told = problems({"zones": zones, "kiosks": [], "devices": devices})
+        assert all(each.startswith("zones") for each in told)
+
+
 def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
     (problem,) = problems({"debounce_s": 2})
     assert problem == "debounce_s: no such setting; did you mean codes.debounce_s?"
@@ -136,11 +165,11 @@ def test_a_secret_comes_from_the_environment_first_and_is_never_repeated():
 
 
 def test_a_file_that_is_no_toml_or_no_file_says_so(tmp_path: Path):
-    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml cannot be read: No such file"):
         config.load(tmp_path / "none.toml", {})
     file = tmp_path / "store.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="is not TOML"):
+    with pytest.raises(ConfigError, match=r"store\.toml is not TOML: "):
         config.load(file, {})
 
 

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from cloud_sync.catalogue import SAMPLE
+from cloud_sync.catalogue_file import SAMPLE
 from storebridge.demo.children import Child, own_environ
 from storebridge.ports import free_port
 from storebridge.postgres import EmbeddedPostgres
@@ -80,6 +80,9 @@ def test_a_command_beside_a_running_service_leaves_its_database_running(folder: 
         assert (listed.returncode, listed.stdout) == (0, "[]\n"), listed.stderr
         assert postgres.alive
     assert not postgres.alive
+    log = config.with_suffix(".log").read_text()
+    assert "embedded PostgreSQL is up" in log
+    assert "pg_ctl" not in log
 
 
 def test_a_service_brings_its_dead_database_back(folder: Path):
@@ -126,5 +129,19 @@ def test_a_catalogue_that_changes_a_stored_plan_is_refused_in_a_line(
         done = command("cloud", "catalogue", config, goods, "--tenant", "acme")
         assert done.returncode == ended, done.stderr
         catalogue["plans"][0]["products"] = catalogue["plans"][1]["products"]
+        assert ended or done.stdout == (
+            "24 products and 4 shelf plans imported, 0 products withdrawn; 0 stores told.\n"
+        )
     assert done.stderr.count("\n") == 1
     assert "a stored plan never changes" in done.stderr
+
+
+def test_no_tenant_is_named_as_no_store_could_be(tmp_path: Path):
+    config = write(tmp_path, "")
+    for name in ("user add", "cloud key", "cloud catalogue"):
+        rest = {"user add": ["ann"], "cloud key": ["--source", "web"], "cloud catalogue": [SAMPLE]}
+        done = command(
+            *name.split(), config, *rest[name], "--tenant", "A Brand", said="four words\n"
+        )
+        assert done.returncode == 2
+        assert "1 to 40 of a-z 0-9" in " ".join(done.stderr.replace("│", " ").split())

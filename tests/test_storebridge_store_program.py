@@ -3,6 +3,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import requests
@@ -39,6 +40,36 @@ def test_the_command_becomes_the_program_and_ends_when_asked(tmp_path: Path):
     finally:
         agent.kill()
         agent.wait()
+
+
+def test_a_camera_that_is_away_is_told_once_however_often_it_is_tried(tmp_path: Path):
+    config, port = tmp_path / "store.toml", free_port()
+    config.write_text(
+        f'tenant = "acme"\nstore = "s0001"\nidentifier_key = "{"00" * 16}"\n'
+        f"[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
+        '[[zones]]\nname = "door"\n'
+        '[[devices]]\nname = "cam"\ndriver = "barcode-camera"\nzone = "door"\n'
+        f'options = {{ source = "http://127.0.0.1:{free_port()}/x.mjpg" }}\n'
+        '[[devices]]\nname = "cam-9"\ndriver = "barcode-camera"\nzone = "door"\n'
+        "options = { source = 99 }\n"
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "storebridge", "agent", "run", str(config)]
+        agent = subprocess.Popen(command, stderr=output)
+    try:
+        assert wait_until_open("127.0.0.1", port, timeout_s=60, alive=lambda: agent.poll() is None)
+        time.sleep(4)  # three tries at least of each, 0.2 s after the first and then ever later
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(20) == 0
+    finally:
+        agent.kill()
+        agent.wait()
+    told = [line for line in log.read_text().splitlines() if "no link to" not in line]
+    assert sorted(line.split(": ")[-1][:15] for line in told if "failed" in line) == [
+        "is it there, an", "is it there, an",
+    ]  # fmt: skip
+    assert len(told) == 3, told  # and where the screens are
 
 
 def run_with(folder: Path, *, port: int, more: str = "") -> subprocess.CompletedProcess[str]:

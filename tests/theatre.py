@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cloud_sync.catalogue import SAMPLE, read_catalogue
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from storebridge.demo.town import Town, plan_town
 from storebridge.stage.theatre import Camera
 from wire.views import ProductView

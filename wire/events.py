@@ -47,9 +47,10 @@ class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Scan(Body, frozen=True, tag=1):
     """A code was held to a reader.
 
-    `code_kind` is member, product, coupon, store, page, payment or unknown. A code of unknown kind
-    keeps its raw bytes in `sealed`, encrypted under the store key `sealed_key`; a member code
-    stands in the event's identifiers only.
+    `code_kind` is member, product, coupon, store, device, page, payment or unknown. A code of
+    unknown kind keeps its raw bytes in `sealed`, encrypted under the store key `sealed_key`; a
+    member code stands in the event's identifiers only, a payment code nowhere. `fault` says why a
+    code did not count, such as uncertain or token_expired; then it names no member and no product.
     """
 
     code_kind: str
@@ -58,6 +59,7 @@ class Scan(Body, frozen=True, tag=1):
     coupon: str = ""
     sealed: bytes = b""
     sealed_key: str = ""
+    fault: str = ""
 
 
 class Arrival(Body, frozen=True, tag=2):

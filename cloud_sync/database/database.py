@@ -30,7 +30,7 @@ class Database:
 
     Guarantees:
     - `ledger` and `shopper` give a connection inside a transaction that commits when the block
-      ends and is undone when it raises;
+      ends and is undone when it raises; `question` one without, for single statements;
     - at most `connections_max` are open; who asks for more waits for one to come back;
     - a connection that broke is not given out again.
     """
@@ -57,6 +57,20 @@ class Database:
         del tenant, shopper
         return self._transaction()
 
+    def pipelined(self, shard: int) -> AbstractContextManager[Connection]:
+        """Open a transaction like `ledger`, in which nothing waits but for answers that are read.
+
+        What a statement is refused for is raised by the next one that waits, or by the commit. It
+        takes no COPY, and a `rowcount` is not known until then.
+        """
+        del shard
+        return self._pipelined()
+
+    def question(self, shard: int) -> AbstractContextManager[Connection]:
+        """Open a connection where a shard lives, for statements that each stand alone."""
+        del shard
+        return self._connected()
+
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they come back."""
         with self._lock:
@@ -67,11 +81,20 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        with self._connected() as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def _pipelined(self) -> Iterator[Connection]:
+        with self._connected() as connection, connection.pipeline(), connection.transaction():
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
         with self._free:
             connection = self._take()
             try:
-                with connection.transaction():
-                    yield connection
+                yield connection
             finally:
                 self._give_back(connection)
 

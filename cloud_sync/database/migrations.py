@@ -52,7 +52,11 @@ def _create_list(connection: psycopg.Connection) -> None:
                 "number integer PRIMARY KEY, name text NOT NULL,"
                 "applied_at timestamptz NOT NULL DEFAULT now())"
             )
-        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable):
+        except (
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.DuplicateTable,
+            psycopg.errors.DuplicateObject,
+        ):
             # IF NOT EXISTS looks before it leaps: another process leapt in between.
             continue
         return

@@ -13,7 +13,7 @@ from psycopg import Connection
 from cloud_sync.catalogue import Goods, goods_of, sold_of
 from cloud_sync.decisions.coupons import Coupon, coupons_of
 from cloud_sync.decisions.offers import OFFER_RULES, open_coupons
-from cloud_sync.decisions.recommend import anchors, bestsellers_of, neighbours_of, recommend
+from cloud_sync.decisions.recommend import anchors, ask_bestsellers, ask_neighbours, recommend
 from cloud_sync.fleet.twins import SILENT_S
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
@@ -52,6 +52,7 @@ class ChannelView:
     held: Sequence[tuple[str, str]] = ()
     recommended: Sequence[Recommendation] = ()
     saved: Sequence[str] = ()
+    followed: Sequence[str] = ()
     decided_at: int
 
 
@@ -99,13 +100,12 @@ def channel_view(
         return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
     issued = coupons_of(connection, members)[key]
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]
-    near = neighbours_of(connection, {(tenant, each) for each in anchors(profile)})
-    best = bestsellers_of(connection, [(tenant, "")])[tenant, ""]
+    near = ask_neighbours(connection, tenant, anchors(profile))()
+    best = ask_bestsellers(connection, tenant, [""])()[""]
     named = {each.product for each in shown} | {product for product, _ in best}
     named |= {each.product for found in near.values() for each in found} | set(profile.products)
     goods = goods_of(connection, tenant, named)
-    sold = sold_of(goods)
-    neighbours = {product: found for (_, product), found in near.items()}
+    sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
     staged = stage_of(profile, now)
     return ChannelView(
         shopper=shopper,
@@ -115,8 +115,9 @@ def channel_view(
         because=staged.because[0],
         coupons=[_coupon_view(each, goods.get(each.product, NO_GOODS)) for each in shown],
         held=[(each.coupon, each.lease_store) for each in shown if _is_held(connection, each, now)],
-        recommended=recommend(profile, neighbours, best, sold, now),
+        recommended=recommend(profile, near, best, sold, now, brands),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
+        followed=profile.followed,
         decided_at=now,
     )
 
@@ -292,6 +293,7 @@ def plain(view: ChannelView) -> dict[str, object]:
             for each in view.recommended
         ],
         "saved": list(view.saved),
+        "followed": list(view.followed),
         "decided_at": view.decided_at,
     }
 

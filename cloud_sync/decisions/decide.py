@@ -1,7 +1,7 @@
 """Deciding what each store may show to the shoppers that events have touched."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,7 +13,7 @@ from cloud_sync.database import arrays
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.decisions.coupons import (
     Coupon,
-    coupons_of,
+    ask_coupons,
     given_back,
     issue,
     lease,
@@ -24,14 +24,21 @@ from cloud_sync.decisions.recommend import (
     Bestsellers,
     Neighbours,
     anchors,
-    bestsellers_of,
-    neighbours_of,
+    ask_bestsellers,
+    ask_neighbours,
     recommend,
 )
-from cloud_sync.decisions.visits import left_of
+from cloud_sync.decisions.visits import ask_left
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import Key, Members, identifier_id, lock, members_of, shoppers_of
-from cloud_sync.shoppers.profile import Profile, profiles_of
+from cloud_sync.shoppers.identity import (
+    Key,
+    Members,
+    ask_lock,
+    ask_members,
+    identifier_id,
+    shoppers_of,
+)
+from cloud_sync.shoppers.profile import Profile, ask_profiles
 from cloud_sync.shoppers.stage import stage_of
 from wire.identifiers import Identifier
 from wire.messages import Change
@@ -90,9 +97,9 @@ def decide(
     changes: list[StoreChange] = []
     ordered = iter(sorted(set(shoppers)))
     while part := list(islice(ordered, SHOPPERS_MAX)):
-        current = _locked(connection, {(tenant, shopper) for shopper in part})
-        if current:
-            changes.extend(_decide_locked(connection, tenant, sorted(current), now))
+        members = _locked(connection, {(tenant, shopper) for shopper in part})
+        if members:
+            changes.extend(_decide_locked(connection, tenant, members, now))
     return changes
 
 
@@ -123,10 +130,16 @@ def decide_one(known: Known, now: int) -> Decided:
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
-                profile, known.neighbours, known.bestsellers.get(store, ()), known.sold, now
+                profile,
+                known.neighbours,
+                known.bestsellers.get(store, ()),
+                known.sold,
+                now,
+                known.brands,
             ),
             saved=saved,
             consented=True,
+            followed=tuple(profile.followed),
         )
         for store in stores
     }
@@ -165,26 +178,29 @@ def _coupon_view(coupon: Coupon, store: str, known: Known) -> CouponView:
     )
 
 
-def _locked(connection: Connection, asked: set[Key]) -> set[Key]:
-    """Lock the current shoppers that these IDs resolve to and return them."""
-    current: set[Key] = set()
-    while asked:
-        resolved = shoppers_of(connection, asked)
-        wanted = {(tenant, shopper) for (tenant, _), shopper in resolved.items()}
-        held = lock(connection, wanted)
-        current |= held
-        # What was joined to another shopper between the two statements is resolved anew.
-        asked = wanted - held
-    return current
+def _locked(connection: Connection, asked: set[Key]) -> Members:
+    """Lock the current shoppers that these IDs resolve to; return them with their identifiers."""
+    members: dict[Key, list[Identifier]] = {}
+    wanted = asked
+    while wanted:
+        # The second statement sees what the first one waited for.
+        locked, found = ask_lock(connection, wanted), ask_members(connection, wanted)
+        held = locked()
+        members |= {key: owned for key, owned in found().items() if key in held}
+        # What was joined to another shopper is resolved anew.
+        current = shoppers_of(connection, wanted - held)
+        wanted = {(tenant, shopper) for (tenant, _), shopper in current.items()}
+    return {key: members[key] for key in sorted(members)}
 
 
 def _decide_locked(
-    connection: Connection, tenant: str, shoppers: Sequence[Key], now: int
+    connection: Connection, tenant: str, members: Members, now: int
 ) -> list[StoreChange]:
-    members = members_of(connection, shoppers)
-    decided: dict[Key, Decided] = {}
-    for known in _known(connection, tenant, members, now):
-        decided[tenant, known.shopper] = decide_one(known, now)
+    told = _ask_told(connection, tenant, members)
+    decided = {
+        (tenant, known.shopper): decide_one(known, now)
+        for known in _known(connection, tenant, members, now)
+    }
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
     views = {
@@ -194,31 +210,29 @@ def _decide_locked(
         if identifier.kind in SHOWN_IN_STORES
         for store, view in one.views.items()
     }
-    everyone = [identifier for key in shoppers for identifier in members[key]]
-    return _told(connection, tenant, everyone, views, now)
+    return _tell(connection, tenant, told(), views, now)
 
 
 def _known(connection: Connection, tenant: str, members: Members, now: int) -> list[Known]:
-    profiles = profiles_of(connection, members)
-    coupons = coupons_of(connection, members)
-    left = left_of(connection, members, now)
-    near = neighbours_of(
-        connection,
-        {(tenant, each) for profile in profiles.values() for each in anchors(profile)},
+    # All is asked before the first answer is read, as far as nothing waits for another answer.
+    asked_profiles = ask_profiles(connection, members)
+    asked_coupons = ask_coupons(connection, members)
+    asked_left = ask_left(connection, members, now)
+    profiles, coupons, left = asked_profiles(), asked_coupons(), asked_left()
+    asked_near = ask_neighbours(
+        connection, tenant, {each for profile in profiles.values() for each in anchors(profile)}
     )
-    stores = {store for profile in profiles.values() for store in profile.stores}
-    best = bestsellers_of(connection, {(tenant, store) for store in stores})
-    if not all(best.values()):
-        best |= bestsellers_of(connection, [(tenant, "")])
+    asked_best = ask_bestsellers(
+        connection, tenant, {store for profile in profiles.values() for store in profile.stores}
+    )
+    neighbours, bestsellers = asked_near(), asked_best()
     named = {each for profile in profiles.values() for each in candidates(profile)}
     named |= {each for profile in profiles.values() for each in profile.products}
-    named |= {each.product for found in near.values() for each in found}
-    named |= {product for found in best.values() for product, _ in found}
+    named |= {each.product for found in neighbours.values() for each in found}
+    named |= {product for found in bestsellers.values() for product, _ in found}
     named |= {each.product for issued in coupons.values() for each in issued}
     goods = goods_of(connection, tenant, named)
     sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
-    neighbours = {product: found for (_, product), found in near.items()}
-    bestsellers = {store: best[tenant, store] or best.get((tenant, ""), []) for store in stores}
     return [
         Known(
             tenant=tenant,
@@ -235,21 +249,27 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
     ]
 
 
-def _told(
-    connection: Connection,
-    tenant: str,
-    everyone: Sequence[Identifier],
-    views: Mapping[_Place, ShopperView],
-    now: int,
-) -> list[StoreChange]:
-    """Note what stores are told and return what differs from what they were told before."""
-    by_id = {identifier_id(each): each for each in everyone}
+def _ask_told(
+    connection: Connection, tenant: str, members: Members
+) -> Callable[[], dict[_Place, bytes]]:
+    """Ask for the checksums of what stores were told of these shoppers before."""
+    by_id = {identifier_id(each): each for owned in members.values() for each in owned}
     rows = connection.execute(
         "SELECT identifier, store, checksum FROM shopper_view WHERE tenant = %s"
         " AND identifier = ANY(%s::uuid[])",
         (tenant, arrays.plain(by_id)),
     )
-    before = {(by_id[each.hex], store): bytes(checksum) for each, store, checksum in rows}
+    return lambda: {(by_id[each.hex], store): bytes(checksum) for each, store, checksum in rows}
+
+
+def _tell(
+    connection: Connection,
+    tenant: str,
+    before: Mapping[_Place, bytes],
+    views: Mapping[_Place, ShopperView],
+    now: int,
+) -> list[StoreChange]:
+    """Note what stores are told and return what differs from what they were told before."""
     # Each view is the same under all identifiers of its shopper: encoded once a store and shopper.
     encoded = {(view.shopper, store): encode_view(view) for (_, store), view in views.items()}
     checksums = {place: _checksum(encoded[view.shopper, place[1]]) for place, view in views.items()}

@@ -1,6 +1,7 @@
 """Which products a shopper is recommended: what goes with theirs, what they buy, what sells."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -37,6 +38,7 @@ class Neighbour(NamedTuple):
 
 Neighbours = Mapping[str, Sequence[Neighbour]]
 Bestsellers = Sequence[tuple[str, int]]
+_NO_BRANDS: Mapping[str, str] = MappingProxyType({})
 
 
 def anchors(profile: Profile) -> list[str]:
@@ -51,11 +53,13 @@ def recommend(
     bestsellers: Bestsellers,
     sold: Collection[str],
     now: int,
+    brands: Mapping[str, str] = _NO_BRANDS,
 ) -> tuple[Recommendation, ...]:
     """Return up to RECOMMENDED_MAX products with their reasons, the best first.
 
     First what goes with the products of latest interest, then what the shopper buys again and
-    again, then the bestsellers of the store; never what was just bought, nor what is not sold.
+    again, then the bestsellers of the store, those of a brand that the shopper follows before the
+    others; never what was just bought, nor what is not sold.
     """
     if not profile.consented:
         return ()
@@ -65,7 +69,7 @@ def recommend(
     for product, because in (
         *_company(profile, neighbours),
         *_own(profile),
-        *((product, Because(reason="popular", count=count)) for product, count in bestsellers),
+        *_popular(profile, bestsellers, brands),
     ):
         if product in sold and product not in never:
             chosen.setdefault(product, because)
@@ -73,55 +77,56 @@ def recommend(
     return tuple(Recommendation(product=product, because=because) for product, because in picked)
 
 
-def neighbours_of(
-    connection: Connection, products: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], list[Neighbour]]:
-    """Return the strongest NEIGHBOURS_MAX neighbours of each (tenant, product)."""
-    found: dict[tuple[str, str], list[Neighbour]] = {key: [] for key in products}
+def ask_neighbours(
+    connection: Connection, tenant: str, products: Collection[str]
+) -> Callable[[], dict[str, list[Neighbour]]]:
+    """Ask for the strongest NEIGHBOURS_MAX neighbours of each product of a tenant."""
     rows = connection.execute(
-        "SELECT asked.tenant, asked.product, near.* FROM unnest(%s::text[], %s::text[])"
-        " AS asked(tenant, product) CROSS JOIN LATERAL"
+        "SELECT asked.product, near.* FROM unnest(%s::text[])"
+        " AS asked(product) CROSS JOIN LATERAL"
         " (SELECT other, sum(viewed_together)::bigint, sum(bought_together)::bigint"
-        "  FROM product_pair WHERE product_pair.tenant = asked.tenant"
+        "  FROM product_pair WHERE product_pair.tenant = %s"
         "  AND product_pair.product = asked.product GROUP BY other"
         "  ORDER BY sum(viewed_together + %s * bought_together) DESC, other LIMIT %s) AS near",
-        (
-            arrays.texts(tenant for tenant, _ in products),
-            arrays.texts(product for _, product in products),
-            BOUGHT_WEIGHT,
-            NEIGHBOURS_MAX,
-        ),
+        (arrays.texts(products), tenant, BOUGHT_WEIGHT, NEIGHBOURS_MAX),
     )
-    for tenant, product, other, viewed, bought in rows:
-        found[tenant, product].append(Neighbour(other, viewed, bought))
-    return found
+
+    def read() -> dict[str, list[Neighbour]]:
+        found: dict[str, list[Neighbour]] = {product: [] for product in products}
+        for product, other, viewed, bought in rows:
+            found[product].append(Neighbour(other, viewed, bought))
+        return found
+
+    return read
 
 
-def bestsellers_of(
-    connection: Connection, stores: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], list[tuple[str, int]]]:
-    """Return the bestsellers of each (tenant, store) with the pieces sold, the best first.
+def ask_bestsellers(
+    connection: Connection, tenant: str, stores: Collection[str]
+) -> Callable[[], dict[str, list[tuple[str, int]]]]:
+    """Ask for the bestsellers of each store of a tenant with the pieces sold, the best first.
 
-    The store "" of a tenant stands for all its stores and the web shop together.
+    For a store that has sold nothing, and for "", those of all its stores and the web shop.
     """
-    found: dict[tuple[str, str], list[tuple[str, int]]] = {key: [] for key in stores}
     rows = connection.execute(
-        "SELECT asked.tenant, asked.store, best.* FROM unnest(%s::text[], %s::text[])"
-        " AS asked(tenant, store) CROSS JOIN LATERAL"
-        " (SELECT product, sum(bought - returned)::bigint AS pieces FROM store_product"
-        "  WHERE store_product.tenant = asked.tenant"
-        "  AND (asked.store = '' OR store_product.store = asked.store)"
+        "SELECT asked.store, best.* FROM unnest(%s::text[]) AS asked(store)"
+        " CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM store_product"
+        "  WHERE store_product.tenant = %s AND store_product.store = asked.store"
+        "  AND bought > returned) AS any) AS own"
+        " CROSS JOIN LATERAL (SELECT product, sum(bought - returned)::bigint AS pieces"
+        "  FROM store_product WHERE store_product.tenant = %s"
+        "  AND (asked.store = '' OR NOT own.any OR store_product.store = asked.store)"
         "  GROUP BY product HAVING sum(bought - returned) > 0"
         "  ORDER BY pieces DESC, product LIMIT %s) AS best",
-        (
-            arrays.texts(tenant for tenant, _ in stores),
-            arrays.texts(store for _, store in stores),
-            BESTSELLERS_MAX,
-        ),
+        (arrays.texts(stores), tenant, tenant, BESTSELLERS_MAX),
     )
-    for tenant, store, product, count in rows:
-        found[tenant, store].append((product, count))
-    return found
+
+    def read() -> dict[str, list[tuple[str, int]]]:
+        found: dict[str, list[tuple[str, int]]] = {store: [] for store in stores}
+        for store, product, count in rows:
+            found[store].append((product, count))
+        return found
+
+    return read
 
 
 def _company(profile: Profile, neighbours: Neighbours) -> list[tuple[str, Because]]:
@@ -152,23 +157,34 @@ def _because(anchor: str, near: Neighbour) -> Because:
 def _own(profile: Profile) -> list[tuple[str, Because]]:
     """Return what the shopper buys again and again, the most often bought first."""
     bought = {
-        product: facts
-        for product, facts in profile.products.items()
-        if facts.bought >= OWN_TIMES_MIN
+        product: facts for product, facts in profile.products.items() if facts.kept >= OWN_TIMES_MIN
     }
-    order = sorted(bought, key=lambda product: (-bought[product].bought, product))
+    order = sorted(bought, key=lambda product: (-bought[product].kept, product))
     return [
         (
             product,
             Because(
                 reason="bought",
                 product=product,
-                count=bought[product].bought,
+                count=bought[product].kept,
                 at=bought[product].bought_at,
             ),
         )
         for product in order
     ]
+
+
+def _popular(
+    profile: Profile, bestsellers: Bestsellers, brands: Mapping[str, str]
+) -> list[tuple[str, Because]]:
+    """Return the bestsellers, those of followed brands first."""
+    followed = frozenset(profile.followed)
+    found = [
+        (product, "followed" if brands.get(product) in followed else "popular", count)
+        for product, count in bestsellers
+    ]
+    found.sort(key=lambda each: each[1] != "followed")
+    return [(product, Because(reason=reason, count=count)) for product, reason, count in found]
 
 
 def _interest_at(facts: ProductFacts) -> int:

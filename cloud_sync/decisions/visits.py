@@ -4,7 +4,7 @@ A shopper may be on two visits of a store, as when a kiosk notices that its zone
 the till has recognised them: a store is left when each visit there has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from psycopg import Connection
 
@@ -68,7 +68,13 @@ def left_of(connection: Connection, members: Members, now: int) -> dict[Key, set
 
     A visit that is said to go on longer than a lease is over, too, without anything following.
     """
-    left: dict[Key, set[str]] = {key: set() for key in members}
+    return ask_left(connection, members, now)()
+
+
+def ask_left(
+    connection: Connection, members: Members, now: int
+) -> Callable[[], dict[Key, set[str]]]:
+    """Ask for `left_of`; the answer is read when it is called for."""
     rows = connection.execute(
         "SELECT asked.tenant, shopper, store"
         " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked (tenant, shopper, atom)"
@@ -77,9 +83,14 @@ def left_of(connection: Connection, members: Members, now: int) -> dict[Key, set
         " GROUP BY asked.tenant, shopper, store HAVING min(left_at) > 0",
         (*atoms_of(members), now - LEASE_S * 1_000_000),
     )
-    for tenant, shopper, store in rows:
-        left[tenant, shopper.hex].add(store)
-    return left
+
+    def read() -> dict[Key, set[str]]:
+        left: dict[Key, set[str]] = {key: set() for key in members}
+        for tenant, shopper, store in rows:
+            left[tenant, shopper.hex].add(store)
+        return left
+
+    return read
 
 
 def forget_old(connection: Connection, rows_max: int) -> int:

@@ -1,14 +1,16 @@
 """The ledger: all accepted events, once, in the order of their position in each shard."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Protocol
 
 import msgspec
 from psycopg import Connection, sql
 
 from cloud_sync.intake.accept import AcceptedRow
+from cloud_sync.intake.copying import COLUMNS, END, SIGNATURE, LedgerRow, Place, packed
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import decode_event, encode_event
 from wire.events import EVENT_KINDS, Body, Event, Origin
@@ -27,26 +29,6 @@ DAY_FIRST = date(2000, 1, 1)
 TAGS: dict[type[Body], int] = {
     body: tag for body in EVENT_KINDS.values() if isinstance(tag := body.__struct_config__.tag, int)
 }
-COLUMNS = (
-    ("day", "date"),
-    ("shard", "int2"),
-    ("position", "int8"),
-    ("accepted_at", "int8"),
-    ("tenant", "text"),
-    ("store", "text"),
-    ("source", "text"),
-    ("stream", "bytea"),
-    ("seq", "int8"),
-    ("live", "bool"),
-    ("occurred_at", "int8"),
-    ("kind", "int2"),
-    ("row", "bytea"),
-    ("checksum", "int8"),
-    ("origin_stream", "bytea"),
-    ("origin_seq", "int8"),
-    ("origin_checksum", "int8"),
-)
-COPY = f"COPY ledger ({', '.join(name for name, _ in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 
 
 class LedgerEvent(msgspec.Struct, frozen=True, gc=False):
@@ -68,27 +50,6 @@ class LedgerEvent(msgspec.Struct, frozen=True, gc=False):
     event: Event
 
 
-class LedgerRow(NamedTuple):
-    """One row to append, in the order of its columns; shard, position and times come with it.
-
-    A row of a store has its chain `checksum`, and the origin of a row recorded again.
-    """
-
-    tenant: str
-    store: str | None
-    source: str
-    stream: bytes | None
-    seq: int | None
-    live: bool
-    occurred_at: int
-    kind: int
-    row: bytes
-    checksum: int | None = None
-    origin_stream: bytes | None = None
-    origin_seq: int | None = None
-    origin_checksum: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAppended:
     """How many of the events sent over HTTP were new, and how many were here already."""
@@ -97,19 +58,31 @@ class HttpAppended:
     repeated: int
 
 
-class Place(NamedTuple):
-    """Where rows of a shard were appended: the first position, on which day, accepted when."""
+class Rows(Protocol):
+    """Rows whose number is known before they are made."""
 
-    first: int
-    day: date
-    accepted_at: int
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __iter__(self) -> Iterator[LedgerRow]:
+        """Make them, in order."""
 
 
-def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> dict[int, Place]:
+def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
     """Append rows to their shards; they become readable when the transaction commits.
 
-    Returns where they were appended, by shard. Positions are given under the row lock of each
-    shard's head, taken in sorted order, so that no reader can see a position before all lower ones.
+    Returns where they were appended, by shard.
+    """
+    places = reserve(connection, rows)
+    with appending(connection, places, rows):
+        return places
+
+
+def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
+    """Reserve the places of rows that the same transaction appends.
+
+    Positions are given under the row lock of each shard's head, taken in sorted order, so that no
+    reader can see a position before all lower ones.
     """
     places: dict[int, Place] = {}
     for shard in sorted(rows):
@@ -117,12 +90,28 @@ def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> d
         places[shard] = Place(last - len(rows[shard]) + 1, day, accepted_at)
         if not is_open:
             _open_day(connection, day)
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.set_types([kind for _, kind in COLUMNS])
-        for shard, (first, day, accepted_at) in places.items():
-            for position, row in enumerate(rows[shard], first):
-                copy.write_row((day, shard, position, accepted_at, *row))
     return places
+
+
+@contextmanager
+def appending(
+    connection: Connection, places: Mapping[int, Place], rows: Mapping[int, Rows]
+) -> Iterator[None]:
+    """Append rows at their places; within the block the server still stores what it was sent."""
+    # Straight into the partition: nothing is to be looked up for each row. Around midnight two.
+    days = sorted({place.day for place in places.values()})
+    for day in days:
+        with connection.cursor() as cursor, cursor.copy(_copy_into(day)) as copy:
+            copy.write(SIGNATURE)
+            for shard, place in places.items():
+                if place.day == day:
+                    for piece in packed(shard, place, rows[shard]):
+                        copy.write(piece)
+            copy.write(END)
+            if day == days[-1]:
+                yield
+    if not days:
+        yield
 
 
 def append_http(
@@ -257,6 +246,11 @@ def read(
     return [LedgerEvent(*(*row[:-1], decode_event(row[-1]))) for row in rows]
 
 
+def partition_of(day: date) -> str:
+    """Return the name of the partition that holds the events accepted on a day."""
+    return f"ledger_{day:%Y%m%d}"
+
+
 def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date, int, bool]:
     """Give out `count` positions: the last one, their day, the time now, and if the day is open."""
     row = connection.execute(
@@ -273,13 +267,19 @@ def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date,
     return position, day, accepted_at, is_open
 
 
+def _copy_into(day: date) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(partition_of(day)), sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    )
+
+
 def _open_day(connection: Connection, day: date) -> None:
     """Create the partition of a day, whichever process comes first.
 
     The lock lets others append meanwhile; creating the partition in its place would not.
     """
     connection.execute("LOCK TABLE ledger IN SHARE UPDATE EXCLUSIVE MODE")
-    name = f"ledger_{day:%Y%m%d}"
+    name = partition_of(day)
     if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() != (None,):
         return
     partition = sql.Identifier(name)

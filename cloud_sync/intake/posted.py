@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from wire.codec import EncodeError, encode_event
 from wire.events import EVENT_KINDS, AnyBody, Clock, Event
 from wire.identifiers import Identifier, IdentifierError, key_identifier
 
@@ -29,6 +30,8 @@ IDENTIFIERS_MAX = 8
 TEXT_CHARS_MAX = 200
 FUTURE_S_MAX = 600
 WRONG_FIELDS_MAX = 20
+# Above this not every reader of JSON keeps a number as it is (RFC 8259, section 6).
+WHOLE_MAX = 2**53 - 1
 
 # What only a store can have seen; a web shop that posts it is mistaken.
 KINDS_OF_STORES_ALONE = frozenset(
@@ -121,20 +124,23 @@ class _Reading:
         body = self._body(item.get("kind"), item.get("body", {}))
         if len(self._wrong) > before or body is None:
             return None
-        return PostedEvent(
-            event_id,
-            Event(
-                occurred_at=occurred_at,
-                mono_ms=0,
-                boot=0,
-                clock=Clock.SYNCED,
-                device=source,
-                zone="",
-                identifiers=identifiers,
-                body=body,
-                brand=brand,
-            ),
+        event = Event(
+            occurred_at=occurred_at,
+            mono_ms=0,
+            boot=0,
+            clock=Clock.SYNCED,
+            device=source,
+            zone="",
+            identifiers=identifiers,
+            body=body,
+            brand=brand,
         )
+        try:
+            encode_event(event)
+        except EncodeError as error:
+            self._note("", str(error))
+            return None
+        return PostedEvent(event_id, event)
 
     def _note(self, field: str, message: str) -> None:
         self._wrong.append(WrongField(self._path + field, message))
@@ -210,10 +216,13 @@ class _Reading:
                 self._struct(element, each, f"{where}[{index}]") for index, each in enumerate(value)
             )
         try:
-            return msgspec.convert(value, wanted, strict=True)
+            found = msgspec.convert(value, wanted, strict=True)
         except msgspec.ValidationError as error:
             self._note(where, str(error))
             return None
+        if isinstance(found, int) and abs(found) > WHOLE_MAX:
+            self._note(where, f"expected a whole number of at most {WHOLE_MAX}")
+        return found
 
 
 def _microseconds(value: object) -> int | None:
@@ -223,6 +232,6 @@ def _microseconds(value: object) -> int | None:
         return None
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        return None if at.tzinfo is None else int(at.astimezone(UTC).timestamp() * 1_000_000)
+    except (ValueError, OverflowError):  # the second: its offset leads out of all years
         return None
-    return None if at.tzinfo is None else int(at.astimezone(UTC).timestamp() * 1_000_000)

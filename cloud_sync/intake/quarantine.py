@@ -10,8 +10,9 @@ from psycopg import Connection, sql
 from psycopg.rows import class_row
 
 from cloud_sync.intake.accept import AcceptedRow
+from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.incoming import read_event
-from cloud_sync.intake.ledger import LedgerRow, append, held, store_row
+from cloud_sync.intake.ledger import append, held, store_row
 from wire.codec import DecodeError, chain_all, decode
 from wire.events import Event, Origin
 from wire.messages import STREAM_BYTES, Batch

@@ -5,7 +5,7 @@ its state is read, so that no seq is appended twice.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -16,6 +16,7 @@ from cloud_sync.fleet import twins
 from cloud_sync.intake import ledger, quarantine, streams
 from cloud_sync.intake.accept import (
     Accepted,
+    AcceptedRow,
     StreamState,
     Unacceptable,
     accept,
@@ -23,8 +24,9 @@ from cloud_sync.intake.accept import (
     frozen,
     origins_of,
 )
+from cloud_sync.intake.copying import LedgerRow, Place
 from cloud_sync.intake.incoming import Incoming
-from cloud_sync.intake.ledger import LedgerEvent, LedgerRow
+from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.streams import StreamKey
 from wire.codec import BatchHeader
@@ -52,6 +54,52 @@ class Received:
     poisoned: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoreRows:
+    """Rows of one shard with their events, by stream and lane; made while the server stores them.
+
+    Implements `ledger.Rows`.
+    """
+
+    parts: list[tuple[StreamKey, bool, Sequence[AcceptedRow], Sequence[Event]]] = field(
+        default_factory=list
+    )
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return sum(len(rows) for _, _, rows, _ in self.parts)
+
+    def __iter__(self) -> Iterator[LedgerRow]:
+        """Make the rows as the ledger stores them."""
+        for key, live, rows, events in self.parts:
+            for row, event in zip(rows, events, strict=True):
+                yield ledger.store_row(key.tenant, key.store, key.stream, row, event, live=live)
+
+    def events(self, shard: int, place: Place) -> list[LedgerEvent]:
+        """Return the events as the ledger gives them."""
+        made = []
+        position = place.first
+        for key, live, rows, events in self.parts:
+            for row, event in zip(rows, events, strict=True):
+                made.append(
+                    LedgerEvent(
+                        shard,
+                        position,
+                        place.day,
+                        key.tenant,
+                        key.store,
+                        ledger.STORE,
+                        key.stream,
+                        row.seq,
+                        place.accepted_at,
+                        live,
+                        event,
+                    )
+                )
+                position += 1
+        return made
+
+
 @dataclass(slots=True)
 class _Draft:
     """What one transaction has decided so far."""
@@ -60,8 +108,7 @@ class _Draft:
     states: dict[StreamKey, StreamState]
     held: set[Origin]
     remembers: bool
-    rows: dict[int, list[LedgerRow]] = field(default_factory=dict)
-    events: dict[int, list[Event]] = field(default_factory=dict)
+    appended: dict[int, StoreRows] = field(default_factory=dict)
     absent: list[tuple[StreamKey, Absent]] = field(default_factory=list)
     poison: list[Poison] = field(default_factory=list)
     answered: dict[StreamKey, bytes] = field(default_factory=dict)
@@ -114,10 +161,15 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
             case None:
                 draft.poison.append(_stray(incoming, incoming.fault, now))
     gone = _keep_twins(connection, messages, now)
-    streams.save(connection, {k: s for k, s in draft.states.items() if s is not states[k]}, now)
-    streams.report_absent(connection, draft.absent, now)
-    quarantine.keep(connection, draft.poison)
-    events = _append(connection, draft)
+    changed = {key: state for key, state in draft.states.items() if state is not states[key]}
+    # All of it goes to the server at once; only the places are waited for.
+    with connection.pipeline():
+        streams.save(connection, changed, now)
+        streams.report_absent(connection, draft.absent, now)
+        quarantine.keep(connection, draft.poison)
+        places = ledger.reserve(connection, draft.appended)
+    with ledger.appending(connection, places, draft.appended):
+        events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
         nonces={key: nonce for key, nonce in draft.answered.items() if nonce},
@@ -127,32 +179,6 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
         appended=sum(map(len, events.values())),
         poisoned=len(draft.poison),
     )
-
-
-def _append(connection: Connection, draft: _Draft) -> dict[int, list[LedgerEvent]]:
-    if not draft.rows:
-        return {}
-    return {
-        shard: [
-            LedgerEvent(
-                shard,
-                position,
-                place.day,
-                row.tenant,
-                row.store,
-                row.source,
-                row.stream,
-                row.seq,
-                place.accepted_at,
-                row.live,
-                event,
-            )
-            for position, (row, event) in enumerate(
-                zip(draft.rows[shard], draft.events[shard], strict=True), place.first
-            )
-        ]
-        for shard, place in ledger.append(connection, draft.rows).items()
-    }
 
 
 def _named(messages: Iterable[Incoming]) -> set[StreamKey]:
@@ -186,38 +212,36 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
         draft.poison.append(_stray(incoming, str(error), draft.now))
         return
     _settle(draft, key, accepted)
-    rows: list[LedgerRow] = []
+    rows: list[AcceptedRow] = []
     events: list[Event] = []
     for row in accepted.rows:
         event = incoming.events[row.seq - batch.first]
         if draft.remembers:
             draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
         if isinstance(event, Event):
-            rows.append(
-                ledger.store_row(
-                    key.tenant, key.store, key.stream, row, event, live=batch.lane == "live"
-                )
-            )
+            rows.append(row)
             events.append(event)
-            continue
-        draft.poison.append(
-            Poison(
-                shard=key.shard,
-                tenant=key.tenant,
-                store=key.store,
-                stream=key.stream,
-                first=row.seq,
-                count=1,
-                part="event",
-                reason=event,
-                payload=row.row,
-                checksum=row.checksum,
-                quarantined_at=draft.now,
-            )
-        )
+        else:
+            draft.poison.append(_poisoned(key, row, event, draft.now))
     if rows:
-        draft.rows.setdefault(key.shard, []).extend(rows)
-        draft.events.setdefault(key.shard, []).extend(events)
+        shard = draft.appended.setdefault(key.shard, StoreRows())
+        shard.parts.append((key, batch.lane == "live", rows, events))
+
+
+def _poisoned(key: StreamKey, row: AcceptedRow, reason: str, now: int) -> Poison:
+    return Poison(
+        shard=key.shard,
+        tenant=key.tenant,
+        store=key.store,
+        stream=key.stream,
+        first=row.seq,
+        count=1,
+        part="event",
+        reason=reason,
+        payload=row.row,
+        checksum=row.checksum,
+        quarantined_at=now,
+    )
 
 
 def _take_poison(draft: _Draft, incoming: Incoming, header: BatchHeader) -> None:

@@ -45,6 +45,18 @@ class Tail:
             del kept[: after + 1 - kept[0].position]
             return list(islice(kept, limit))
 
+    @property
+    def count(self) -> int:
+        """Return how many events are kept."""
+        with self._lock:
+            return sum(map(len, self._kept.values()))
+
+    def forget(self, shard: int, position: int) -> None:
+        """Forget the events of a shard up to a position: they are folded."""
+        with self._lock:
+            if kept := self._kept.get(shard):
+                del kept[: max(0, position + 1 - kept[0].position)]
+
     def forget_all_but(self, shards: Collection[int]) -> None:
         """Forget the events of shards that are another worker's now."""
         with self._lock:

@@ -55,10 +55,9 @@ class Waiting:
 
         Of the back lane come at most `back_busy`, or `back_quiet` when the live lane is quiet.
         """
+        wanted = [self._lanes[False], *([self._lanes[True]] if back_busy else [])]
         with self._changed:
-            self._changed.wait_for(
-                lambda: any(self._lanes.values()) or self._closed, max(timeout_s, 0)
-            )
+            self._changed.wait_for(lambda: any(wanted) or self._closed, max(timeout_s, 0))
             live = self._from(False, live_max)
             now = time.monotonic()
             if live:

@@ -1,6 +1,6 @@
 """Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg import Connection
@@ -22,7 +22,8 @@ from wire.events import (
 
 HOUR_US = 3_600_000_000
 
-# The figures there are. Money has a figure for each currency: `paid_cents.CNY`.
+# The figures there are. Money has a figure for each currency: `paid_cents.CNY`. What was paid is
+# what was left after the coupons, whose benefit is `discount_cents`.
 FIGURES = (
     "people_in",
     "people_out",
@@ -35,7 +36,13 @@ FIGURES = (
     "redemptions",
     "orders",
     "paid_cents",
+    "discount_cents",
     "refunded_cents",
+)
+
+# The events that have any.
+COUNTED = frozenset(
+    {Door, Dwell, Arrival, Scan, Viewed, OfferShown, CouponRedeemed, Purchased, Returned}
 )
 
 
@@ -61,6 +68,10 @@ def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
         case Purchased():
             yield "orders", 1
             yield f"paid_cents.{body.currency}", body.amount_cents
+            yield (
+                f"discount_cents.{body.currency}",
+                sum(each.amount_cents for each in body.discounts),
+            )
         case Returned():
             yield f"refunded_cents.{body.currency}", body.amount_cents
         case _:
@@ -72,22 +83,29 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
 
     What claims to come from the future counts in the hour in which it was accepted.
     """
-    sums: Counter[tuple[int, str, str, int, str]] = Counter()
+    hours: dict[tuple[int, str, str, int], Counter[str]] = defaultdict(Counter)
     for event in events:
-        hour = time_of(event) // HOUR_US * HOUR_US
-        for figure, amount in figures_of(event.event.body):
-            sums[(event.shard, event.tenant, event.store or "", hour, figure)] += amount
-    rows = sorted((*key, amount) for key, amount in sums.items() if amount)
+        if type(event.event.body) in COUNTED:
+            hour = time_of(event) // HOUR_US * HOUR_US
+            sums = hours[event.shard, event.tenant, event.store or "", hour]
+            for figure, amount in figures_of(event.event.body):
+                sums[figure] += amount
+    rows = sorted(
+        (*place, figure, amount)
+        for place, sums in hours.items()
+        for figure, amount in sums.items()
+        if amount
+    )
     if not rows:
         return
-    shards, tenants, stores, hours, figures, amounts = zip(*rows, strict=True)
+    columns = list(map(list, zip(*rows, strict=True)))
     connection.execute(
         "INSERT INTO store_hour AS kept (shard, tenant, store, hour, figure, amount)"
         " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
         " %s::bigint[])"
         " ON CONFLICT (shard, tenant, store, hour, figure)"
         " DO UPDATE SET amount = kept.amount + excluded.amount",
-        [list(column) for column in (shards, tenants, stores, hours, figures, amounts)],
+        columns,
     )
 
 

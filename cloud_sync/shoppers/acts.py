@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
+    ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
@@ -47,6 +48,7 @@ from wire.events import (
 QUANTITY_MAX = 10_000
 AMOUNT_CENTS_MAX = 10**11
 DWELL_MS_MAX = 86_400_000
+BRAND_CHARACTERS_MAX = 64
 
 # What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
 # are not here say nothing about a shopper.
@@ -71,6 +73,10 @@ ACTS: Mapping[type[Body], str] = {
     HelpAsked: "asked",
 }
 
+# Most events are told apart by their type alone; looking at what these say costs more.
+_TWO_SIDED = frozenset({Saved, Followed, BasketChanged, Scan})
+_ABOUT_PRODUCTS = frozenset({Viewed, Scan, Tried, Saved, Purchased, Returned})
+
 
 def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     """Merge what one event says about its atom, and about the goods of its store."""
@@ -90,16 +96,21 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     elif isinstance(body, (Purchased, Returned)):
         amount = _cents(body.amount_cents)
         _money(facts, ledger, body, atom)
+    elif isinstance(body, Followed):
+        _brand(facts, ledger, body, atom, at)
     tenant = ledger.tenant
     facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
-    for product, values in _products(ledger, body, at):
-        facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
+    if type(body) in _ABOUT_PRODUCTS:
+        for product, values in _products(ledger, body, at):
+            facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
     if ledger.store is not None:
         facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
 
 
 def act_of(body: Body) -> str | None:
     """Return what a shopper did, None when the event says nothing about one."""
+    if type(body) not in _TWO_SIDED:
+        return ACTS.get(type(body))
     match body:
         case Saved(saved=False):
             return "unsaved"
@@ -119,7 +130,10 @@ def time_of(ledger: LedgerEvent) -> int:
     What claims to come from the future came when it was accepted: otherwise a store whose clock is
     years ahead would have the last word for years.
     """
-    return min(max(ledger.event.occurred_at, 0), ledger.accepted_at)
+    at = ledger.event.occurred_at
+    if at > ledger.accepted_at:
+        return ledger.accepted_at
+    return at if at > 0 else 0  # noqa: FURB136 (this runs for each event, and max() costs more)
 
 
 def _products(ledger: LedgerEvent, body: Body, at: int) -> list[tuple[str, list[int]]]:
@@ -155,6 +169,12 @@ def _dwell(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, values: li
         plan = body.plan if 0 <= body.plan < 2**31 else 0
         key = (ledger.tenant, atom, ledger.store, zone, plan)
         facts.merge(ATOM_ZONE, key, values)
+
+
+def _brand(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> None:
+    brand = body.subject.replace("\0", "")[:BRAND_CHARACTERS_MAX]
+    if brand:
+        facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), [2 * at + body.followed])
 
 
 def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str) -> None:

@@ -14,10 +14,10 @@ from uuid import UUID
 from psycopg import Connection
 
 from cloud_sync.database import arrays
+from cloud_sync.shoppers import interests
 
 DAY_US = 86_400_000_000
-# Pairs grow with the square of the products of an order or atom: the rest of a longer order, and an
-# atom that has touched more, form none.
+# Pairs grow with the square of the products of an order: the rest of a longer one form none.
 PAIRED_PRODUCTS_MAX = 20
 
 PRODUCT = re.compile(r"[0-9A-Za-z._-]{1,64}")
@@ -40,11 +40,16 @@ class FactTable:
         return (*self.sums, *self.latest, *self.earliest)
 
     @cached_property
-    def places(self) -> tuple[range, range, range]:
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """Return where in a row's values the sums stand, the latest and the earliest."""
         latest = len(self.sums)
         earliest = latest + len(self.latest)
-        return range(latest), range(latest, earliest), range(earliest, len(self.values))
+        end = len(self.values)
+        return (
+            tuple(range(latest)),
+            tuple(range(latest, earliest)),
+            tuple(range(earliest, end)),
+        )
 
 
 _ATOM = {"tenant": "text", "atom": "uuid"}
@@ -63,6 +68,10 @@ ATOM_PRODUCT = FactTable(
     keys={**_ATOM, "product": "text"},
     sums=("times", "views", "tries", "bought", "returned"),
     latest=("viewed_at", "viewed_online_at", "tried_at", "bought_at", "saved_mark"),
+)
+# followed_mark is made as saved_mark is.
+ATOM_BRAND = FactTable(
+    name="atom_brand", keys={**_ATOM, "brand": "text"}, latest=("followed_mark",)
 )
 ATOM_ZONE = FactTable(
     name="atom_zone",
@@ -90,6 +99,7 @@ PRODUCT_PAIR = FactTable(
 FACT_TABLES = (
     ATOM_ACT,
     ATOM_PRODUCT,
+    ATOM_BRAND,
     ATOM_ZONE,
     ATOM_MONEY,
     ATOM_STORE,
@@ -118,24 +128,37 @@ class Facts:
         for place in sums:
             held[place] += values[place]
         for place in latest:
-            if values[place] > held[place]:
-                held[place] = values[place]
+            value = values[place]
+            if value > held[place]:
+                held[place] = value
         for place in earliest:
-            if values[place] < held[place]:
-                held[place] = values[place]
+            value = values[place]
+            if value < held[place]:
+                held[place] = value
 
 
-def write(connection: Connection, facts: Facts, shard: int) -> None:
+def write(connection: Connection, facts: Facts) -> None:
     """Merge the facts into the tables, a statement a table, rows in sorted order."""
     written = {}
-    # One after the other, without waiting for the answer to each.
-    with connection.pipeline():
-        for table in FACT_TABLES:
-            if rows := facts.rows[table]:
-                written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
+    for table in FACT_TABLES:
+        if rows := facts.rows[table]:
+            written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
     if ATOM_PRODUCT in written:
-        products = facts.rows[ATOM_PRODUCT]
-        _pair_views(connection, products, shard, written[ATOM_PRODUCT].fetchall())
+        interests.let_wait(
+            connection,
+            _fresh(facts.rows[ATOM_PRODUCT], written[ATOM_PRODUCT].fetchall()),
+        )
+
+
+def _fresh(
+    given: Mapping[Row, list[int]], written: Iterable[tuple[str, UUID, str, int]]
+) -> list[tuple[str, str, str]]:
+    """Return the rows that are new to their atom: they hold no more than was just written."""
+    return [
+        (tenant, atom.hex, product)
+        for tenant, atom, product, times in written
+        if times == given[tenant, atom.hex, product][0]
+    ]
 
 
 def _columns(table: FactTable, rows: Mapping[Row, list[int]]) -> list[str]:
@@ -165,46 +188,6 @@ def upsert(table: FactTable) -> str:
         f" ON CONFLICT ({', '.join(table.keys)}) DO UPDATE SET {', '.join(merges)}"
         f"{returning}"
     )
-
-
-# Each two products of an atom of which at least one is new to it, in both directions.
-_PAIR_VIEWS = """
-INSERT INTO product_pair AS held (tenant, product, other, shard, viewed_together, bought_together)
-SELECT fresh.tenant, one, other, %s, count(*), 0
-FROM (SELECT tenant, atom, array_agg(product) AS products
-      FROM unnest(%s::text[], %s::uuid[], %s::text[]) AS given(tenant, atom, product)
-      GROUP BY tenant, atom) AS fresh
-CROSS JOIN LATERAL (SELECT array_agg(product) AS products FROM atom_product
-      WHERE atom_product.tenant = fresh.tenant AND atom_product.atom = fresh.atom) AS touched
-CROSS JOIN LATERAL unnest(touched.products) AS one
-CROSS JOIN LATERAL unnest(touched.products) AS other
-WHERE cardinality(touched.products) BETWEEN 2 AND %s AND one <> other
-    AND (one = ANY(fresh.products) OR other = ANY(fresh.products))
-GROUP BY fresh.tenant, one, other ORDER BY fresh.tenant, one, other
-ON CONFLICT (tenant, product, other, shard)
-    DO UPDATE SET viewed_together = held.viewed_together + excluded.viewed_together
-"""
-
-
-def _pair_views(
-    connection: Connection,
-    given: Mapping[Row, list[int]],
-    shard: int,
-    written: Iterable[tuple[str, UUID, str, int]],
-) -> None:
-    """Count the pairs that products new to an atom form with its other products.
-
-    A row is new if it holds no more than was just written; so each pair is counted once an atom.
-    """
-    fresh = [
-        (tenant, atom.hex, product)
-        for tenant, atom, product, times in written
-        if times == given[tenant, atom.hex, product][0]
-    ]
-    if fresh:
-        tenants, atoms, products = zip(*fresh, strict=True)
-        columns = (arrays.texts(tenants), arrays.plain(atoms), arrays.texts(products))
-        connection.execute(_PAIR_VIEWS.encode(), (shard, *columns, PAIRED_PRODUCTS_MAX))
 
 
 def pairs(products: Iterable[str]) -> Iterable[tuple[str, str]]:

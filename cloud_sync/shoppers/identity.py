@@ -9,7 +9,7 @@ tables are small, and then reads them whole for as long as the plan is kept.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,6 +81,8 @@ def recognised(event: Event) -> dict[str, Identifier]:
         and each.kind not in NEVER_IDENTIFIERS
         and len(each.value) == VALUE_BYTES
     }
+    if len(named) <= 1:
+        return named
     return {key: named[key] for key in sorted(named)[:IDENTIFIERS_PER_EVENT_MAX]}
 
 
@@ -147,7 +149,13 @@ def shoppers_of(connection: Connection, keys: Collection[Key]) -> dict[Key, str]
 
 def members_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, list[Identifier]]:
     """Return the identifiers of each shopper, given by current shopper IDs, the strongest first."""
-    found: dict[Key, list[Identifier]] = {key: [] for key in shoppers}
+    return ask_members(connection, shoppers)()
+
+
+def ask_members(
+    connection: Connection, shoppers: Collection[Key]
+) -> Callable[[], dict[Key, list[Identifier]]]:
+    """Ask for `members_of`; the answer is read when it is called for."""
     rows = connection.execute(
         "SELECT asked.tenant, asked.id, found.kind, found.value"
         " FROM unnest(%s::text[], %s::uuid[]) AS asked(tenant, id)"
@@ -159,9 +167,14 @@ def members_of(connection: Connection, shoppers: Collection[Key]) -> dict[Key, l
             arrays.plain(each for _, each in shoppers),
         ),
     )
-    for tenant, shopper, kind, value in rows:
-        found[tenant, shopper.hex].append(Identifier(kind=kind, value=bytes(value)))
-    return found
+
+    def read() -> dict[Key, list[Identifier]]:
+        found: dict[Key, list[Identifier]] = {key: [] for key in shoppers}
+        for tenant, shopper, kind, value in rows:
+            found[tenant, shopper.hex].append(Identifier(kind=kind, value=bytes(value)))
+        return found
+
+    return read
 
 
 def atoms_of(members: Members) -> tuple[str, str, str]:
@@ -216,6 +229,11 @@ def merged(pairs: Iterable[tuple[Key, Key]]) -> dict[Key, Key]:
 
 def lock(connection: Connection, shoppers: Collection[Key]) -> set[Key]:
     """Lock the rows of these shopper IDs in sorted order; return those still current."""
+    return ask_lock(connection, shoppers)()
+
+
+def ask_lock(connection: Connection, shoppers: Collection[Key]) -> Callable[[], set[Key]]:
+    """Ask for `lock`; the answer is read when it is called for."""
     ordered = sorted(shoppers)
     rows = connection.execute(
         "SELECT asked.tenant, asked.id, found.shopper"
@@ -225,7 +243,7 @@ def lock(connection: Connection, shoppers: Collection[Key]) -> set[Key]:
         "  FOR NO KEY UPDATE) AS found",
         (arrays.texts(tenant for tenant, _ in ordered), arrays.plain(each for _, each in ordered)),
     )
-    return {(tenant, each.hex) for tenant, each, shopper in rows if each == shopper}
+    return lambda: {(tenant, each.hex) for tenant, each, shopper in rows if each == shopper}
 
 
 def _locked_as_roots(connection: Connection, roots: Sequence[Key]) -> bool:

@@ -1,13 +1,16 @@
 """A shopper's profile: the merge of the facts of all its identifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from uuid import UUID
 
-from psycopg import Connection, Cursor
+from msgspec import json
+from psycopg import Connection
 
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
+    ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
@@ -17,7 +20,11 @@ from cloud_sync.shoppers.facts import (
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
-ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_MONEY, ATOM_STORE)
+ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
+# Stores are told the brands followed last; whoever follows more sees the others as not followed.
+FOLLOWED_MAX = 100
+
+_Rows = list[dict[str, str | int]]
 
 
 class ActFacts(NamedTuple):
@@ -42,6 +49,11 @@ class ProductFacts(NamedTuple):
     tried_at: int = 0
     bought_at: int = 0
     saved_mark: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Return how many pieces were bought and did not come back."""
+        return max(self.bought - self.returned, 0)
 
     @property
     def saved(self) -> bool:
@@ -71,11 +83,15 @@ class DwellFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of one shopper, and whether it may be used for personal offers."""
+    """What is known of one shopper, and whether it may be used for personal offers.
+
+    `followed` are brands, those followed last first, FOLLOWED_MAX at most.
+    """
 
     consented: bool = False
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
+    followed: Sequence[str] = ()
     dwelt: Mapping[str, DwellFacts] = field(default_factory=dict)
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
@@ -88,26 +104,38 @@ class Profile:
 
 def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
     """Return the profiles of shoppers, given with their identifiers (see identity.members_of)."""
-    atoms = atoms_of(members)
-    # All are asked at once, since none waits for another's answer.
-    with connection.pipeline():
-        consents = _ask_consents(connection, members)
-        asked = {table: _ask(connection, table, atoms) for table in ATOM_FACTS}
-        dwells = _ask_dwells(connection, atoms)
-    consented = _consented(members, consents)
-    acts, products, money, stores = (_found(table, asked[table]) for table in ATOM_FACTS)
-    dwelt = _dwelt(dwells)
-    return {
-        key: Profile(
-            consented=key in consented,
-            acts={(int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])},
-            products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
-            dwelt=dwelt.get(key, {}),
-            money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
-            stores={str(one): row[0] for (one,), row in stores.get(key, [])},
-        )
-        for key in members
-    }
+    return ask_profiles(connection, members)()
+
+
+def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[Key, Profile]]:
+    """Ask for `profiles_of`, all in one statement; the answer is read when it is called for."""
+    tenants, shoppers, atoms = atoms_of(members)
+    asked = {"tenants": tenants, "shoppers": shoppers, "atoms": atoms}
+    answers = connection.execute(_ASK.encode(), asked)
+
+    def read() -> dict[Key, Profile]:
+        consents, *facts, dwells = [
+            json.decode(part, type=_Rows) for part in answers.fetchone() or ()
+        ]
+        consented = _consented(members, consents)
+        acts, products, brands, money, stores = map(_found, ATOM_FACTS, facts)
+        dwelt = _dwelt(dwells)
+        return {
+            key: Profile(
+                consented=key in consented,
+                acts={
+                    (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
+                },
+                products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
+                followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
+                dwelt=dwelt.get(key, {}),
+                money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
+                stores={str(one): row[0] for (one,), row in stores.get(key, [])},
+            )
+            for key in members
+        }
+
+    return read
 
 
 def set_members_consent(connection: Connection, tenant: str, consent: bool) -> None:
@@ -125,9 +153,9 @@ def set_members_consent(connection: Connection, tenant: str, consent: bool) -> N
 def merged_facts(table: FactTable) -> str:
     """Return the statement that merges the rows of a fact table over each shopper's identifiers."""
     keys = [f"facts.{name}" for name in table.keys if name not in ("tenant", "atom")]
-    merges = [f"sum(facts.{name})::bigint" for name in table.sums]
-    merges += [f"max(facts.{name})" for name in table.latest]
-    merges += [f"min(facts.{name})" for name in table.earliest]
+    merges = [f"sum(facts.{name})::bigint AS {name}" for name in table.sums]
+    merges += [f"max(facts.{name}) AS {name}" for name in table.latest]
+    merges += [f"min(facts.{name}) AS {name}" for name in table.earliest]
     return (
         f"SELECT {', '.join(('asked.tenant', 'asked.shopper', *keys, *merges))}"  # noqa: S608
         f" FROM {_facts_of(table)} GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
@@ -137,34 +165,30 @@ def merged_facts(table: FactTable) -> str:
 def _facts_of(table: FactTable) -> str:
     """Return the rows of atoms by a lateral query, as identity.py says."""
     return (
-        "unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked(tenant, shopper, atom)"  # noqa: S608
-        f" CROSS JOIN LATERAL (SELECT * FROM {table.name} AS fact"
+        "unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])"  # noqa: S608
+        f" AS asked(tenant, shopper, atom) CROSS JOIN LATERAL (SELECT * FROM {table.name} AS fact"
         "  WHERE fact.tenant = asked.tenant AND fact.atom = asked.atom OFFSET 0) AS facts"
     )
 
 
-def _ask(connection: Connection, table: FactTable, atoms: tuple[str, str, str]) -> Cursor:
-    return connection.execute(merged_facts(table).encode(), atoms)
-
-
-def _found(table: FactTable, rows: Cursor) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
+def _found(table: FactTable, rows: _Rows) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
     keys = len(table.keys)
     found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
-    for row in rows:
-        found.setdefault((row[0], row[1].hex), []).append((row[2:keys], row[keys:]))
+    for tenant, shopper, *row in map(dict.values, rows):
+        key = (str(tenant), UUID(str(shopper)).hex)
+        found.setdefault(key, []).append((tuple(row[: keys - 2]), tuple(map(int, row[keys - 2 :]))))
     return found
 
 
-def _ask_consents(connection: Connection, members: Members) -> Cursor:
-    return connection.execute(
-        "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%s)",
-        (sorted({tenant for tenant, _ in members}),),
-    )
+def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the brands whose last mark, twice a time plus one, says that they are followed."""
+    on = (brand for brand, mark in marks.items() if mark % 2 == 1)
+    return tuple(sorted(on, key=lambda brand: (-marks[brand], brand))[:FOLLOWED_MAX])
 
 
-def _consented(members: Members, rows: Cursor) -> set[Key]:
+def _consented(members: Members, rows: _Rows) -> set[Key]:
     """Return who may be offered something personal: members, where the terms say so."""
-    tenants = {row[0] for row in rows}
+    tenants = {row["tenant"] for row in rows}
     return {
         key
         for key, identifiers in members.items()
@@ -172,26 +196,33 @@ def _consented(members: Members, rows: Cursor) -> set[Key]:
     }
 
 
-def _ask_dwells(connection: Connection, atoms: tuple[str, str, str]) -> Cursor:
-    """Ask for dwell by product: what stood on the shelf, by its plan, shares the time equally.
-
-    The plan is looked up when reading, so that a plan that is told late counts all the same.
-    """
-    return connection.execute(
-        "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
-        " sum(facts.dwell_ms / cardinality(shelf.products))::bigint, max(facts.dwelt_at)"
-        f" FROM {_facts_of(ATOM_ZONE)}"
-        " CROSS JOIN LATERAL (SELECT products FROM shelf_plan WHERE shelf_plan.tenant ="
-        " facts.tenant AND shelf_plan.store IN (facts.store, '') AND shelf_plan.zone = facts.zone"
-        " AND shelf_plan.plan = facts.plan ORDER BY shelf_plan.store DESC LIMIT 1) AS shelf"
-        " CROSS JOIN LATERAL unnest(shelf.products) AS product"
-        " GROUP BY asked.tenant, asked.shopper, product",
-        atoms,
-    )
-
-
-def _dwelt(rows: Cursor) -> dict[Key, dict[str, DwellFacts]]:
+def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     found: dict[Key, dict[str, DwellFacts]] = {}
-    for tenant, shopper, product, dwell_ms, dwelt_at in rows:
-        found.setdefault((tenant, shopper.hex), {})[product] = DwellFacts(dwell_ms, dwelt_at)
+    for tenant, shopper, product, dwell_ms, dwelt_at in map(dict.values, rows):
+        key = (str(tenant), UUID(str(shopper)).hex)
+        found.setdefault(key, {})[str(product)] = DwellFacts(int(dwell_ms), int(dwelt_at))
     return found
+
+
+_CONSENTS = (
+    "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%(tenants)s::text[])"
+)
+# Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
+# looked up when reading, so that a plan that is told late counts all the same.
+_DWELLS = (
+    "SELECT asked.tenant, asked.shopper, product,"  # noqa: S608 (a constant is put in)
+    " sum(facts.dwell_ms / cardinality(shelf.products))::bigint AS dwell_ms,"
+    " max(facts.dwelt_at) AS dwelt_at"
+    f" FROM {_facts_of(ATOM_ZONE)}"
+    " CROSS JOIN LATERAL (SELECT products FROM shelf_plan WHERE shelf_plan.tenant ="
+    " facts.tenant AND shelf_plan.store IN (facts.store, '') AND shelf_plan.zone = facts.zone"
+    " AND shelf_plan.plan = facts.plan ORDER BY shelf_plan.store DESC LIMIT 1) AS shelf"
+    " CROSS JOIN LATERAL unnest(shelf.products) AS product"
+    " GROUP BY asked.tenant, asked.shopper, product"
+)
+# One statement for all: seven would take as much longer as the client needs to send one.
+_PARTS = [
+    f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
+    for sql in (_CONSENTS, *map(merged_facts, ATOM_FACTS), _DWELLS)
+]
+_ASK = f"SELECT {', '.join(_PARTS)}"

@@ -27,7 +27,21 @@ CHECK_EVERY_S = 0.5
 RESTART_S_MAX = 30.0
 
 ConfigFile = Annotated[Path, typer.Argument(help="The service's TOML file.")]
-Tenant = Annotated[str, typer.Option(help="The brand or group.")]
+
+
+def tenant_name(text: str) -> str:
+    """Read the name of a tenant, which must be one that its stores can have."""
+    from wire.topics import TopicError, check_name
+
+    try:
+        return check_name(text)
+    except TopicError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Tenant = Annotated[
+    str, typer.Option(parser=tenant_name, metavar="NAME", help="The brand or group.")
+]
 
 
 def read_config(path: Path) -> "CloudConfig":
@@ -180,24 +194,52 @@ def import_catalogue(
     tenant: Tenant,
 ) -> None:
     """Import a catalogue and tell every store what changed for it."""
-    from cloud_sync import catalogue
+    from cloud_sync.catalogue import import_catalogue as store
+    from cloud_sync.catalogue_file import CatalogueError, read_catalogue
     from storebridge.assembly import tell_stores
 
     checked = read_config(config)
     try:
-        read = catalogue.read_catalogue(file)
-    except (OSError, ValueError) as error:
-        typer.echo(f"{file}: {error}", err=True)
-        raise typer.Exit(1) from error
-    with opened(checked) as database:
-        try:
+        catalogue = read_catalogue(file)
+        with opened(checked) as database:
             with database.shopper(tenant) as connection:
-                imported = catalogue.import_catalogue(connection, tenant, read)
-        except catalogue.CatalogueError as error:
-            typer.echo(f"{file}: {error}", err=True)
-            raise typer.Exit(1) from error
-        told = tell_stores(database, tenant)
-    typer.echo(f"{imported}; {told} stores told.")
+                imported = store(connection, tenant, catalogue)
+            told = tell_stores(database, tenant)
+    except CatalogueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(
+        f"{imported.products} products and {imported.plans} shelf plans imported,"
+        f" {imported.withdrawn} products withdrawn; {told} stores told."
+    )
+
+
+@app.command("code-keys")
+def set_keys(
+    config: ConfigFile,
+    tenant: Tenant,
+    keys: Annotated[list[str] | None, typer.Argument(help="Public keys, 64 hex digits.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Believe no key any more.")] = False,
+) -> None:
+    """Set the public keys that the tenant's codes are signed for, or show them, one a line.
+
+    Every store is told. Two keys may hold at once, so that a new one can take over in peace.
+    """
+    from cloud_sync.code_keys import code_keys, set_code_keys
+    from storebridge.assembly import tell_stores
+
+    with opened(read_config(config)) as database:
+        if keys or remove:
+            try:
+                with database.shopper(tenant) as connection:
+                    set_code_keys(connection, tenant, keys or [])
+            except ValueError as error:
+                typer.echo(f"These keys cannot be set: {error}.", err=True)
+                raise typer.Exit(2) from error
+            typer.echo(f"{tell_stores(database, tenant)} stores told.", err=True)
+        with database.shopper(tenant) as connection:
+            for each in code_keys(connection, tenant):
+                typer.echo(each)
 
 
 @app.command("key")

@@ -63,14 +63,15 @@ def demo(
     ] = None,
 ) -> None:
     """Run broker, database, cloud, stores, shoppers and a web shop until Ctrl-C."""
-    from storebridge.demo.demo import FAILURES, Demo, DemoOptions
+    from storebridge.demo.demo import FAILURES, Demo, DemoEnded, DemoOptions
 
     console = Console(stderr=as_json)
     ended = asked_to_end()
     running = Demo(
         DemoOptions(
             stores=stores, speed=speed, seed=seed, shoppers=shoppers, camera=camera, folder=folder
-        )
+        ),
+        ended.is_set,
     )
     try:
         with console.status("Starting broker, database, cloud and stores…"):
@@ -84,6 +85,8 @@ def demo(
             with console.status("Everything recorded is being counted…"):
                 result = summary(running)
             typer.echo(json.dumps(result))
+    except DemoEnded:
+        return
     except FAILURES as error:
         typer.echo(f"The demo ended: {error}", err=True)
         raise typer.Exit(1) from error

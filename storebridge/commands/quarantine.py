@@ -18,6 +18,7 @@ app = typer.Typer(help="What could not be accepted, with its bytes.", no_args_is
 
 # What `list` shows of a reason, and `show` of the bytes in readable form.
 REASON_CHARACTERS_MAX = 80
+STREAM_DIGITS = 32
 READABLE_BYTES_MAX = 512
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -40,7 +41,10 @@ def list_entries(
     if as_json:
         typer.echo(json.dumps([_plain(each) for each in entries]))
         return
-    table = Table("tenant", "store", "stream", "first", "count", "part", "reason")
+    table = Table("tenant", "store")
+    table.add_column("stream", no_wrap=True, min_width=STREAM_DIGITS)  # to be typed for `show`
+    for title in ("first", "count", "part", "reason"):
+        table.add_column(title)
     for each in entries:
         table.add_row(
             each.tenant,

@@ -28,8 +28,9 @@ def main() -> None:
 @app.command()
 def delivery(
     seeds: Annotated[
-        int, typer.Option(min=0, help="How many schedules to play [default: 1000, 20 with --real].")
-    ] = 0,
+        int | None,
+        typer.Option(min=1, help="How many schedules to play [default: 1000, 20 with --real]."),
+    ] = None,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     real: Annotated[
         bool, typer.Option("--real", help="Play over real SQLite files and a real PostgreSQL.")

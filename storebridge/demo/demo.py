@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 
 from cloud_sync import catalogue
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.console.people import add_person
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
@@ -49,13 +50,16 @@ MAKE_WAY_S = 40.0
 METRICS_TIMEOUT_S = 5.0
 QUEUE_ROWS = re.compile(r"^storebridge_edge_queue_rows (\S+)$", re.MULTILINE)
 STAGE_THREADS = 48
-SAMPLE = Path(catalogue.__file__).parent / "samples" / "catalogue.json"
 
 log = logging.getLogger(__name__)
 
 
 class DemoError(Exception):
     """The demo cannot be started, or a part of it ended by itself."""
+
+
+class DemoEnded(Exception):
+    """The demo was asked to end before all of it had started."""
 
 
 # What the world can do to a demo; anything else is our mistake.
@@ -80,12 +84,14 @@ class DemoOptions:
 class Demo:
     """A town of real parts.
 
-    Guarantees: `start` returns when every screen answers; `close` ends every process and thread
-    that `start` began, in order, also when `start` failed half-way.
+    Guarantees: `start` returns when every screen answers, or raises DemoEnded soon after `ended`
+    says so; `close` ends every process and thread that `start` began, in order, also when `start`
+    failed half-way.
     """
 
-    def __init__(self, options: DemoOptions) -> None:
+    def __init__(self, options: DemoOptions, ended: Callable[[], bool] = lambda: False) -> None:
         self.options = options
+        self._ended = ended
         self.seen = Seen()
         self.cut_seconds = 0.0
         # 0 before the first cut, None while, or if never, the stores hold something back after one.
@@ -108,21 +114,18 @@ class Demo:
         folder.mkdir(parents=True, exist_ok=True)
         self.town = plan_town(folder, stores=options.stores, seed=options.seed)
         self._start("guard", "guard", str(folder), "--passing" if not options.folder else "--keep")
-        self.broker = EmbeddedBroker(folder / "broker", self.town.broker_users)
-        self._ending.callback(self.broker.stop)
-        self.broker.start()
-        self.line = Line(self.broker.host, self.broker.port)
-        self.line.open()
-        self._ending.callback(self.line.close)
-        postgres = EmbeddedPostgres(folder / "postgres")
-        self._ending.callback(postgres.stop)
-        self.dsn = postgres.start()
-        self.api_key = self._fill_cloud()
-        self._start_cameras_and_stage()
-        self._start_children()
-        self._wait_until_ready()
-        if options.shoppers:
-            self._start_shoppers()
+        for step in (
+            self._start_broker,
+            self._start_database,
+            self._fill_cloud,
+            self._start_cameras_and_stage,
+            self._start_children,
+            self._wait_until_ready,
+            self._start_shoppers,
+        ):
+            if self._ended():
+                raise DemoEnded
+            step()
 
     def check(self) -> None:
         """Raise DemoError, with its last words, when a part has ended by itself."""
@@ -234,16 +237,29 @@ class Demo:
 
     # The parts.
 
-    def _fill_cloud(self) -> str:
+    def _start_broker(self) -> None:
+        self.broker = EmbeddedBroker(self.town.folder / "broker", self.town.broker_users)
+        self._ending.callback(self.broker.stop)
+        self.broker.start()
+        self.line = Line(self.broker.host, self.broker.port)
+        self.line.open()
+        self._ending.callback(self.line.close)
+
+    def _start_database(self) -> None:
+        postgres = EmbeddedPostgres(self.town.folder / "postgres")
+        self._ending.callback(postgres.stop)
+        self.dsn = postgres.start()
+
+    def _fill_cloud(self) -> None:
         database = Database(self.dsn)
         try:
             database.migrate(MIGRATIONS)
             with database.shopper(TENANT) as connection:
-                sample = catalogue.read_catalogue(SAMPLE)
+                sample = read_catalogue(SAMPLE)
                 catalogue.import_catalogue(connection, TENANT, sample)
                 self.products = catalogue.products_of(connection, TENANT)
                 add_person(connection, TENANT, CONSOLE_NAME, self.town.console_password)
-                return create_key(connection, TENANT, "web")
+                self.api_key = create_key(connection, TENANT, "web")
         finally:
             database.close()
 
@@ -287,9 +303,8 @@ class Demo:
         return self._start(f"agent {store.name}", "agent", "run", str(path))
 
     def _start(self, name: str, *arguments: str) -> Child:
-        environ = {**own_environ(), "OPENCV_LOG_LEVEL": "ERROR", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
         log_file = self.town.folder / f"{name.replace(' ', '-')}.log"
-        child = Child(name, arguments, log=log_file, environ=environ)
+        child = Child(name, arguments, log=log_file, environ=own_environ())
         self._children.append(child)
         self._ending.callback(self._end, child)
         child.start()
@@ -304,16 +319,24 @@ class Demo:
         child.end()
 
     def _wait_until_ready(self) -> None:
-        ports = [self.town.cloud_port, *(store.port for store in self.town.stores)]
-        for port in ports:
-            ready = wait_until_open(self.town.host, port, timeout_s=READY_TIMEOUT_S)
+        def alive() -> bool:
+            return not self._ended() and all(child.pid for child in self._children)
+
+        for port in (self.town.cloud_port, *(store.port for store in self.town.stores)):
+            ready = wait_until_open(self.town.host, port, timeout_s=READY_TIMEOUT_S, alive=alive)
             self.check()
+            if self._ended():
+                raise DemoEnded
             if not ready:
                 raise DemoError(f"port {port} did not open within {READY_TIMEOUT_S:.0f} s")
 
     def _start_shoppers(self) -> None:
+        if not self.options.shoppers:
+            return
         visitor = WebshopVisitor(f"{self.town.stage_url}shop")
-        for store in self.town.stores:
+        # Before a real camera nobody can hold a drawn card.
+        drawn = self.town.stores if self.options.camera is None else self.town.stores[1:]
+        for store in drawn:
             kiosk = KioskClient(self.town.kiosk_url(store))
             kiosk.start()
             self._ending.callback(kiosk.close)

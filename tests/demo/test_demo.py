@@ -1,6 +1,7 @@
 """The demo as a visitor runs it: real processes, a real cut, nothing left behind."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,10 +11,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import psutil
 import pytest
+import requests
 
+from edge_agent.database import Database
 from storebridge.commands.demo import duration_s, percentiles
+from storebridge.demo.light_stores import UNWELL_DEVICE
+from storebridge.demo.town import LIGHT_STORES
+from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+from tests.cloud_parts import wait_until
+from wire.codec import decode_event
+from wire.events import Scan
 
 KEYS = {
     "recorded", "accepted", "lost", "doubled", "quarantined", "scan_to_screen_ms", "offers_shown",
@@ -29,6 +39,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={**os.environ, "COLUMNS": "200"},
     )
 
 
@@ -77,6 +88,54 @@ def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: 
     assert wait_until_none(folder) == []
 
 
+def test_a_real_camera_takes_the_place_of_the_first_kiosks_drawn_one(folder: Path, tmp_path: Path):
+    product = gtin_of(7)
+    for number, frame in enumerate(
+        (draw_card((640, 480), "sb:m:M00000001", 1), draw_product((640, 480), product, 1))
+    ):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), frame)
+    run = start(folder, "--for", "6s", "--json", "--stores", "1", "--camera", str(tmp_path))
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    result = json.loads(out)
+    assert (result["lost"], result["doubled"], result["scans_shown"]) == (0, 0, 0)
+    database = Database(folder / "s0001" / "store.sqlite3")
+    rows = database.reader().execute("SELECT row FROM outbox ORDER BY id").fetchall()
+    database.close()
+    bodies = [decode_event(row).body for (row,) in rows]
+    scans = [(body.code_kind, body.product) for body in bodies if isinstance(body, Scan)]
+    assert scans == [("member", ""), ("product", product)]
+
+
+def test_the_addresses_it_prints_lead_to_four_screens_and_to_the_store_that_is_unwell(folder: Path):
+    run = start(folder, "--stores", "1", "--no-shoppers")
+    assert run.stdout is not None
+    printed: dict[str, str] = {}
+    while "headquarters" not in printed:
+        line = run.stdout.readline()
+        assert line, run.stderr.read() if run.stderr else ""
+        name, _, rest = line.strip().partition(" ")
+        printed[name] = rest.strip()
+    address = {name: rest.split()[0] for name, rest in printed.items() if "http" in rest}
+    assert list(address) == ["stage", "kiosk", "staff", "headquarters"]
+    for each in ("stage", "kiosk", "staff"):
+        assert requests.get(address[each], timeout=20).ok
+    words = re.search(r"brand (\S+), name (\S+), password (\S+)", printed["headquarters"])
+    assert words is not None
+    form = dict(zip(("tenant", "name", "password"), words.groups(), strict=True))
+    with requests.Session() as http:
+        assert http.post(f"{address['headquarters']}sign-in", data=form, timeout=20).ok
+
+        def all_there() -> bool:
+            page = http.get(address["headquarters"], timeout=20).text
+            stores = set(re.findall(r"\b[ls]\d{4}\b", page))
+            return len(stores) == LIGHT_STORES + 1 and UNWELL_DEVICE in page
+
+        wait_until(all_there, "all stores, and the one that is unwell")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=END_TIMEOUT_S)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_however_a_demo_ends_no_process_is_left(folder: Path, how: signal.Signals):
     run = start(folder, "--stores", "1")
@@ -88,6 +147,18 @@ def test_however_a_demo_ends_no_process_is_left(folder: Path, how: signal.Signal
     run.wait(END_TIMEOUT_S)
     assert wait_until_none(folder) == []
     run.communicate()
+
+
+def test_a_demo_that_is_asked_to_end_while_it_starts_starts_nothing_more(folder: Path):
+    run = start(folder)
+    until = time.monotonic() + END_TIMEOUT_S
+    while not (folder / "postgres").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=END_TIMEOUT_S)
+    assert (run.returncode, out) == (0, ""), err
+    assert not (folder / "cloud.toml").exists()
+    assert wait_until_none(folder) == []
 
 
 def test_a_demo_that_cannot_have_its_folder_says_so_and_leaves_nothing(tmp_path: Path):

@@ -1,0 +1,182 @@
+"""A catalogue file: what a tenant sells and where it stands, read and checked as a whole.
+
+It is JSON as in `samples/catalogue.json`, or CSV with one product a line: CSV_COLUMNS, and if
+wanted image, about_zh, about_en, low_stock.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from cloud_sync.shoppers.facts import PRODUCT
+
+SAMPLE = Path(__file__).parent / "samples" / "catalogue.json"
+GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
+CURRENCY = re.compile(r"[A-Z]{3}")
+CSV_COLUMNS = ("product", "name_zh", "name_en", "brand", "category", "price_cents", "currency")
+PROBLEMS_SHOWN_MAX = 20
+PRICE_CENTS_MAX = 10**12
+LOW_STOCK_MAX = 10**6
+# Beginnings above this are not of our time (µs UTC: the year 2255).
+VALID_FROM_MAX = 9 * 10**15
+
+
+class CatalogueError(ValueError):
+    """A catalogue is not as it must be; the message names every wrong place at once."""
+
+
+class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One product: `product` is its GTIN or the brand's own number; texts are by language."""
+
+    product: str
+    name: dict[str, str]
+    brand: str
+    category: str
+    price_cents: int
+    currency: str
+    about: dict[str, str] = {}
+    image: str = ""
+    low_stock: int = 3
+
+
+class ShelfPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What stands in a zone from `valid_from` (µs UTC) on; in every store if `store` is empty."""
+
+    zone: str
+    plan: int
+    products: tuple[str, ...]
+    store: str = ""
+    valid_from: int = 0
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tenant's goods and plans; `members_consent` says what its membership terms allow."""
+
+    products: tuple[Product, ...]
+    plans: tuple[ShelfPlan, ...] = ()
+    members_consent: bool | None = None
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """Read and check a catalogue file.
+
+    Raises CatalogueError when it cannot be read or is not as the module describes.
+    """
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                catalogue = _from_csv(csv.DictReader(file))
+        else:
+            catalogue = msgspec.json.decode(path.read_bytes(), type=Catalogue)
+    except OSError as error:
+        raise CatalogueError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error, msgspec.DecodeError) as error:
+        raise CatalogueError(f"{path} is no catalogue: {error}") from error
+    except CatalogueError as error:
+        raise CatalogueError(f"{path} is no catalogue: {error}") from error
+    check(catalogue, str(path))
+    return catalogue
+
+
+def check(catalogue: Catalogue, name: str = "the catalogue") -> None:
+    """Check a catalogue as a whole.
+
+    Raises CatalogueError with every wrong place, at most PROBLEMS_SHOWN_MAX of them.
+    """
+    found = list(_problems(catalogue))
+    if found:
+        shown = "; ".join(found[:PROBLEMS_SHOWN_MAX])
+        raise CatalogueError(f"{len(found)} wrong in {name}: {shown}")
+
+
+def check_digit(digits: str) -> int:
+    """Return the check digit that follows the digits of a GTIN.
+
+    The devices have their own, since neither side may import the other; a test holds the two
+    against each other.
+
+    Source: GS1 General Specifications, 7.9: weights 3 and 1 in turn, from the right.
+    """
+    weighted = sum(int(digit) * (3, 1)[place % 2] for place, digit in enumerate(reversed(digits)))
+    return -weighted % 10
+
+
+def _from_csv(lines: "csv.DictReader[str]") -> Catalogue:
+    lacking = [column for column in CSV_COLUMNS if column not in (lines.fieldnames or ())]
+    if lacking:
+        raise CatalogueError(f"its first line does not name the columns {', '.join(lacking)}")
+    return Catalogue(products=tuple(map(_from_line, lines)))
+
+
+def _from_line(line: Mapping[str, str | None]) -> Product:
+    """Read a product; what is missing or no figure is left to `check`, which names them all."""
+    row = {column: (line.get(column) or "").strip() for column in line if column}
+    about = {language: row.get(f"about_{language}", "") for language in ("zh", "en")}
+    return Product(
+        product=row["product"],
+        name={"zh": row["name_zh"], "en": row["name_en"]},
+        brand=row["brand"],
+        category=row["category"],
+        price_cents=_figure(row["price_cents"]),
+        currency=row["currency"],
+        about={language: text for language, text in about.items() if text},
+        image=row.get("image", ""),
+        low_stock=_figure(row.get("low_stock") or "3"),
+    )
+
+
+def _figure(text: str) -> int:
+    """Return the whole number that a text is, -1 where it is none or has more than 18 digits."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else -1
+
+
+def _problems(catalogue: Catalogue) -> Iterable[str]:
+    if not catalogue.products:
+        yield "it names no product, and what a catalogue does not name is sold no more"
+    seen: set[str] = set()
+    for each in catalogue.products:
+        yield from _product_problems(each)
+        if each.product in seen:
+            yield f"product {_shown(each.product)} stands there twice"
+        seen.add(each.product)
+    for plan in catalogue.plans:
+        unknown = [product for product in plan.products if product not in seen]
+        title = f"plan {plan.plan} of zone {_shown(plan.zone)}"
+        if unknown:
+            yield f"{title} names unknown products {unknown[:3]}"
+        if not plan.products or not 1 <= plan.plan < 2**31 or not plan.zone:
+            yield f"{title} needs a zone, products, a number from 1"
+        if not 0 <= plan.valid_from <= VALID_FROM_MAX:
+            yield f"{title} begins at no time (µs UTC) of ours"
+        if "\0" in plan.zone + plan.store:
+            yield f"{title} holds a character that is no text (U+0000)"
+
+
+def _product_problems(product: Product) -> Sequence[str]:
+    number, name = product.product, _shown(product.product)
+    problems = []
+    if not PRODUCT.fullmatch(number):
+        problems.append(f"product number {name} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    elif GTIN.fullmatch(number) and check_digit(number[:-1]) != int(number[-1]):
+        problems.append(
+            f"product {name} has a wrong check digit: {check_digit(number[:-1])} is right"
+        )
+    if not all(product.name.get(language) for language in ("zh", "en")):
+        problems.append(f"product {name} needs a name in zh and en")
+    if not 0 <= product.price_cents <= PRICE_CENTS_MAX or not CURRENCY.fullmatch(product.currency):
+        problems.append(f"product {name} needs a price in cents and a currency such as CNY")
+    if not 0 <= product.low_stock <= LOW_STOCK_MAX:
+        problems.append(f"product {name} needs a low_stock from 0 to {LOW_STOCK_MAX}")
+    if "\0" in product.brand + product.category + product.image + "".join(
+        [*product.name.values(), *product.about.values()]
+    ):
+        problems.append(f"product {name} holds a character that is no text (U+0000)")
+    return problems
+
+
+def _shown(name: str) -> str:
+    """Return a name as a message repeats it: not at any length, and no control character."""
+    return name if PRODUCT.fullmatch(name) else repr(name[:70])

@@ -1,0 +1,303 @@
+"""Reads a product code from the brightness along a line across its bars: the likeliest number.
+
+Other readers turn the line into edges and measure the bars between them; where a picture is out
+of focus, small, printed too fat or lit unevenly, edges vanish or move. Here the line is compared
+with what each digit would look like, at every place and width (deformable templates, after
+Gallo and Manduchi, "Reading 1D Barcodes with Mobile Phones Using Deformable Templates", 2011).
+Of all numbers that the grammar and the check digit allow, the likeliest is returned with its lead
+over the next one, so that the reader knows when it does not know.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.ean import DIGIT_MODULES, LEFT, RIGHT, START, Grammar
+from hardware.spelling import spell
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.intp]
+
+# A line is sampled so that a module takes three samples if the code is as wide as supposed; a
+# digit may be a fifth wider or narrower than that.
+MODULE_SAMPLES = 3
+_DIGIT_SAMPLES = tuple(range(17, 26))
+# How far beyond the supposed ends of the code a line reaches.
+MARGIN_MODULES = 14
+
+# How templates are blurred (standard deviation) and how much wider the bars are printed than they
+# ought to be, both in modules: the usual look finds the digits, the best of all weighs them.
+_USUAL = (0.5, 0.0)
+_LOOKS = tuple((blur, growth) for blur in (0.3, 0.5, 0.8, 1.2) for growth in (-0.35, 0.0, 0.35))
+_LOOK_SAMPLES = MODULE_SAMPLES * DIGIT_MODULES
+# Where a code is supposed to be flat, each digit may still lie by so many samples beside its place.
+_SHIFTS = np.arange(-5, 6)
+# Darker and brighter by less than this share of the whole line's spread may be noise.
+_SPREAD_MIN = 0.15
+_DARKNESS_MIN = 0.1
+# Templates are drawn so many times finer than modules, then averaged down.
+_FINE = 24
+_CONTEXT_MODULES = 3
+_NEVER = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeliest:
+    """The likeliest number, how well lines fit it (1: perfectly), and its lead over the next.
+
+    `guards_fit` is the worst fit of start, middle and end with their quiet zones. The lead is what
+    the digits in which the two numbers differ fit better, 1 for a whole digit.
+    """
+
+    digits: str
+    fit: float
+    guards_fit: float
+    lead: float
+
+
+class _Part(NamedTuple):
+    """One stretch of a code: a guard, or a digit in all its forms, between the usual modules."""
+
+    forms: tuple[str, ...]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Everything about a kind of code that does not depend on the line: made once.
+
+    `windows` cuts a line into windows, `bank` compares each with every form at every width,
+    `boxes` sums it up; `begins` leads from where a part ends back to where it began, at each width.
+    """
+
+    parts: tuple[_Part, ...]
+    order: tuple[int, ...]
+    widths: tuple[tuple[int, ...], ...]
+    windows: Ints
+    bank: Floats
+    boxes: Floats
+    begins: tuple[Ints, ...]
+    rows: tuple[slice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of a code lie on lines, and how well each line fits there (1: perfectly)."""
+
+    begins: Ints
+    samples: Ints
+    fits: Floats
+
+    def chosen(self, lines: slice) -> "Layout":
+        """Return the layout of some of the lines."""
+        return Layout(self.begins[lines], self.samples[lines], self.fits[lines])
+
+
+def line_samples(grammar: Grammar) -> int:
+    """Return how many samples a line across this kind of code must have."""
+    return (grammar.modules + 2 * MARGIN_MODULES) * MODULE_SAMPLES
+
+
+def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
+    """Return the likeliest number of lines across the same code, each a row of darkness.
+
+    What the lines say of each digit is averaged.
+    """
+    plan = _plan(grammar)
+    lines = lines - lines.mean(axis=1, keepdims=True)
+    least = _least(lines)
+    is_digit = np.array([len(plan.parts[kind].forms) > 1 for kind in plan.order])
+    digits, guards = np.flatnonzero(is_digit), np.flatnonzero(~is_digit)
+    fits = np.zeros((len(digits), 2 * len(RIGHT)), np.float32)
+    guard_fits = np.zeros(len(guards), np.float32)
+    for line, begins, samples, darkness in zip(
+        lines, layout.begins, layout.samples, least, strict=True
+    ):
+        windows = _stretch(line, begins, samples, darkness)
+        by_look = _fits(windows[None, digits], plan)[0]
+        fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
+        for at, guard in enumerate(guards):
+            guard_fits[at] += (windows[guard] @ _looks(plan.parts[plan.order[guard]])).max()
+    spelled = spell(fits / len(lines), grammar)
+    guard_fits /= len(lines)
+    return Likeliest(
+        digits=spelled.digits,
+        fit=(spelled.score + float(guard_fits.sum())) / len(plan.order),
+        guards_fit=float(guard_fits.min()),
+        lead=spelled.lead,
+    )
+
+
+def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
+    """Return by how much these digits lead, at least, where the code fills the line exactly.
+
+    The line has three samples for each module and nothing more. Below 0 another digit fits better
+    somewhere: the digits are wrong, or the code is bent and `lay_out` has to find its digits.
+    """
+    plan = _plan(grammar)
+    way = next(way for way in grammar.ways if way.spells(digits))
+    printed = digits[len(way.head) : len(way.head) + grammar.digits]
+    claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
+    places = np.arange(len(claimed))
+    begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
+    at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)
+    windows = _normal(line[at].reshape(-1, _LOOK_SAMPLES), float(_least(line[None])[0]))
+    fits = _fits(windows.reshape(len(_SHIFTS), len(claimed), -1), plan)
+    # Look and shifts are those that suit the digits best, and their rivals have to do with them.
+    ours = fits[:, places, :, claimed].transpose(1, 0, 2)
+    look = ours.max(axis=0).sum(axis=0).argmax()
+    shifts = ours[:, :, look].argmax(axis=0)
+    chosen = fits[shifts, places, look]
+    mine = chosen[places, claimed].copy()
+    chosen[places, claimed] = _NEVER
+    gaps = np.sort(mine - chosen.max(axis=1))
+    # A check digit lets no number differ in one digit alone.
+    return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
+
+
+def lay_out(lines: Floats, grammar: Grammar) -> Layout:
+    """Return where the parts of a code lie on each line, so that all together fit best."""
+    plan = _plan(grammar)
+    lines = lines - lines.mean(axis=1, keepdims=True)
+    ends = _fits_by_end(lines, plan)
+    best = np.zeros((len(lines), lines.shape[1] + 1), np.float32)
+    back = []
+    for kind in plan.order:
+        candidates = best.take(plan.begins[kind], axis=1, mode="wrap") + ends[kind]
+        back.append(candidates.argmax(axis=1))
+        best = candidates.max(axis=1)
+    rows = np.arange(len(lines))
+    at = best.argmax(axis=1)
+    fits = best[rows, at] / sum(len(plan.parts[kind].forms[0]) for kind in plan.order)
+    begins = np.empty((len(lines), len(plan.order)), np.intp)
+    samples = np.empty_like(begins)
+    for index in reversed(range(len(plan.order))):
+        samples[:, index] = np.array(plan.widths[plan.order[index]])[back[index][rows, at]]
+        at = begins[:, index] = at - samples[:, index]
+    return Layout(begins, samples, fits)
+
+
+def _fits_by_end(lines: Floats, plan: _Plan) -> list[Floats]:
+    """Return of each kind of part how well it fits, lines x widths x places of its end.
+
+    Each fit is weighed by the part's modules.
+    """
+    count, size = lines.shape
+    widest, wide = plan.bank.shape[1], len(_DIGIT_SAMPLES)
+    padded = np.zeros((count, size + widest), np.float32)
+    padded[:, :size] = lines
+    windows = padded.take(plan.windows, axis=1)
+    matches = plan.bank @ windows
+    sums = plan.boxes @ windows
+    areas = plan.boxes.sum(axis=1, keepdims=True)
+    spread = plan.boxes @ (windows * windows) - sums * sums / areas
+    floor = (_least(lines) ** 2)[:, None, None] * areas
+    scale = 1 / np.sqrt(np.maximum(spread, floor))
+    ends = []
+    for kind, part in enumerate(plan.parts):
+        found = matches[:, plan.rows[kind]].reshape(count, len(part.forms), wide, -1).max(axis=1)
+        found *= scale[:, kind * wide : (kind + 1) * wide]
+        by_end = np.full_like(found, _NEVER)
+        for index, samples in enumerate(plan.widths[kind]):
+            by_end[:, index, samples:] = found[:, index, :-samples] * len(part.forms[0])
+        ends.append(by_end)
+    return ends
+
+
+def _fits(windows: Floats, plan: _Plan) -> Floats:
+    """Return how well windows (any x digits x samples) fit: any x digits x looks x forms."""
+    kinds = [kind for kind in plan.order if len(plan.parts[kind].forms) > 1]
+    fits = np.full((len(windows), len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
+    begin = 0
+    for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
+        end = begin + kinds.count(kind)
+        found = windows[:, begin:end] @ _looks(plan.parts[kind])
+        found = found.reshape(len(windows), end - begin, len(_LOOKS), -1)
+        fits[:, begin:end, :, : found.shape[3]] = found
+        begin = end
+    return fits
+
+
+def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
+    """Return each place of the line at one size, without its brightness and contrast."""
+    steps = (np.arange(_LOOK_SAMPLES) + 0.5) / _LOOK_SAMPLES
+    at = begins[:, None] + steps * samples[:, None] - 0.5
+    return _normal(np.interp(at, np.arange(len(line)), line).astype(np.float32), least)
+
+
+def _normal(windows: Floats, least: float) -> Floats:
+    """Return windows without their brightness and contrast, except where there is none."""
+    windows = windows - windows.mean(axis=1, keepdims=True)
+    norm = np.sqrt((windows * windows).sum(axis=1, keepdims=True))
+    return np.asarray(windows / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES)), np.float32)
+
+
+def _least(lines: Floats) -> Floats:
+    """Return how much contrast a part must have to count, of each line."""
+    return np.asarray(_SPREAD_MIN * lines.std(axis=1) + _DARKNESS_MIN, np.float32)
+
+
+@cache
+def _plan(grammar: Grammar) -> _Plan:
+    quiet = "0" * grammar.quiet
+    start = _Part((quiet + START,), "000", "000")
+    end = _Part((grammar.end + quiet,), "101", "000")
+    parts = [start, _Part(LEFT if _mixed(grammar) else LEFT[:10], "101", "000"), end]
+    order = [0, *[1] * grammar.left, 2]
+    if grammar.right:
+        parts += [_Part((grammar.centre,), "101", "101"), _Part(RIGHT, "010", "111")]
+        order = [0, *[1] * grammar.left, 3, *[4] * grammar.right, 2]
+    wide = len(_DIGIT_SAMPLES)
+    widths = tuple(
+        tuple(round(len(part.forms[0]) * digit / DIGIT_MODULES) for digit in _DIGIT_SAMPLES)
+        for part in parts
+    )
+    widest = max(max(each) for each in widths)
+    boxes = np.zeros((len(parts) * wide, widest), np.float32)
+    rows, blocks, at = [], [], 0
+    for kind, part in enumerate(parts):
+        block = np.zeros((len(part.forms), wide, widest), np.float32)
+        for index, samples in enumerate(widths[kind]):
+            block[:, index, :samples] = _templates(part, *_USUAL, samples).T
+            boxes[kind * wide + index, :samples] = 1
+        blocks.append(block.reshape(-1, widest))
+        rows.append(slice(at, at + len(blocks[-1])))
+        at += len(blocks[-1])
+    ends = np.arange(line_samples(grammar) + 1)
+    begins = tuple(ends - np.array(each)[:, None] for each in widths)
+    windows = np.arange(widest)[:, None] + ends
+    bank = np.concatenate(blocks)
+    return _Plan(tuple(parts), tuple(order), widths, windows, bank, boxes, begins, tuple(rows))
+
+
+def _mixed(grammar: Grammar) -> bool:
+    """Tell whether digits left of the middle may be even."""
+    return any("1" in way.even for way in grammar.ways)
+
+
+@cache
+def _looks(part: _Part) -> Floats:
+    """Return the templates of a part in every look, samples x (looks x forms)."""
+    looks = [_templates(part, *look, _LOOK_SAMPLES) for look in _LOOKS]
+    return np.concatenate(looks, axis=1)
+
+
+def _templates(part: _Part, blur: float, growth: float, samples: int) -> Floats:
+    """Return what each form of a part looks like, samples x forms, without mean, of length 1."""
+    drawn = np.empty((samples, len(part.forms)), np.float32)
+    for index, form in enumerate(part.forms):
+        modules = np.array([int(bit) for bit in part.before + form + part.after], np.float32)
+        fine = np.repeat(modules, _FINE)[None]
+        grown = round(abs(growth) * _FINE / 2)
+        kernel = np.ones((1, 2 * grown + 1), np.uint8)
+        fine = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
+        fine = cv2.GaussianBlur(fine, (0, 0), blur * _FINE)
+        inside = fine[:, len(part.before) * _FINE : -len(part.after) * _FINE]
+        drawn[:, index] = cv2.resize(inside, (samples, 1), interpolation=cv2.INTER_AREA)[0]
+    drawn -= drawn.mean(axis=0)
+    return np.asarray(drawn / np.sqrt((drawn * drawn).sum(axis=0)), np.float32)

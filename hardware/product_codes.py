@@ -1,0 +1,242 @@
+"""Reads EAN and UPC codes by their likeliest digits, and checks those that others read.
+
+A place with bars is turned upright and cut into bands across the bars; the bands in which the
+bars are clearest say together what the code is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import atan2, ceil, hypot
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.decoder import Decoded
+from hardware.ean import EAN_8, EAN_13, UPC_E, Grammar
+from hardware.frames import Pixels
+from hardware.gtin import expand_upc_e, shorten_to_upc_e
+from hardware.likeliest import (
+    MARGIN_MODULES,
+    MODULE_SAMPLES,
+    Likeliest,
+    lay_out,
+    lead_of,
+    likeliest,
+    line_samples,
+)
+from hardware.places import Place, cut_out, find_bars
+from hardware.readings import Quad
+
+Floats = NDArray[np.float32]
+
+PRODUCT_CODES = frozenset({"EAN-13", "EAN-8", "UPC-A", "UPC-E"})
+
+# What fits worse is no such code; what leads by less may be another number. A number that somebody
+# else read too needs less of a lead.
+FIT_MIN = 0.8
+GUARDS_FIT_MIN = 0.5
+LEAD_MIN = 0.25
+LEAD_AGREED_MIN = 0.1
+
+BANDS = 9
+BANDS_READ = 4
+_BAND_ROWS_MAX = 8
+_LINE_ROWS = 5
+_STRIP_PIXELS_MAX = 1600
+# A code's ends are where its bars begin and end, or, where these cannot be told, at the ends of
+# the place or a fifth further in: places reach a little beyond their bars.
+_INWARD = (1.0, 0.8)
+# Between two edges inside a code there is at most so many times the usual distance.
+_GAP_MAX = 3.6
+_EDGES_MIN = 20
+_LINE_FIT_MIN = 0.6
+
+
+_GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
+_DIGITS = {EAN_13: 13, EAN_8: 8}
+
+
+class _Reading(NamedTuple):
+    """What stands on a strip, and where: `best` read as `grammar`, between two ends."""
+
+    grammar: Grammar
+    best: Likeliest
+    begin: float
+    end: float
+    backwards: bool
+
+
+class ProductCodeReader:
+    """Reads those of EAN-13, EAN-8, UPC-A and UPC-E that are wanted; a decoder."""
+
+    def __init__(self, symbologies: Sequence[str]) -> None:
+        self._wanted = PRODUCT_CODES.intersection(symbologies)
+        self._grammars: list[Grammar] = []
+        if self._wanted & {"EAN-13", "UPC-A"}:
+            self._grammars.append(EAN_13)
+        if "EAN-8" in self._wanted:
+            self._grammars.append(EAN_8)
+        if "UPC-E" in self._wanted:
+            self._grammars.append(UPC_E)
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        if not self._grammars:
+            return ()
+        found = (self.read(grey, place) for place in find_bars(grey))
+        return tuple(dict.fromkeys(code for code in found if code is not None))
+
+    def read(self, grey: Pixels, place: Place) -> Decoded | None:
+        """Return the code at a place with bars, None where it is not certain."""
+        for code, lead in self._readings(grey, place):
+            if lead >= LEAD_MIN:
+                return code
+        return None
+
+    def check(self, grey: Pixels, code: Decoded) -> Decoded:
+        """Return the code as far as it is certain, or the one that stands there instead."""
+        place = place_of(code.quad)
+        digits = code.data.decode("ascii")
+        grammar = _GRAMMARS[code.symbology]
+        if _leads(grey, place, digits, grammar):
+            return replace(code, trust="proven")
+        bands, scale = _bands(grey, place)
+        begin, end = _middle(bands, place.length / scale)
+        line = _sampled(bands[BANDS // 2 : BANDS // 2 + 1], begin, end, grammar)
+        best = likeliest(line, lay_out(line, grammar), grammar)
+        if _agree(best, grammar, digits):
+            return replace(code, trust="proven")
+        for read, lead in self._readings(grey, place):
+            if read.data == code.data[: len(read.data)]:
+                if lead >= LEAD_AGREED_MIN:
+                    return replace(code, trust="proven")
+            elif lead >= LEAD_MIN:
+                return read
+        return replace(code, trust="doubtful")
+
+    def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, float]]:
+        """Yield what may stand at a place, with its lead, the likeliest ends of the code first."""
+        bands, scale = _bands(grey, place)
+        clearest = np.argsort(-np.abs(np.diff(bands, axis=1)).sum(axis=1))[:BANDS_READ]
+        bands = bands[clearest]
+        for begin, end in _ends(bands[0], place.length / scale):
+            middle = ((begin + end) / 2 - bands.shape[1] / 2) * scale
+            code_place = place.moved(middle, length=(end - begin) * scale)
+            for grammar in self._grammars:
+                reading = _read(bands, begin, end, grammar)
+                if reading is None:
+                    continue
+                best = reading.best
+                name, digits = _gtin(best.digits, grammar)
+                fits = best.fit >= FIT_MIN and best.guards_fit >= GUARDS_FIT_MIN
+                if fits and name in self._wanted:
+                    quad = code_place.corners(backwards=reading.backwards)
+                    data = digits.encode("ascii")
+                    code = Decoded(data=data, symbology=name, quad=quad, trust="proven")
+                    yield code, best.lead
+
+
+def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
+    """Tell whether these digits stand out at a place, supposing that the code is flat there."""
+    said = shorten_to_upc_e(digits) if grammar is UPC_E else digits[: _DIGITS[grammar]]
+    if said is None:
+        return False
+    samples = grammar.modules * MODULE_SAMPLES
+    finer = max(1, ceil(place.length / samples))
+    rows = min(_LINE_ROWS, max(1, round(place.height)))
+    strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
+    line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
+    return lead_of(said, line, grammar) >= LEAD_AGREED_MIN
+
+
+def _agree(best: Likeliest, grammar: Grammar, digits: str) -> bool:
+    """Tell whether the likeliest number is the one that was read, an add-on apart."""
+    _, likely = _gtin(best.digits, grammar)
+    return best.fit >= FIT_MIN and best.lead >= LEAD_AGREED_MIN and digits.startswith(likely)
+
+
+def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
+    """Return the symbology, and the digits as a catalogue has them."""
+    if grammar is EAN_8:
+        return "EAN-8", digits
+    if grammar is UPC_E:
+        return "UPC-E", expand_upc_e(digits)
+    return "UPC-A" if digits.startswith("0") else "EAN-13", digits
+
+
+def _read(bands: Floats, begin: float, end: float, grammar: Grammar) -> _Reading | None:
+    """Return what stands between these ends, unless it is clearly no such code."""
+    one = _sampled(bands[:1], begin, end, grammar)
+    both = lay_out(np.concatenate([one, one[:, ::-1]]), grammar)
+    backwards = bool(both.fits[1] > both.fits[0])
+    if both.fits[int(backwards)] < _LINE_FIT_MIN:
+        return None
+    lines = _sampled(bands, begin, end, grammar)
+    lines = lines[:, ::-1] if backwards else lines
+    best = likeliest(lines, lay_out(lines, grammar), grammar)
+    return _Reading(grammar, best, begin, end, backwards)
+
+
+def _bands(grey: Pixels, place: Place) -> tuple[Floats, float]:
+    """Return bands across a place and some of what is beside it, and how many pixels a step is."""
+    length = place.length * 1.3 + 20
+    width = int(min(_STRIP_PIXELS_MAX, max(160, length)))
+    rows = BANDS * int(min(_BAND_ROWS_MAX, max(1, place.height // BANDS)))
+    strip = cut_out(grey, place, length, (width, rows)).astype(np.float32)
+    return cv2.resize(strip, (width, BANDS), interpolation=cv2.INTER_AREA), length / width
+
+
+def _ends(band: Floats, length: float) -> Iterator[tuple[float, float]]:
+    """Yield where the code on a band may begin and end."""
+    steps = np.abs(np.diff(band))
+    least = 0.25 * np.percentile(steps, 92)
+    peaks = (steps[1:-1] > least) & (steps[1:-1] >= steps[:-2]) & (steps[1:-1] > steps[2:])
+    edges = np.flatnonzero(peaks) + 2
+    if len(edges) >= _EDGES_MIN:
+        gaps = np.diff(edges)
+        breaks = np.flatnonzero(gaps > _GAP_MAX * np.median(gaps))
+        firsts, lasts = np.append(0, breaks + 1), np.append(breaks, len(edges) - 1)
+        longest = int((lasts - firsts).argmax())
+        if lasts[longest] - firsts[longest] >= _EDGES_MIN:
+            yield float(edges[firsts[longest]]), float(edges[lasts[longest]])
+    for share in _INWARD:
+        yield _middle(band, length * share)
+
+
+def _middle(bands: Floats, length: float) -> tuple[float, float]:
+    """Return where a code of this length begins and ends if it is in the middle."""
+    middle = bands.shape[-1] / 2
+    return middle - length / 2, middle + length / 2
+
+
+def _sampled(bands: Floats, begin: float, end: float, grammar: Grammar) -> Floats:
+    """Return the darkness of the bands between these ends, and the margins, as lines."""
+    module = (end - begin) / grammar.modules
+    left, right = begin - MARGIN_MODULES * module, end + MARGIN_MODULES * module
+    at = np.linspace(left, right, line_samples(grammar) + 1)
+    before, behind = max(0, ceil(-left)) + 1, max(0, ceil(right - bands.shape[1])) + 1
+    padded = np.pad(bands, ((0, 0), (before, behind)), mode="edge")
+    sums = np.zeros((len(bands), padded.shape[1] + 1))
+    np.cumsum(padded, axis=1, out=sums[:, 1:])
+    places = np.arange(sums.shape[1])
+    sampled = np.stack([np.interp(at + before, places, each) for each in sums])
+    return -(np.diff(sampled, axis=1) / (at[1] - at[0])).astype(np.float32)
+
+
+def place_of(quad: Quad) -> Place:
+    """Return the place that a reader's corners mark, read from the first towards the second."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad
+    begin, end = ((ax + dx) / 2, (ay + dy) / 2), ((bx + cx) / 2, (by + cy) / 2)
+    across, down = end[0] - begin[0], end[1] - begin[1]
+    height = (hypot(dx - ax, dy - ay) + hypot(cx - bx, cy - by)) / 2
+    place = Place(
+        x=(begin[0] + end[0]) / 2,
+        y=(begin[1] + end[1]) / 2,
+        angle=atan2(down, across),
+        length=max(1.0, hypot(across, down)),
+        height=max(1.0, height),
+    )
+    # Corners are pixels, and the last one belongs to the code.
+    return place.moved(0.5, length=place.length + 1)

@@ -1,0 +1,68 @@
+"""Ways to give a picture to a decoder: smaller, larger, smoothed, or only some of its rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from hardware.decoder import Decoded, Decoder
+from hardware.frames import Pixels
+from hardware.readings import Quad
+
+# Enlarging further shows nothing new.
+ENLARGEMENT_MAX = 3.0
+
+
+class Resized:
+    """Gives pictures to a decoder with a longer side of at most (or about) so many pixels."""
+
+    def __init__(self, decoder: Decoder, pixels: int, *, enlarge: bool = False) -> None:
+        self._decoder = decoder
+        self._pixels = pixels
+        self._enlarge = enlarge
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        scale = self._pixels / max(grey.shape)
+        if scale >= 1 and not self._enlarge:
+            return self._decoder.decode(grey)
+        scale = min(scale, ENLARGEMENT_MAX)
+        height, width = grey.shape
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        resized = cv2.resize(grey, size, interpolation=how)
+        by_x, by_y = width / size[0], height / size[1]
+        return [_scaled(code, by_x, by_y) for code in self._decoder.decode(resized)]
+
+
+class Smoothed:
+    """Gives pictures to a decoder without their finest grain."""
+
+    def __init__(self, decoder: Decoder, blur_pixels: float) -> None:
+        self._decoder = decoder
+        self._blur_pixels = blur_pixels
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        return self._decoder.decode(cv2.GaussianBlur(grey, (0, 0), self._blur_pixels))
+
+
+class Rows:
+    """Gives a decoder of bars so many rows of a picture, evenly spread: a code fills several."""
+
+    def __init__(self, decoder: Decoder, rows: int) -> None:
+        self._decoder = decoder
+        self._rows = rows
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        step = max(1, grey.shape[0] // self._rows)
+        rows = np.ascontiguousarray(grey[step // 2 :: step])
+        return [_scaled(code, 1, step, step // 2) for code in self._decoder.decode(rows)]
+
+
+def _scaled(code: Decoded, by_x: float, by_y: float, down: int = 0) -> Decoded:
+    first, second, third, fourth = ((round(x * by_x), round(y * by_y) + down) for x, y in code.quad)
+    quad: Quad = (first, second, third, fourth)
+    return replace(code, quad=quad)

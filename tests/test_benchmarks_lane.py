@@ -1,0 +1,16 @@
+from benchmarks.decoding import decoding
+from benchmarks.lane import lane
+
+
+def test_lane_shows_codes_to_a_real_agent_and_finds_them_recorded():
+    results = list(lane(shown=4))
+    assert all(each.runs for each in results)
+    assert results[0].value <= 10
+    assert sum(each.goal is not None for each in results) == 3
+
+
+def test_decoding_is_measured_confined_and_not_and_after_each_fault():
+    cost, *faults = decoding(turns=1, faults=1)
+    assert cost.peer_value
+    assert len(faults) == 3
+    assert all(each.goal is not None for each in faults)
