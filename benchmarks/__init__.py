@@ -20,6 +20,12 @@ def _decoding() -> Iterable[Result]:
     return decoding()
 
 
+def _codes() -> Iterable[Result]:
+    from benchmarks.codes import codes
+
+    return codes()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -72,4 +78,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "memory": _memory,
     "scanners": _scanners,
     "tokens": _tokens,
+    "codes": _codes,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from edge_agent import acts, chores, delivery_store, health, states
+from edge_agent import acts, chores, delivery_store, health, reads, states, traffic
 from edge_agent.acts import Actor
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
@@ -34,6 +34,7 @@ from wire.link import Link
 CLOSE_S_MAX = 5.0
 # The part of it that devices are waited for; one that does not come back is left to itself.
 DEVICES_CLOSE_S_MAX = 1.5
+JUDGE_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -215,9 +216,20 @@ class Agent:
             for device in self.devices.values():
                 device.watch(time.monotonic())
 
+        began_at = self.clock.now().at
+
+        def judge() -> None:
+            now = self.clock.now()
+            if traffic.hour_of(now.at) - traffic.HOUR_US < began_at:
+                return  # it was not running in all of the hours that are judged
+            little = reads.reading_little(reads.hours(self.database.reader(), now.at), now.at)
+            for name, device in self.devices.items():
+                device.judge(reads_little=name in little)
+
         return (
             *store_chores(self.recorder, self.database, self.clock, terms, self.kiosks()),
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
+            Chore(name="judge what devices read", every_s=JUDGE_EVERY_S, do=judge),
         )
 
 

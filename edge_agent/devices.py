@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, scans, signers, states, visits
+from edge_agent import acts, attention, reads, scans, signers, states, visits
 from edge_agent.acts import Asked
 from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
@@ -96,6 +96,7 @@ class Device:
         self._owed_since_s = 0.0
         self._open = False
         self._unsteady = False
+        self._reads_little = False
         self._beat: float | None = None
         self._stalled = False
 
@@ -154,6 +155,13 @@ class Device:
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
             self._say(_State("failed", "stalled"))
+
+    def judge(self, *, reads_little: bool) -> None:
+        """Take whether the device reads far less than it usually does at this hour.
+
+        That is said of it only where nothing else is wrong.
+        """
+        self._reads_little = reads_little
 
     def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
         """Do what the device is asked for, each act once, until told to stop.
@@ -232,6 +240,7 @@ class Device:
             if translated.code.kind == "unknown" and self._noise.hear(reading.at_mono_ms):
                 flooded = True
                 return None, False
+            reads.add(writing, self.name, instant.at)
             before = self._visit(writing)
             answer = scans.take(
                 writing, instant, equipment.spot, translated, confirmed=showing == "asked"
@@ -259,7 +268,7 @@ class Device:
         self._note_now()
 
     def _calm(self) -> None:
-        """Note that a flood has begun or ended, and what could not be noted before."""
+        """Note what began or ended meanwhile, and what could not be noted before."""
         self._note_now()
         with self._noting:
             if self._owed is not None and time.monotonic() - self._owed_since_s > NOTE_AGAIN_S:
@@ -271,6 +280,8 @@ class Device:
             state = _State("degraded", "stuck-trigger")
         elif state.condition == "ok" and self._noise.is_loud(at_ms):
             state = _State("degraded", "garbage")
+        elif state.condition == "ok" and self._reads_little:
+            state = _State("degraded", "reads-little")
         with self._noting:
             if self._wellness.turn(state.condition, state.reason, time.monotonic()):
                 self._note(state)

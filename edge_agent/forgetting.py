@@ -7,7 +7,7 @@ of a coupon that a screen here could still show: it would be offered a second ti
 import msgspec
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view, orders, outbox, retention, traffic, visits
+from edge_agent import local_view, orders, outbox, reads, retention, traffic, visits
 from edge_agent.clock import Instant
 from edge_agent.database import Database
 from edge_agent.recorder import Recorder, Writing
@@ -44,6 +44,7 @@ def forget(
         visits.forget_old(writing, before, FORGOTTEN_MAX)
         orders.forget_old(writing, known_before, FORGOTTEN_MAX)
         traffic.forget_old(writing, now.at - traffic_days * DAY_US)
+        reads.forget_old(writing, now.at)
         for statement in _FORGET:
             writing.execute(statement, (known_before, FORGOTTEN_MAX))
         for table, coupons in (("claims", claims), ("redemptions", redemptions)):

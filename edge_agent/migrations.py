@@ -6,6 +6,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.migrations_codes import m008_codes
+from edge_agent.migrations_devices import m010_device_hours
 from edge_agent.migrations_retention import m004_running_time
 from edge_agent.migrations_store import (
     m002_store,
@@ -84,6 +85,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("007_marks", m007_marks),
     ("008_codes", m008_codes),
     ("009_orders", m009_orders),
+    ("010_device_hours", m010_device_hours),
 )
 
 

@@ -1,68 +1,102 @@
-"""Frames from a camera, a stream, a video file or a folder of images, each read apart.
+"""Where frames come from: a camera, a stream, a video file or a folder of images.
 
-A capture is opened and read in a thread of its own, since the video library may hang in either
+A video file is opened and read in a thread of its own, since the video library may hang in either
 for ever. At most one such thread exists for each source: while it hangs, the source cannot be
-opened again, and says so.
+opened again, and says so. What is live is read by `live.py`.
 """
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
+from hardware.address import parse_address, without_credentials
+from hardware.capture_child import CaptureChild
 from hardware.clock import mono_ms
 from hardware.driver import DeviceError
 from hardware.frames import PIXELS_MAX, Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
 from hardware.images import IMAGE_SUFFIXES, read_image
+from hardware.live import LiveChild, LiveThread
+from hardware.mjpeg import MjpegCapture
+from hardware.plugged_camera import parse_plugged
 
 CLOSE_TIMEOUT_S = 1.0
-STREAM_TIMEOUT_MS = 5_000
 FRAMES_PER_S_FALLBACK = 10.0
 FRAMES_PER_S_MAX = 240.0
 BROKEN_FRAMES_MAX = 50
 
 
 def make_source(
-    source: object, *, real_time: bool = True, loop: bool = False, image_every_ms: int = 500
+    source: object,
+    *,
+    grey: bool = False,
+    real_time: bool = True,
+    loop: bool = False,
+    image_every_ms: int = 500,
 ) -> FrameSource:
     """Return the source that `source` names: nothing is opened yet.
 
-    A number is a camera of this machine, a text with `://` a stream, any other text a folder of
-    images, an image or a video file; a FrameSlot is taken as it is. `real_time` and `loop` concern
-    files and folders.
+    A number or a path below /dev is a camera of this machine, a text with `://` a network camera,
+    any other text a folder of images, an image or a video file; a FrameSlot is taken as it is.
+    `real_time` and `loop` concern files and folders. With `grey` a live camera gives frames
+    without colours, at less cost.
 
     Raises ValueError when it is none of these, or no such file exists.
     """
     if isinstance(source, FrameSlot):
         return source
     if isinstance(source, int) and not isinstance(source, bool):
-        return CaptureSource(source)
+        return _plugged(f"/dev/video{source}", grey=grey)
     if not isinstance(source, str) or not source:
         raise ValueError(f"source: expects a number, address or path, not {type(source).__name__}")
     if source.isdecimal():
-        return CaptureSource(int(source))
+        return _plugged(f"/dev/video{source}", grey=grey)
+    if source.startswith("/dev/"):
+        return _plugged(source, grey=grey)
     if "://" in source:
-        return CaptureSource(source)
+        return _network(source, grey=grey)
     path = Path(source)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return FolderSource(path, every_ms=image_every_ms if real_time else 0, loop=loop)
     if path.is_file():
         return CaptureSource(str(path), real_time=real_time, loop=loop)
-    raise ValueError(f"source: there is no file or folder {source}")
+    raise ValueError(f"source: there is no file or folder {without_credentials(source)}")
+
+
+def is_live(source: FrameSource) -> bool:
+    """Tell whether a source is a camera, whose picture shows how the camera itself is."""
+    return isinstance(source, LiveThread | LiveChild)
+
+
+def _plugged(source: str, *, grey: bool) -> FrameSource:
+    try:
+        title = parse_plugged(source).title
+    except ValueError as error:
+        raise ValueError(f"source: {error}") from error
+    return LiveChild(partial(CaptureChild, source, grey=grey), title)
+
+
+def _network(source: str, *, grey: bool) -> FrameSource:
+    try:
+        address = parse_address(source)
+    except ValueError as error:
+        raise ValueError(f"source: {error}") from None
+    if address.scheme in {"http", "https"}:
+        return LiveThread(partial(MjpegCapture, address, grey=grey), address.title)
+    return LiveChild(partial(CaptureChild, source, grey=grey), address.title)
 
 
 class CaptureSource:
-    """A camera, a stream, or a video file that plays in real time or as fast as it is taken.
+    """A video file that plays in real time, or as fast as its frames are taken.
 
-    Frames of a file are timed by their place in it, counted from the opening.
+    Its frames are timed by their place in it, counted from the opening.
     """
 
-    def __init__(self, target: int | str, *, real_time: bool = True, loop: bool = False) -> None:
-        self._target = target
-        self._is_file = isinstance(target, str) and "://" not in target
+    def __init__(self, path: str, *, real_time: bool = True, loop: bool = False) -> None:
+        self._path = path
         self._real_time = real_time
         self._loop = loop
         self._slot = FrameSlot()
@@ -97,49 +131,19 @@ class CaptureSource:
                 self._thread = None
 
     def _title(self) -> str:
-        """Name the source without anything that may be secret in its address."""
-        if isinstance(self._target, int):
-            return f"camera {self._target}"
-        if self._is_file:
-            return f"video {Path(self._target).name}"
-        return f"the {urlsplit(self._target).scheme} camera stream"
+        return f"video {Path(self._path).name}"
 
     def _run(self, slot: FrameSlot, stop: threading.Event) -> None:
-        capture = self._capture()
+        capture = cv2.VideoCapture(self._path)
         try:
             if not capture.isOpened():
-                slot.fail(DeviceError(f"{self._title()} cannot be opened: is it there, and free?"))
-            elif self._is_file:
-                self._play(capture, slot, stop)
+                slot.fail(DeviceError(f"{self._title()} cannot be opened: is it a video?"))
             else:
-                self._watch(capture, slot, stop)
+                self._play(capture, slot, stop)
         except cv2.error as error:
             slot.fail(DeviceError(f"{self._title()} failed in the video library: {error.err}"))
         finally:
             capture.release()
-
-    def _capture(self) -> cv2.VideoCapture:
-        if isinstance(self._target, int):
-            return cv2.VideoCapture(self._target)
-        if self._is_file:
-            return cv2.VideoCapture(self._target)
-        timeouts = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            STREAM_TIMEOUT_MS,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            STREAM_TIMEOUT_MS,
-        ]
-        return cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, timeouts)
-
-    def _watch(self, capture: cv2.VideoCapture, slot: FrameSlot, stop: threading.Event) -> None:
-        while not stop.is_set():
-            read, pixels = capture.read()
-            if not read:
-                slot.fail(DeviceError(f"{self._title()} gives no more frames: was it unplugged?"))
-                return
-            if not _show(pixels, mono_ms(), slot, stop, keep=False):
-                slot.fail(DeviceError(f"{self._title()} gives frames above {PIXELS_MAX} pixels"))
-                return
 
     def _play(self, capture: cv2.VideoCapture, slot: FrameSlot, stop: threading.Event) -> None:
         per_s = capture.get(cv2.CAP_PROP_FPS)
@@ -186,6 +190,14 @@ class _FileClock:
         if self._place_ms is not None:
             self._began_ms += self._place_ms + self._usual_ms
         self._place_ms = None
+
+
+def frames_per_s(video: Path) -> float:
+    """Return the rate that a video file states for itself; the usual one where it states none."""
+    capture = cv2.VideoCapture(str(video))
+    per_s = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return per_s if 0 < per_s <= FRAMES_PER_S_MAX else FRAMES_PER_S_FALLBACK
 
 
 class FolderSource:

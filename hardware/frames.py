@@ -22,6 +22,18 @@ class FrameError(Exception):
     """One frame or image cannot be used; the next one may. The message says why."""
 
 
+class AwayError(Exception):
+    """A camera is away; its source keeps trying, and gives frames when it is back.
+
+    Raised once for each fault. The message says what happened and what to do; `answers` tells
+    whether somebody is there, who gives no frames for a reason of their own.
+    """
+
+    def __init__(self, message: str, *, answers: bool) -> None:
+        super().__init__(message)
+        self.answers = answers
+
+
 class SourceEndedError(Exception):
     """The source has no further frames: a file or folder was played to its end."""
 
@@ -41,6 +53,7 @@ class FrameSource(Protocol):
     Guarantees:
     - `take` returns within its time-out, also while a camera's own read hangs;
     - a frame is given once; a live source gives the newest and drops what came before it;
+    - a live source that lost its camera says so once and opens it again by itself;
     - a file read as fast as possible drops none.
     """
 
@@ -50,8 +63,8 @@ class FrameSource(Protocol):
     def take(self, timeout_s: float) -> Frame | None:
         """Return the next frame, None when none came in time.
 
-        Raises FrameError for one unusable frame, SourceEndedError after the last, and DeviceError
-        when the source was lost.
+        Raises FrameError for one unusable frame, SourceEndedError after the last, AwayError where
+        a live source lost its camera, and DeviceError when a file or folder was lost.
         """
 
     def close(self) -> None:
@@ -62,7 +75,8 @@ class FrameSlot:
     """A live frame source in memory: whoever draws or captures puts frames in, one reader takes.
 
     The newest frame wins: one that was not taken in time is dropped and counted in `dropped`,
-    unless it was put with a time to wait. `taken` is the number of the last frame that was taken.
+    unless it was put with a time to wait. `taken` is the number of the last frame that was taken,
+    `awaited` tells whether a reader waits for one now.
     """
 
     def __init__(self) -> None:
@@ -72,6 +86,7 @@ class FrameSlot:
         self._number = 0
         self.taken = 0
         self.dropped = 0
+        self.awaited = False
 
     def open(self) -> None:
         """Forget what came before."""
@@ -106,9 +121,11 @@ class FrameSlot:
     def take(self, timeout_s: float) -> Frame | None:
         """Take the newest frame, waiting at most `timeout_s`; raises what `fail` was given."""
         with self._changed:
+            self.awaited = True
             self._changed.wait_for(
                 lambda: self._frame is not None or self._failure is not None, timeout_s
             )
+            self.awaited = False
             frame, self._frame = self._frame, None
             if frame is not None:
                 self.taken = frame.number

@@ -1,12 +1,22 @@
-"""Keeps an eye on the camera itself: takes its frames and notices when it is stalled or black."""
+"""Keeps an eye on the camera itself: whether it gives frames, and whether they can be of use."""
 
 import threading
 
 import numpy as np
 
+from hardware.camera import is_live
 from hardware.clock import mono_ms
-from hardware.frames import Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
+from hardware.frames import (
+    AwayError,
+    Frame,
+    FrameError,
+    FrameSlot,
+    FrameSource,
+    SourceEndedError,
+)
+from hardware.look import look_at
 from hardware.readings import DeviceCondition, HealthReading
+from hardware.sight import Sight
 
 STALL_MS_DEFAULT = 5_000
 # A covered lens or a dark shop: dim everywhere, without contrast, for so long.
@@ -15,17 +25,28 @@ BLACK_SPREAD_MAX = 8.0
 BLACK_MS = 3_000
 # Every so manieth pixel in each direction is looked at: 0.2 % of them show darkness well enough.
 BLACK_STEP = 23
+# How often the picture of a live camera is measured; see `sight.py`.
+LOOK_EVERY_MS = 1_000
 
 
 class Watch:
     """A frame source whose condition is reported when it changes, and only then.
 
+    A live camera that is away stays failed for the reason it went, until its frames come again.
     After the last frame of a file it says so once and rests. A slot that somebody draws into may
     rest as long as it likes; it never counts as stalled.
     """
 
-    def __init__(self, source: FrameSource, *, stall_ms: int = STALL_MS_DEFAULT) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        *,
+        stall_ms: int = STALL_MS_DEFAULT,
+        sight: Sight | None = None,
+    ) -> None:
         self._source = source
+        self._sight = sight or (Sight() if is_live(source) else None)
+        self._looked_ms: int | None = None
         self._stall_ms = 0 if isinstance(source, FrameSlot) else stall_ms
         self._seen_ms = 0
         self._dark_since_ms: int | None = None
@@ -40,6 +61,7 @@ class Watch:
         self._source.open()
         self._seen_ms = mono_ms()
         self._dark_since_ms = None
+        self._condition, self._reason = "ok", ""  # which whoever opens it takes for granted
         self._ended = False
 
     def look(self, timeout_s: float) -> tuple[Frame | None, list[HealthReading]]:
@@ -56,6 +78,10 @@ class Watch:
             self._skipped += 1
             self._seen_ms = mono_ms()
             return None, self._turn("degraded", "unreadable-image")
+        except AwayError as away:
+            if away.answers or self._condition != "failed":
+                return None, self._turn("failed", str(away))
+            return None, []
         except SourceEndedError:
             self._ended = True
             return None, self._turn("ok", "ended")
@@ -65,8 +91,10 @@ class Watch:
             self._seen_ms = now_ms
             if self._is_black(frame):
                 return frame, self._turn("degraded", "black")
-            return frame, self._turn("ok", "")
-        if self._stall_ms and now_ms - self._seen_ms > self._stall_ms:
+            fault = self._fault(frame)
+            return frame, self._turn("degraded", fault) if fault else self._turn("ok", "")
+        late = self._stall_ms and now_ms - self._seen_ms > self._stall_ms
+        if late and self._condition != "failed":
             return None, self._turn("failed", "stalled")
         return None, []
 
@@ -82,6 +110,15 @@ class Watch:
         return [
             HealthReading(at_mono_ms=mono_ms(), condition=condition, reason=reason, figures=figures)
         ]
+
+    def _fault(self, frame: Frame) -> str:
+        """Return what the picture shows to be wrong with the camera."""
+        if self._sight is None:
+            return ""
+        if self._looked_ms is None or frame.at_mono_ms - self._looked_ms >= LOOK_EVERY_MS:
+            self._looked_ms = frame.at_mono_ms
+            return self._sight.see(look_at(frame.pixels))
+        return self._sight.fault
 
     def _is_black(self, frame: Frame) -> bool:
         sample = frame.pixels[::BLACK_STEP, ::BLACK_STEP]

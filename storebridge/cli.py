@@ -14,6 +14,7 @@ from storebridge.commands import (
     dwell,
     guard,
     light_stores,
+    model,
     quarantine,
     scan,
     simulate,
@@ -54,6 +55,7 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
+app.add_typer(model.app, name="model")
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)

@@ -72,7 +72,8 @@ class Dwell(Body, frozen=True, tag=3):
     """Somebody stood in the zone: from `entered_at` (µs UTC) for `dwell_ms`.
 
     `confidence_pct` above 0 only where a consenting member scanned in that zone while exactly one
-    person stood there; then the event carries the visit and its identifiers.
+    person stood there; then the event carries the visit and its identifiers. `engaged` is set where
+    the stay was long enough to count as engagement.
     """
 
     entered_at: int
@@ -80,14 +81,19 @@ class Dwell(Body, frozen=True, tag=3):
     people_max: int = 1
     confidence_pct: int = 0
     plan: int = 0
+    engaged: bool = False
 
 
 class Door(Body, frozen=True, tag=4):
-    """People passed the counting line `line`, inwards or outwards."""
+    """People passed the counting line `line`, inwards or outwards.
+
+    `groups_in` is how many groups those who came in were, each counted with its first.
+    """
 
     line: str
     people_in: int = 0
     people_out: int = 0
+    groups_in: int = 0
 
 
 class PageShown(Body, frozen=True, tag=5):

@@ -1,0 +1,11 @@
+"""What the store counts of its devices."""
+
+import sqlite_utils
+
+
+def m010_device_hours(tables: sqlite_utils.Database) -> None:
+    """Count what each device reads by the hour (µs UTC)."""
+    tables.execute(
+        "CREATE TABLE device_hours (device TEXT NOT NULL, hour_at INTEGER NOT NULL,"
+        " reads INTEGER NOT NULL, PRIMARY KEY (device, hour_at))"
+    )

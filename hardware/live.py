@@ -1,0 +1,199 @@
+"""Sources that give the newest frame of a camera, and open one that was lost again by themselves.
+
+A network camera's images are read in a thread, whose every call ends in time. What needs the video
+library is read by a child process, which is killed when it hangs.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from hardware.capture import REASONS, RETRY_S, SILENT, Capture, keep_grabbing
+from hardware.capture_child import CaptureChild, ChildEndedError, Noted, Shown
+from hardware.frames import AwayError, Frame, FrameSlot, Pixels
+
+CLOSE_S_MAX = 1.0
+# A child that says nothing for so long hangs: its calls return in 5 s, its start takes one or two.
+# Each further time it is given twice as long, up to the longest.
+SILENT_S_MIN = 10.0
+SILENT_S_MAX = 80.0
+# Between a crash and the next start of a child: doubled each time, up to the longest. One that ran
+# for so long begins anew.
+RESTART_S_MAX = 10.0
+WELL_AFTER_S = 60.0
+
+
+class Absence:
+    """Tells the faults of a camera apart, so that each is said once."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._code = ""
+
+    def note(self, code: str) -> AwayError | None:
+        """Return what to say of an attempt that failed with this code; empty when frames come."""
+        before, self._code = self._code, code
+        if not code or code == before or (code in SILENT and before in SILENT):
+            return None
+        return AwayError(REASONS[code].format(self._title), answers=code not in SILENT)
+
+
+class LiveThread:
+    """A camera whose capture does not hang for long, read in a thread of this process."""
+
+    def __init__(self, new_capture: Callable[[], Capture], title: str) -> None:
+        self._new_capture = new_capture
+        self._title = title
+        self._viewer: _SlotViewer | None = None
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start to read; the camera may come later."""
+        self.close()
+        viewer = self._viewer = _SlotViewer(Absence(self._title))
+        self._thread = threading.Thread(
+            target=lambda: keep_grabbing(self._new_capture(), viewer), name="capture", daemon=True
+        )
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the next frame; raises AwayError once when the camera is lost."""
+        return None if self._viewer is None else self._viewer.slot.take(timeout_s)
+
+    def close(self) -> None:
+        """Stop to read; a call under way ends later, and nobody sees what it gives."""
+        if self._viewer is not None:
+            self._viewer.ended.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_S_MAX)
+        self._viewer = self._thread = None
+
+
+class _SlotViewer:
+    """Puts frames into a slot, for a reader who waits there."""
+
+    def __init__(self, absence: Absence) -> None:
+        self.slot = FrameSlot()
+        self.ended = threading.Event()
+        self._absence = absence
+
+    @property
+    def gone(self) -> bool:
+        return self.ended.is_set()
+
+    @property
+    def waits(self) -> bool:
+        return self.slot.awaited
+
+    def show(self, pixels: Pixels, at_mono_ms: int) -> None:
+        self.slot.put(pixels, at_mono_ms)
+
+    def note(self, code: str) -> None:
+        if away := self._absence.note(code):
+            self.slot.fail(away)
+
+    def rest(self, time_s: float) -> None:
+        self.ended.wait(time_s)
+
+
+class LiveChild:
+    """A camera read by a child process. Belongs to one thread.
+
+    Guarantees:
+    - there is never more than one child: one that the kernel does not let go is waited for;
+    - a child that hangs is killed, and one that ended is started again, at a bounded rate.
+    """
+
+    def __init__(self, start: Callable[[], CaptureChild], title: str) -> None:
+        self._start = start
+        self._absence = Absence(title)
+        self._child: CaptureChild | None = None
+        self._dying: CaptureChild | None = None
+        self._asked = False
+        self._number = 0
+        self._started_s = self._heard_s = 0.0
+        self._start_at_s = 0.0
+        self._restart_s = RETRY_S
+        self._silent_s = SILENT_S_MIN
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id of the child, if there is one."""
+        return None if self._child is None else self._child.pid
+
+    def open(self) -> None:
+        """Start the child; the camera may come later."""
+        self._start_at_s = 0.0
+        self._replace()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the next frame; raises AwayError once when the camera is lost."""
+        until_s = time.monotonic() + timeout_s
+        while True:
+            self._replace()
+            left_s = max(0.0, until_s - time.monotonic())
+            if self._child is None:
+                time.sleep(min(left_s, RETRY_S))
+            elif (frame := self._hear(self._child, left_s)) is not None:
+                return frame
+            if time.monotonic() >= until_s:
+                return None
+
+    def close(self) -> None:
+        """End the child; one that the kernel does not let go is left to it."""
+        if self._child is not None:
+            self._child.kill()
+            self._dying, self._child = self._child, None
+        if self._dying is not None:
+            self._dying.gone(CLOSE_S_MAX)
+
+    def _hear(self, child: CaptureChild, timeout_s: float) -> Frame | None:
+        if not self._asked:
+            self._asked = True
+            child.ask()
+        try:
+            said = child.hear(timeout_s)
+        except ChildEndedError:
+            self._end(child)
+            self._note("crashed")
+            return None
+        now_s = time.monotonic()
+        match said:
+            case None:
+                if now_s - self._heard_s > self._silent_s:
+                    self._silent_s = min(self._silent_s * 2, SILENT_S_MAX)
+                    self._end(child)
+            case Noted():
+                self._heard_s = now_s
+                self._note(said.code)
+            case Shown():
+                self._heard_s, self._silent_s = now_s, SILENT_S_MIN
+                self._note("")
+                self._asked = False
+                self._number += 1
+                pixels = child.pixels(said)
+                return Frame(pixels=pixels, at_mono_ms=said.at_mono_ms, number=self._number)
+        return None
+
+    def _note(self, code: str) -> None:
+        if away := self._absence.note(code):
+            raise away
+
+    def _end(self, child: CaptureChild) -> None:
+        """Kill a child that is of no use any more, and say when to start the next."""
+        child.kill()
+        self._dying, self._child = child, None
+        now_s = time.monotonic()
+        if now_s - self._started_s > WELL_AFTER_S:
+            self._restart_s = RETRY_S
+        self._start_at_s = now_s + self._restart_s
+        self._restart_s = min(self._restart_s * 2, RESTART_S_MAX)
+
+    def _replace(self) -> None:
+        """Start a child where there is none, when it is time to."""
+        if self._child is not None or time.monotonic() < self._start_at_s:
+            return
+        if self._dying is not None and not self._dying.gone(0):
+            return
+        self._child, self._dying, self._asked = self._start(), None, False
+        self._started_s = self._heard_s = time.monotonic()
