@@ -8,6 +8,7 @@ import typer
 from storebridge.commands import (
     agent,
     bench,
+    camera,
     cloud,
     demo,
     dwell,
@@ -47,6 +48,7 @@ def top(
 
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
+app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
