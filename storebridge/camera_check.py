@@ -99,7 +99,8 @@ def report(seen: Seen) -> dict[str, object]:
 def faults(seen: Seen) -> Iterator[str]:
     """Yield what is wrong, one sentence each, and what to do."""
     if seen.failure:
-        yield f"{seen.failure[:1].upper()}{seen.failure[1:]}."
+        end = "" if seen.failure.endswith("?") else "."
+        yield f"{seen.failure[:1].upper()}{seen.failure[1:]}{end}"
     if seen.skipped:
         yield f"{seen.skipped} pictures cannot be read."
     if not seen.at_ms:

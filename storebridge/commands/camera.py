@@ -37,7 +37,7 @@ def list_cameras(
 
 
 @app.command("test")
-def test_camera(
+def look(
     source: Source,
     time_s: Annotated[float, typer.Option("--for", min=0.5, max=600, help="Seconds.")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -85,11 +85,11 @@ def _text(result: dict[str, object]) -> str:
     if result["frames"]:
         age = result["age_ms"]
         late = f"{age['median']} ms old" if isinstance(age, dict) else ""
+        size = f"{result['width']}x{result['height']}"
+        light = f"brightness {result['brightness']} of 255, contrast {result['contrast']}"
         lines = [
-            f"{result['source']}: {result['width']}x{result['height']}, "
-            f"{result['frames_per_s']} a second, {late}",
-            f"brightness {result['brightness']} of 255, contrast {result['contrast']}, "
-            f"sharpness {result['sharpness']} of 1",
+            f"{result['source']}: {size}, {result['frames_per_s']} a second, {late}",
+            f"{light}, sharpness {result['sharpness']} of 1",
         ]
     wrong = result["wrong"]
     lines += wrong if isinstance(wrong, list) and wrong else ["Nothing is wrong with it."]
