@@ -20,6 +20,12 @@ def _decoding() -> Iterable[Result]:
     return decoding()
 
 
+def _codes() -> Iterable[Result]:
+    from benchmarks.codes import codes
+
+    return codes()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -56,6 +62,12 @@ def _scanners() -> Iterable[Result]:
     return scanners()
 
 
+def _tokens() -> Iterable[Result]:
+    from benchmarks.tokens import tokens
+
+    return tokens()
+
+
 BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "enqueue": _enqueue,
     "restart": _restart,
@@ -65,4 +77,6 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "decoding": _decoding,
     "memory": _memory,
     "scanners": _scanners,
+    "tokens": _tokens,
+    "codes": _codes,
 }

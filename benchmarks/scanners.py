@@ -36,7 +36,6 @@ from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
 from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
 from hardware.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 from hardware.driver import Driver
-from hardware.gtin import check_digit
 from storebridge.ports import free_port
 from wire.codec import decode_event
 from wire.events import DeviceHealth, Event, Scan
@@ -65,9 +64,8 @@ def scanners(*, turns: int = 12, plugged_s: float = 3.0, away_s: float = 10.0) -
 
 
 def code_of(scanner: int, number: int) -> str:
-    """Return the product code that a scanner scans as its so manieth."""
-    digits = f"69{scanner}{number:09}"
-    return f"{digits}{check_digit(digits)}"
+    """Return the coupon's code that a scanner scans as its so manieth."""
+    return f"sb:c:{scanner}-{number:06}"
 
 
 def four_scanners(folder: Path) -> tuple[dict[str, PlayedScanner], dict[str, Driver]]:
@@ -105,10 +103,10 @@ class ScannerStore:
         rows = self.database.reader().execute("SELECT row FROM outbox ORDER BY id")
         return [decode_event(row) for (row,) in rows]
 
-    def products(self, device: str) -> list[str]:
-        """Return the product codes that were recorded of a device, in order."""
-        bodies = [(event.device, event.body) for event in self.events()]
-        return [body.product for name, body in bodies if name == device and isinstance(body, Scan)]
+    def codes(self, device: str) -> list[str]:
+        """Return the coupons' codes that were recorded of a device, "" for any other, in order."""
+        bodies = [event.body for event in self.events() if event.device == device]
+        return [_code(body) for body in bodies if isinstance(body, Scan)]
 
     def states(self, device: str) -> list[str]:
         """Return the states that were recorded of a device, in order."""
@@ -203,7 +201,9 @@ def _cpu_while_away(away_s: float) -> float:
 
 def _compared(stories: list[_Story], recorded: list[Event], turns: int) -> Iterator[Result]:
     scanned = [code for story in stories for code in story.scanned]
-    read_ms = [(event.body.product, event.mono_ms) for event in recorded if _is_scan(event)]
+    read_ms = [
+        (_code(event.body), event.mono_ms) for event in recorded if isinstance(event.body, Scan)
+    ]
     codes = [code for code, _ in read_ms]
     lost = len(set(scanned) - set(codes))
     too_much = len(codes) - len(set(scanned) & set(codes))
@@ -229,5 +229,5 @@ def _compared(stories: list[_Story], recorded: list[Event], turns: int) -> Itera
     )
 
 
-def _is_scan(event: Event) -> bool:
-    return isinstance(event.body, Scan)
+def _code(scan: Scan) -> str:
+    return f"sb:c:{scan.coupon}" if scan.coupon else ""

@@ -16,6 +16,7 @@ from cloud_sync.catalogue_file import (
     ShelfPlan,
     check,
 )
+from cloud_sync.code_keys import code_keys_view
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.shoppers.profile import set_members_consent
 from wire.messages import Change
@@ -78,18 +79,21 @@ def publish_catalogue(
 ) -> list[StoreChange]:
     """Return what stores are to be told of the catalogue: only what differs from the last time.
 
-    What they were told is noted in the caller's transaction.
+    With it go the keys that the tenant's codes are signed for. What the stores were told is noted
+    in the caller's transaction.
     """
-    products = [
+    everywhere = [
         (("product", view.product), encode_view(view)) for view in products_of(connection, tenant)
     ]
+    if (keys := code_keys_view(connection, tenant)) is not None:
+        everywhere.append((("setting", keys.name), encode_view(keys)))
     changes: list[StoreChange] = []
     for store in sorted(set(stores)):
         plans = [
             (("plan", f"{plan.zone}@{plan.valid_from}"), encode_view(plan))
             for plan in _plans(connection, tenant, store)
         ]
-        wanted = dict([*products, *plans])
+        wanted = dict([*everywhere, *plans])
         changes.extend(
             StoreChange(tenant=tenant, store=store, change=Change(table=view, key=key, value=value))
             for (view, key), value in _differing(connection, tenant, store, wanted).items()

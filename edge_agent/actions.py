@@ -17,13 +17,11 @@ from edge_agent.recorder import Recorder, Writing
 from edge_agent.visits import Visit
 from wire.events import (
     AnyBody,
-    Followed,
     Line,
     OfferShown,
     PageShown,
     Searched,
     Tapped,
-    Tried,
     Viewed,
     Watched,
 )
@@ -67,16 +65,6 @@ def watched(
     """Record how much of a video or 360 view was watched."""
     body = Watched(content=content, watched_ms=watched_ms, length_ms=length_ms)
     return _record(kiosk, visit, body)
-
-
-def followed(kiosk: Kiosk, visit: Visit, subject: str, on: bool = True) -> int:
-    """Record that a brand or series was followed, or no longer."""
-    return _record(kiosk, visit, Followed(subject=subject, followed=on))
-
-
-def tried(kiosk: Kiosk, visit: Visit | None, product: str) -> int:
-    """Record that a product was tried on or tried out."""
-    return _record(kiosk, visit, Tried(product=product), product)
 
 
 def offer_shown(

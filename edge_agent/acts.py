@@ -24,6 +24,7 @@ ACT_LATE_S_MAX = 10
 PRINT_LATE_S_MAX = 300
 
 _GREEN = Act(name="light", value="green", duration_ms=1_500)
+_YELLOW = Act(name="light", value="yellow", duration_ms=800)
 _RED = Act(name="light", value="red", duration_ms=1_500)
 _SHORT = Act(name="sound", value="short", duration_ms=120)
 _RECEIPT = Act(name="print")
@@ -49,11 +50,20 @@ ACTS: Mapping[str, tuple[Act, ...]] = MappingProxyType(
         "other_currency": (_RED,),
         "paid": (_GREEN, _SHORT, _RECEIPT, _UNLOCK),
         "basket_empty": (_RED,),
-        "already_scanned": (),
+        "already_scanned": (_YELLOW,),
         "wrong_kind": (_RED,),
         "unknown_code": (_RED,),
         "empty_code": (_RED,),
         "too_long": (_RED,),
+        "uncertain": (_YELLOW,),
+        "device": (_RED,),
+        "not_charged": (_RED,),
+        "unsigned": (_RED,),
+        "wrong_signature": (_RED,),
+        "token_expired": (_RED,),
+        "token_early": (_RED,),
+        "token_used": (_RED,),
+        "tokens_full": (_RED,),
     }
 )
 

@@ -1,13 +1,11 @@
 """The program of one store: builds every part from the configuration, starts and stops them."""
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from wsgiref.types import WSGIApplication
 
 from edge_agent import acts, chores, delivery_store, health, reads, states, traffic
 from edge_agent.acts import Actor
@@ -26,7 +24,7 @@ from edge_agent.seal import load_or_create
 from edge_agent.supervisor import Supervised
 from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
-from edge_agent.web import WebServer
+from edge_agent.web import Site, WebServer
 from hardware.actuator import ActuatorOptions
 from hardware.driver import ActName, Factory
 from hardware.drivers import DRIVERS
@@ -57,7 +55,7 @@ class Agent:
         config: AgentConfig,
         link: Link,
         *,
-        screens: "Callable[[Agent], WSGIApplication] | None" = None,
+        screens: "Callable[[Agent], Site] | None" = None,
         version: str = "",
         drivers: Mapping[str, Factory] = DRIVERS,
     ) -> None:
@@ -98,8 +96,10 @@ class Agent:
                 self._chores_thread,
             ]
             if screens is not None:
-                web = config.web
-                self.web = WebServer(screens(self), web.host, web.port, web.threads)
+                web, site = config.web, screens(self)
+                self.web = WebServer(
+                    site.app, web.host, web.port, web.threads, end_streams=site.end_streams
+                )
             undone.pop_all()
 
     def start(self) -> None:
@@ -161,7 +161,10 @@ class Agent:
                 for name, alive in ended.items()
                 if not alive
             ),
-            worries=(*waiting, *(f"cannot {name}: {why}" for name, why in failing.items())),
+            worries=(
+                *waiting,
+                *(f"a chore cannot be done: {name}: {why}" for name, why in failing.items()),
+            ),
         )
 
     def kiosks(self) -> dict[str, Place]:
@@ -257,5 +260,5 @@ def _keys(config: AgentConfig) -> Keys:
     return Keys(
         identifier_key=config.identifier_key,
         seal=load_or_create(config.sealed_key_file),
-        member_patterns=tuple(re.compile(each) for each in config.codes.member_patterns),
+        rules=config.codes.rules,
     )

@@ -29,6 +29,15 @@ ANSWER_KINDS: dict[str, str] = {
     "unknown_code": "answer.unknown_code",
     "empty_code": "answer.empty_code",
     "too_long": "answer.too_long",
+    "uncertain": "answer.uncertain",
+    "device": "answer.device",
+    "not_charged": "answer.not_charged",
+    "unsigned": "answer.unsigned",
+    "wrong_signature": "answer.wrong_signature",
+    "token_expired": "answer.token_expired",
+    "token_early": "answer.token_early",
+    "token_used": "answer.token_used",
+    "tokens_full": "answer.tokens_full",
 }
 
 

@@ -64,7 +64,12 @@ def take(
         traffic.add_passage(
             writing, passage.line, instant.at, passage.people_in, passage.people_out
         )
-        body = Door(line=passage.line, people_in=passage.people_in, people_out=passage.people_out)
+        body = Door(
+            line=passage.line,
+            people_in=passage.people_in,
+            people_out=passage.people_out,
+            groups_in=passage.groups_in,
+        )
         writing.append(event_at(place, instant, body))
 
 
@@ -80,6 +85,7 @@ def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None
         people_max=stay.people_max,
         confidence_pct=confidence_pct,
         plan=0 if shelf is None else shelf.plan,
+        engaged=stay.engaged,
     )
     writing.append(
         event_at(

@@ -14,7 +14,10 @@ from wire.views import CouponView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasketLine:
-    """Pieces of a product in the basket, with the price of one now."""
+    """Pieces of a product in the basket, with the price of one now.
+
+    `pack_cents` is the price of a pack whose code says how much it is, 0 for other goods.
+    """
 
     product: str
     name: dict[str, str]
@@ -22,6 +25,7 @@ class BasketLine:
     price_cents: int
     currency: str
     brand: str
+    pack_cents: int = 0
 
     @property
     def amount_cents(self) -> int:
@@ -77,19 +81,20 @@ class Basket:
 def lines(connection: sqlite3.Connection, till: str) -> list[BasketLine]:
     """Return what lies in the basket of a till, in the order of the first scan."""
     rows = connection.execute(
-        "SELECT product, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
+        "SELECT product, pack_cents, quantity FROM baskets WHERE till = ? ORDER BY rowid", (till,)
     ).fetchall()
-    found = [(quantity, local_view.product(connection, product)) for product, quantity in rows]
+    found = [(*row, local_view.product(connection, row[0])) for row in rows]
     return [
         BasketLine(
             product=view.product,
             name=view.name,
             quantity=quantity,
-            price_cents=view.price_cents,
+            price_cents=pack_cents or view.price_cents,
             currency=view.currency,
             brand=view.brand,
+            pack_cents=pack_cents,
         )
-        for quantity, view in found
+        for _, pack_cents, quantity, view in found
         if view is not None
     ]
 

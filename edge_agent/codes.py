@@ -1,67 +1,117 @@
-"""What the bytes of a code mean: a member, a product, a coupon, a store, a page, or nothing known.
+"""What the bytes of a code mean: a member, goods, a coupon, a store, a page, or nothing known.
 
+    SB1:M:…      what the tenant signed: see `wire/signed.py`
     sb:m:CODE    a membership code            sb:s:STORE   a store
-    sb:c:COUPON  a coupon                     sb:p:PAGE    a page of the kiosk
-    sb:t:WAY     payment at the till          digits       a product (GTIN, with its check digit)
+    sb:c:COUPON  a coupon                     sb:d:DEVICE  a machine of a store
+    sb:t:WAY     payment at the till          sb:p:PAGE    a page of the kiosk
+    digits       goods (GTIN with its check digit, or an in-store code)
 
-also a GS1 Digital Link with a GTIN in it, and the tenant's own patterns of membership codes.
-Anything may stand in a code, so everything here is bounded and nothing of it is executed.
+also the element strings and Digital Links of GS1, the tenant's own patterns of membership codes,
+and whatever one can pay with. Anything may stand in a code, so everything here is bounded and
+nothing of it is executed.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from hardware.gtin import is_gtin
+from edge_agent import gs1, in_store
+from edge_agent.gs1 import Elements
+from edge_agent.in_store import Reader
+from edge_agent.measure import Measure
+from edge_agent.payment_codes import way_to_pay
+from hardware.gtin import expand_upc_e, is_gtin
+from wire.signed import SignedCode, SignedCodeError, SignedKind, Signers, is_signed, read
 
-CodeKind = Literal["member", "product", "coupon", "store", "page", "payment", "unknown"]
-Fault = Literal["", "empty_code", "too_long", "unknown_code"]
+CodeKind = Literal["member", "product", "coupon", "store", "device", "page", "payment", "unknown"]
+Fault = Literal[
+    "",
+    "empty_code",
+    "too_long",
+    "unknown_code",
+    "unsigned",
+    "wrong_signature",
+    "not_charged",
+    "uncertain",
+    "product_not_here",
+    "token_expired",
+    "token_early",
+    "token_used",
+    "tokens_full",
+]
 
-# Nothing we know is longer; only the bytes of a longer code are kept.
+# Nothing we know is longer, payment codes aside; only the bytes of a longer code are kept.
 CODE_CHARACTERS_MAX = 300
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}")
-PREFIXES: dict[str, CodeKind] = {
+PREFIXES: Mapping[str, SignedKind] = {
     "sb:m:": "member",
     "sb:c:": "coupon",
     "sb:s:": "store",
+    "sb:d:": "device",
     "sb:p:": "page",
     "sb:t:": "payment",
 }
-DIGITAL_LINK = re.compile(r"https?://[^\s/?#]+/(?:[^\s?#]*/)?01/(\d{8,14})(?:[/?#]\S*)?", re.ASCII)
+# The kinds whose short form does no harm whoever prints it: a coupon is held against the member's
+# own, the others name nothing that is anybody's.
+HARMLESS: tuple[SignedKind, ...] = ("coupon", "store", "device", "page")
+# AIM symbology identifiers, which some scanners put before what they read (ISO/IEC 15424).
+_AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a store takes for what.
+
+    Where `signers` are known, the short form (`sb:m:…`) counts only for the kinds of `unsigned`.
+    `member_patterns` count always: somebody wrote them down for this store.
+    """
+
+    member_patterns: tuple[re.Pattern[str], ...] = ()
+    signers: Signers = field(default_factory=dict)
+    unsigned: frozenset[str] = frozenset(HARMLESS)
+    in_store: tuple[Reader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A code understood: its kind and its subject; of an unknown one, what is wrong with it.
+    """A code understood: its kind and its subject; `fault` says why nothing may be done on it.
 
-    The subject of a membership code is plain here: key it at once and keep it nowhere.
+    The subject of a membership code is plain here unless it was `signed`: key it at once and keep
+    it nowhere. `way` names what a payment code is of; digits that may be one as well as goods are
+    goods only where the store sells them.
     """
 
     kind: CodeKind
     subject: str = ""
     fault: Fault = ""
+    measure: Measure | None = None
+    signed: SignedCode | None = None
+    way: str = ""
 
 
-def understand(raw: bytes, member_patterns: Sequence[re.Pattern[str]] = ()) -> Code:
+def understand(raw: bytes, rules: Rules, symbology: str = "") -> Code:
     """Say what a code means; never raises, whatever the bytes are."""
     if not raw.strip():
         return Code(kind="unknown", fault="empty_code")
-    if len(raw) > CODE_CHARACTERS_MAX:
-        return Code(kind="unknown", fault="too_long")
     try:
         text = raw.decode("utf-8").strip()
     except UnicodeDecodeError:
-        return Code(kind="unknown", fault="unknown_code")
+        text = ""
+    if text and (payment := _payment(text, rules)) is not None:
+        return payment
+    if len(raw) > CODE_CHARACTERS_MAX:
+        return Code(kind="unknown", fault="too_long")
+    if elements := gs1.read_message(text):
+        return _goods(elements)
+    text = _AIM.sub("", text, count=1) if text.startswith("]") else text
     if not text.isprintable():
-        return Code(kind="unknown", fault="unknown_code")
-    return (
-        _prefixed(text)
-        or _member(text, member_patterns)
-        or _product(text)
-        or Code(kind="unknown", fault="unknown_code")
-    )
+        return UNKNOWN
+    if symbology == "UPC-E" and len(text) == 8 and text.isascii() and text.isdecimal():
+        text = expand_upc_e(text)
+    found = (meaning(text, rules) for meaning in MEANINGS)
+    return next((code for code in found if code is not None), UNKNOWN)
 
 
 def normal_gtin(digits: str) -> str | None:
@@ -74,18 +124,45 @@ def normal_gtin(digits: str) -> str | None:
     return digits if len(digits) == 8 else digits.zfill(14).removeprefix("0")
 
 
-def _prefixed(text: str) -> Code | None:
+def _payment(text: str, rules: Rules) -> Code | None:
+    """Return the payment code that a text is; one that may be goods of the store, too, as both."""
+    if gs1.AIM.match(text):
+        return None
+    way = way_to_pay(_AIM.sub("", text, count=1) if text.startswith("]") else text)
+    if not way:
+        return None
+    measured = in_store.read(text, rules.in_store)
+    if measured is None or not measured.sound:
+        return Code(kind="payment", fault="not_charged", way=way)
+    return Code(kind="product", subject=measured.product, measure=measured.measure, way=way)
+
+
+def _signed(text: str, rules: Rules) -> Code | None:
+    if not is_signed(text):
+        return None
+    try:
+        signed = read(text, rules.signers)
+    except SignedCodeError as error:
+        wrong = error.reason != "malformed"
+        return Code(kind="unknown", fault="wrong_signature") if wrong else UNKNOWN
+    subject = "" if signed.kind == "member" else signed.subject
+    return Code(kind=signed.kind, subject=subject, signed=signed)
+
+
+def _short(text: str, rules: Rules) -> Code | None:
     kind = PREFIXES.get(text[:5])
     if kind is None:
         return None
     subject = text[5:].strip()
     if not (MEMBER if kind == "member" else SUBJECT).fullmatch(subject):
-        return Code(kind="unknown", fault="unknown_code")
+        return UNKNOWN
+    if rules.signers and kind not in rules.unsigned:
+        return Code(kind="unknown", fault="unsigned")
     return Code(kind=kind, subject=subject)
 
 
-def _member(text: str, patterns: Sequence[re.Pattern[str]]) -> Code | None:
-    for pattern in patterns:
+def _member(text: str, rules: Rules) -> Code | None:
+    for pattern in rules.member_patterns:
         match = pattern.fullmatch(text)
         if match is not None:
             code = match.groupdict().get("code") or text
@@ -93,7 +170,43 @@ def _member(text: str, patterns: Sequence[re.Pattern[str]]) -> Code | None:
     return None
 
 
-def _product(text: str) -> Code | None:
-    link = DIGITAL_LINK.fullmatch(text)
-    gtin = normal_gtin(link.group(1) if link else text)
+def _measured(text: str, rules: Rules) -> Code | None:
+    """Return the goods of an in-store code, which says as well how much they are."""
+    digits = normal_gtin(text) or text
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    found = in_store.read(digits, rules.in_store)
+    if found is None:
+        return None
+    fault: Fault = "" if found.sound else "uncertain"
+    return Code(kind="product", subject=found.product, measure=found.measure, fault=fault)
+
+
+def _product(text: str, _rules: Rules) -> Code | None:
+    gtin = normal_gtin(text)
     return None if gtin is None else Code(kind="product", subject=gtin)
+
+
+def _link(text: str, _rules: Rules) -> Code | None:
+    elements = gs1.read_link(text)
+    return None if elements is None else _goods(elements)
+
+
+def _goods(elements: Elements) -> Code:
+    gtin = normal_gtin(elements.gtin)
+    if gtin is None:
+        return UNKNOWN
+    return Code(kind="product", subject=gtin, measure=elements.measure)
+
+
+UNKNOWN = Code(kind="unknown", fault="unknown_code")
+
+# What a text may mean, in the order in which it is asked; the first that knows it has it.
+MEANINGS: tuple[Callable[[str, Rules], Code | None], ...] = (
+    _signed,
+    _short,
+    _member,
+    _measured,
+    _product,
+    _link,
+)

@@ -5,6 +5,7 @@ all mistakes of a file are named at once.
 """
 
 import difflib
+import re
 import ssl
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +15,15 @@ from typing import Literal
 
 import msgspec
 
+from edge_agent.codes import Rules
+from edge_agent.in_store import readers_of
 from edge_agent.limits import Limits
+from edge_agent.payment_codes import EXAMPLES, way_to_pay
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError
 from settings.reading import ConfigError, Values, below, entries, read_file, read_settings
+from wire.signed import signers_of
 
 __all__ = ["AgentConfig", "ConfigError", "DeviceConfig", "from_table", "load"]
 
@@ -48,8 +53,22 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     """How codes are told apart."""
 
     member_patterns: tuple[str, ...]
+    public_keys: tuple[str, ...]
+    unsigned: tuple[str, ...]
+    region: str
+    in_store_patterns: tuple[str, ...]
     debounce_s: float
     held_s: float
+
+    @property
+    def rules(self) -> Rules:
+        """Return what the store takes for what."""
+        return Rules(
+            member_patterns=tuple(re.compile(each) for each in self.member_patterns),
+            signers=signers_of(self.public_keys),
+            unsigned=frozenset(self.unsigned),
+            in_store=readers_of(self.in_store_patterns, self.region),
+        )
 
 
 class Visits(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +171,9 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
     tls_ca = below(values, "broker").get("tls_ca")
     if isinstance(tls_ca, Path):
         yield from _not_trusted(folder / tls_ca)
+    patterns = below(values, "codes").get("member_patterns")
+    if isinstance(patterns, (list, tuple)):
+        yield from _taking_payments([each for each in patterns if isinstance(each, str)])
     yield from _without_page(values)
     zones, kiosks, devices = (_names(values, each) for each in ("zones", "kiosks", "devices"))
     for path, names in (("zones", zones), ("kiosks", kiosks), ("devices", devices)):
@@ -189,6 +211,18 @@ def _wrong_options(at: str, device: Values) -> Iterator[str]:
             DRIVERS[driver](options)
         except OptionsError as error:
             yield from (f"{at}.options.{problem}" for problem in error.problems)
+
+
+def _taking_payments(member_patterns: Sequence[str]) -> Iterator[str]:
+    """Yield the patterns that would take what somebody pays with for a membership code."""
+    for pattern in member_patterns:
+        taken = next((each for each in EXAMPLES if re.fullmatch(pattern, each)), None)
+        if taken is not None:
+            yield (
+                f"codes.member_patterns: {pattern!r} also fits payment codes of {way_to_pay(taken)}"
+                f" ({len(taken)} digits from {taken[:2]}), which never count as membership codes;"
+                " give the pattern a length or beginning of its own"
+            )
 
 
 def _without_page(values: Values) -> Iterator[str]:

@@ -7,11 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import acts, attention, reads, scans, states
+from edge_agent import acts, attention, reads, scans, signers, states, visits
 from edge_agent.acts import Asked
+from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
 from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
@@ -19,7 +21,7 @@ from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
-from edge_agent.showings import Showings, show
+from edge_agent.showings import Showings, ask_again, next_person, show
 from edge_agent.translate import Keys, translate
 from edge_agent.wellness import Wellness
 from hardware.clock import mono_ms
@@ -42,6 +44,8 @@ STEADY_S = 1.0
 POSTS_REMEMBERED = 256
 # A state that could not be recorded is tried again after so long.
 NOTE_AGAIN_S = 5.0
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +221,7 @@ class Device:
             reading.at_mono_ms,
             held_s=0.0 if reading.quad is None else rules.held_s,
             debounce_s=rules.debounce_s,
+            sure=reading.sure,
         )
         if showing == "held":
             return
@@ -224,16 +229,38 @@ class Device:
         if showing == "again":
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
             return
-        translated = translate(reading, rules.keys, nonce=secrets.token_bytes(NONCE_BYTES))
-        if translated.code.kind == "unknown" and self._noise.hear(reading.at_mono_ms):
-            self._lose("a flood of codes that nobody knows")
-            return
+        nonce = secrets.token_bytes(NONCE_BYTES)
 
-        def change(writing: Writing) -> None:
+        flooded = False
+
+        def take(writing: Writing) -> tuple[Answer | None, bool]:
+            nonlocal flooded
+            keys = signers.with_sent(writing.connection, rules.keys)
+            translated = translate(reading, keys, nonce=nonce)
+            if translated.code.kind == "unknown" and self._noise.hear(reading.at_mono_ms):
+                flooded = True
+                return None, False
             reads.add(writing, self.name, instant.at)
-            scans.take(writing, instant, equipment.spot, translated)
+            before = self._visit(writing)
+            answer = scans.take(
+                writing, instant, equipment.spot, translated, confirmed=showing == "asked"
+            )
+            after = self._visit(writing)
+            return answer, after is not None and before not in {None, after}
 
-        self._record(change)
+        answer, another_member = self._record(take) or (None, False)
+        if flooded:
+            self._lose("a flood of codes that nobody knows")
+        if answer is not None and answer.kind == "uncertain":
+            self._showings = ask_again(self._showings, reading.data, sure=reading.sure)
+        if another_member:
+            self._showings = next_person(self._showings, reading.at_mono_ms, held_s=rules.held_s)
+
+    def _visit(self, writing: Writing) -> bytes | None:
+        """Return the visit that goes on where this device reads codes."""
+        kiosk = self.equipment.spot.kiosk
+        visit = None if kiosk is None else visits.current(writing.connection, kiosk.device)
+        return None if visit is None else visit.visit
 
     def _say(self, state: "_State") -> None:
         """Take what the driver says of the device, and note how it is."""
@@ -262,9 +289,10 @@ class Device:
     def _note(self, state: "_State") -> None:
         equipment = self.equipment
         instant = equipment.clock.now()
-        noted = self._record(
-            lambda w: states.note(
-                w,
+
+        def note(writing: Writing) -> bool:
+            states.note(
+                writing,
                 instant,
                 equipment.spot.place,
                 equipment.driver_name,
@@ -272,17 +300,18 @@ class Device:
                 state.reason,
                 state.figures,
             )
-        )
+            return True
+
+        noted = self._record(note)
         self._owed, self._owed_since_s = None if noted else state, time.monotonic()
 
-    def _record(self, change: Callable[[Writing], object]) -> bool:
-        """Write a change; what the disk or a full outbox refuses is counted, and False."""
+    def _record(self, change: Callable[[Writing], T]) -> T | None:
+        """Write a change; what the disk or a full outbox refuses is counted, and None."""
         try:
-            self.equipment.recorder.write(change)
+            return self.equipment.recorder.write(change)
         except RecordError as error:
             self._lose(str(error))
-            return False
-        return True
+            return None
 
     def _lose(self, why: str) -> None:
         if self.losses.add(self.equipment.clock.now().at) == 1:

@@ -1,4 +1,4 @@
-"""What the store forgets in time of visits that are over: claims, redemptions, saves and calls.
+"""What the store forgets in time of visits: claims, redemptions, marks, calls and orders.
 
 Nothing goes before the cloud has receipted the events that it rests on, and no claim or redemption
 of a coupon that a screen here could still show: it would be offered a second time.
@@ -7,7 +7,7 @@ of a coupon that a screen here could still show: it would be offered a second ti
 import msgspec
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view, outbox, reads, retention, traffic, visits
+from edge_agent import local_view, orders, outbox, reads, retention, traffic, visits
 from edge_agent.clock import Instant
 from edge_agent.database import Database
 from edge_agent.recorder import Recorder, Writing
@@ -22,7 +22,7 @@ FORGOTTEN_MAX = 1_000
 _coupon_decoder = msgspec.msgpack.Decoder(CouponView)
 
 _FORGET = (
-    "DELETE FROM saves WHERE rowid IN (SELECT rowid FROM saves WHERE saved_at < ? LIMIT ?)",
+    "DELETE FROM marks WHERE rowid IN (SELECT rowid FROM marks WHERE marked_at < ? LIMIT ?)",
     "DELETE FROM calls WHERE rowid IN (SELECT rowid FROM calls WHERE answered_at < ? LIMIT ?)",
 )
 
@@ -42,6 +42,7 @@ def forget(
 
     def change(writing: Writing) -> None:
         visits.forget_old(writing, before, FORGOTTEN_MAX)
+        orders.forget_old(writing, known_before, FORGOTTEN_MAX)
         traffic.forget_old(writing, now.at - traffic_days * DAY_US)
         reads.forget_old(writing, now.at)
         for statement in _FORGET:

@@ -69,7 +69,7 @@ def shopper(
     newest = max(known, key=lambda view: view.decided_at, default=None)
     if newest is None or newest.consented:
         return newest
-    return msgspec.structs.replace(newest, coupons=(), recommended=(), saved=())
+    return msgspec.structs.replace(newest, coupons=(), recommended=(), saved=(), followed=())
 
 
 def shoppers(connection: sqlite3.Connection) -> Iterator[ShopperView]:
@@ -90,6 +90,11 @@ def brand(connection: sqlite3.Connection, gtin: str) -> str:
     """Return the brand of a product, empty when the store does not know the product."""
     view = product(connection, gtin)
     return "" if view is None else view.brand
+
+
+def brands(connection: sqlite3.Connection) -> list[str]:
+    """Return the brands of the goods of this store, by name."""
+    return sorted({view.brand for view in products(connection) if view.brand})
 
 
 def products(

@@ -5,9 +5,17 @@ from collections.abc import Callable
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from edge_agent.migrations_devices import m007_device_hours
+from edge_agent.migrations_codes import m008_codes
+from edge_agent.migrations_devices import m010_device_hours
 from edge_agent.migrations_retention import m004_running_time
-from edge_agent.migrations_store import m002_store, m003_benefits, m005_operator, m006_acts
+from edge_agent.migrations_store import (
+    m002_store,
+    m003_benefits,
+    m005_operator,
+    m006_acts,
+    m007_marks,
+    m009_orders,
+)
 
 Migration = Callable[[sqlite_utils.Database], None]
 
@@ -74,7 +82,10 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("004_running_time", m004_running_time),
     ("005_operator", m005_operator),
     ("006_acts", m006_acts),
-    ("007_device_hours", m007_device_hours),
+    ("007_marks", m007_marks),
+    ("008_codes", m008_codes),
+    ("009_orders", m009_orders),
+    ("010_device_hours", m010_device_hours),
 )
 
 

@@ -3,7 +3,7 @@
 import sqlite_utils
 
 
-def m007_device_hours(tables: sqlite_utils.Database) -> None:
+def m010_device_hours(tables: sqlite_utils.Database) -> None:
     """Count what each device reads by the hour (µs UTC)."""
     tables.execute(
         "CREATE TABLE device_hours (device TEXT NOT NULL, hour_at INTEGER NOT NULL,"

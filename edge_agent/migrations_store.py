@@ -137,3 +137,48 @@ def m006_acts(tables: sqlite_utils.Database) -> None:
         " name TEXT NOT NULL, value TEXT NOT NULL, duration_ms INTEGER NOT NULL,"
         " asked_at INTEGER NOT NULL)"
     )
+
+
+MARKS = (
+    # What shoppers marked here, by kind of mark, until the cloud's view was decided after it.
+    """
+    CREATE TABLE marks (
+        kind TEXT NOT NULL, subject TEXT NOT NULL, thing TEXT NOT NULL, is_on INTEGER NOT NULL,
+        marked_at INTEGER NOT NULL, PRIMARY KEY (kind, subject, thing)
+    )
+    """,
+    "INSERT INTO marks SELECT 'saved', subject, product, saved, saved_at FROM saves",
+    "DROP TABLE saves",
+)
+
+
+def m007_marks(tables: sqlite_utils.Database) -> None:
+    """Let more be marked than products that are saved."""
+    for statement in MARKS:
+        tables.execute(statement)
+
+
+ORDERS = (
+    # What was paid at a till; `lines` and `identifiers` are msgpack arrays as in its event.
+    """
+    CREATE TABLE orders (
+        "order" TEXT NOT NULL PRIMARY KEY, till TEXT NOT NULL, zone TEXT NOT NULL,
+        identifiers BLOB NOT NULL, lines BLOB NOT NULL, amount_cents INTEGER NOT NULL,
+        currency TEXT NOT NULL, paid_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX orders_by_time ON orders (paid_at)",
+    """
+    CREATE TABLE order_returns (
+        "order" TEXT NOT NULL, product TEXT NOT NULL, quantity INTEGER NOT NULL,
+        refunded_cents INTEGER NOT NULL, returned_at INTEGER NOT NULL
+    )
+    """,
+    'CREATE INDEX order_returns_by_order ON order_returns ("order")',
+)
+
+
+def m009_orders(tables: sqlite_utils.Database) -> None:
+    """Keep what was paid for a while, so that goods can come back."""
+    for statement in ORDERS:
+        tables.execute(statement)

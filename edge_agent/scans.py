@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_agent import acts, answers, local_view, till, visits, wallet
+from edge_agent import acts, answers, in_store, local_view, till, tokens, visits, wallet
 from edge_agent.acts import Actor
 from edge_agent.answers import Answer
 from edge_agent.clock import Instant
+from edge_agent.codes import Code
 from edge_agent.places import Place, event_at
 from edge_agent.receipts import receipt
 from edge_agent.recorder import Writing
@@ -31,26 +32,40 @@ class Spot:
     languages: tuple[str, ...] = ()
 
 
-def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated) -> Answer | None:
+def take(
+    writing: Writing,
+    instant: Instant,
+    spot: Spot,
+    translated: Translated,
+    *,
+    confirmed: bool = False,
+) -> Answer | None:
     """Record a scan with everything that follows from it, and answer it at the kiosk.
 
     One transaction: the event, the visit, the basket and the answer stand or fall together.
+    `confirmed` says that the same was read before, and asked to be shown again.
     """
+    translated = _weighed(writing, instant, translated, confirmed)
+    code = translated.code
     if spot.kiosk is None:
         writing.append(
             event_at(spot.place, instant, translated.scan, identifiers=translated.identifiers)
         )
         return None
     visit = visits.current(writing.connection, spot.kiosk.device)
-    if translated.code.kind == "member":
+    if _shown_by_who_is_here(code, visit):
+        return repeated(writing, instant, spot)
+    if code.kind == "member" and not code.fault:
         visit = visits.begin(writing, instant, spot.kiosk, translated.identifiers)
     elif visit is not None:
         visits.touch(writing, instant, visit)
     _append_scan(writing, instant, spot, translated, visit)
-    if spot.role == "till":
-        answer = _at_till(writing, instant, spot, spot.kiosk, translated, visit)
+    if code.fault:
+        answer = Answer(kind=code.fault, at=instant.at)
+    elif spot.role == "till":
+        answer = _at_till(writing, instant, spot, spot.kiosk, code, visit)
     else:
-        answer = _at_kiosk(writing, instant, spot, translated, visit)
+        answer = _at_kiosk(writing, instant, spot, code, visit)
     if answer.kind != "paid":  # which asked already, with its receipt
         acts.ask(writing, instant, spot.actors, answer.kind)
     answers.put(writing, spot.kiosk.device, answer)
@@ -58,12 +73,54 @@ def take(writing: Writing, instant: Instant, spot: Spot, translated: Translated)
 
 
 def repeated(writing: Writing, instant: Instant, spot: Spot) -> Answer | None:
-    """Answer a code that was shown again too soon; nothing is recorded of it."""
+    """Answer a code that was shown again too soon; nothing is recorded of it.
+
+    The thanks for a payment stay: whoever still holds up the code must not doubt that they paid.
+    """
     if spot.kiosk is None:
         return None
     answer = Answer(kind="already_scanned", at=instant.at)
-    answers.put(writing, spot.kiosk.device, answer)
+    before = answers.last(writing.connection, spot.kiosk.device)
+    if before is None or before.kind != "paid":
+        acts.ask(writing, instant, spot.actors, answer.kind)
+        answers.put(writing, spot.kiosk.device, answer)
     return answer
+
+
+def _weighed(
+    writing: Writing, instant: Instant, translated: Translated, confirmed: bool
+) -> Translated:
+    """Hold a code against what the store knows; returns it refused where nothing may be done.
+
+    Two readers can agree on a wrong number whose check digit is right. So a number that the store
+    does not sell is asked for a second time before it is believed; one of those that are free for
+    use within a store or country may be a stranger's card, and is never kept plain.
+    """
+    code = translated.code
+    if code.fault:
+        return translated
+    if code.signed is not None:
+        verdict = tokens.take(writing, instant, code.signed)
+        return translated.refused(verdict) if verdict else translated
+    if code.kind != "product" or local_view.product(writing.connection, code.subject) is not None:
+        return translated
+    if code.way:
+        return translated.refused("not_charged")
+    if not confirmed:
+        return translated.refused("uncertain")
+    stranger = in_store.RESTRICTED.fullmatch(code.subject)
+    return translated.refused("product_not_here") if stranger else translated
+
+
+def _shown_by_who_is_here(code: Code, visit: Visit | None) -> bool:
+    """Tell whether a token was used before by the very member whose visit goes on here."""
+    return (
+        code.fault == "token_used"
+        and visit is not None
+        and code.signed is not None
+        and code.signed.kind == "member"
+        and code.signed.identifier in visit.identifiers
+    )
 
 
 def _append_scan(
@@ -84,9 +141,9 @@ def _append_scan(
 
 
 def _at_kiosk(
-    writing: Writing, instant: Instant, spot: Spot, translated: Translated, visit: Visit | None
+    writing: Writing, instant: Instant, spot: Spot, code: Code, visit: Visit | None
 ) -> Answer:
-    code, at = translated.code, instant.at
+    at = instant.at
     match code.kind:
         case "member":
             return Answer(kind="welcome", at=at)
@@ -100,10 +157,12 @@ def _at_kiosk(
             return Answer(kind="store" if code.subject == spot.store else "store_other", at=at)
         case "page":
             return Answer(kind="page", at=at, page=code.subject)
+        case "device":
+            return Answer(kind="device", at=at)
         case "payment":
             return Answer(kind="wrong_kind", at=at)
         case "unknown":
-            return Answer(kind=code.fault, at=at)
+            return Answer(kind="unknown_code", at=at)
 
 
 def _at_till(
@@ -111,15 +170,15 @@ def _at_till(
     instant: Instant,
     spot: Spot,
     at_till: Place,
-    translated: Translated,
+    code: Code,
     visit: Visit | None,
 ) -> Answer:
-    code, at = translated.code, instant.at
+    at = instant.at
     match code.kind:
         case "member":
             return Answer(kind="welcome", at=at)
         case "product":
-            kind = till.add(writing, instant, at_till, visit, code.subject)
+            kind = till.add(writing, instant, at_till, visit, code.subject, code.measure)
             return Answer(kind=kind, at=at, product=code.subject)
         case "coupon":
             answer = _about_coupon(writing, at, code.subject, visit)
@@ -130,10 +189,10 @@ def _at_till(
             return answer
         case "payment":
             return _pay(writing, instant, spot, at_till, visit)
-        case "store" | "page":
+        case "store" | "page" | "device":
             return Answer(kind="wrong_kind", at=at)
         case "unknown":
-            return Answer(kind=code.fault, at=at)
+            return Answer(kind="unknown_code", at=at)
 
 
 def _pay(

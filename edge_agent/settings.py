@@ -1,9 +1,12 @@
 """The table of everything that can be set in a store, with what each setting accepts."""
 
+from edge_agent import in_store
+from edge_agent.codes import HARMLESS
 from edge_agent.limits import Limits
 from hardware.drivers import DRIVERS
 from settings import checks
 from settings.setting import Setting
+from wire.signed import CODE_KEYS_MAX, SIGNED_KINDS
 from wire.topics import NAME
 
 _LIMITS = Limits()
@@ -104,6 +107,33 @@ SETTINGS: tuple[Setting, ...] = (
         about="regular expressions of codes that are membership codes (a group `code` names it)",
     ),
     Setting(
+        name="codes.public_keys",
+        check=checks.many(checks.public_key, 0, CODE_KEYS_MAX),
+        default=[],
+        about="the public keys that the tenant's codes are signed for; those that headquarters"
+        " sends count as well",
+    ),
+    Setting(
+        name="codes.unsigned",
+        check=checks.many(checks.one_of(*SIGNED_KINDS), 0, len(SIGNED_KINDS)),
+        default=list(HARMLESS),
+        about="kinds of codes that also count in their short unsigned form (sb:m:…); without any"
+        " public key all do",
+    ),
+    Setting(
+        name="codes.region",
+        check=checks.or_empty(checks.one_of(*in_store.REGIONS)),
+        default="",
+        about="the country by whose rules in-store codes say a weight or price",
+    ),
+    Setting(
+        name="codes.in_store_patterns",
+        check=checks.many(in_store.pattern, 0, 20),
+        default=[],
+        about="the store's own forms of them, such as 21IIIIIPPPPPC: I the item, P the price in"
+        " cents, W grams, N pieces",
+    ),
+    Setting(
         name="codes.debounce_s",
         check=checks.number(0, 60),
         default=2.0,
@@ -131,7 +161,8 @@ SETTINGS: tuple[Setting, ...] = (
         name="visits.kept_days",
         check=checks.whole(1, 400),
         default=30,
-        about="how long ended visits and what was claimed, redeemed, saved and asked stay here",
+        about="how long ended visits, orders, and what was claimed, redeemed, marked and asked "
+        "stay here",
     ),
     Setting(
         name="traffic.kept_days",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import answers, local_view, stock, visits, wallet
+from edge_agent import answers, local_view, orders, stock, visits, wallet
 from edge_agent.basket import Basket, clear, lines, priced
 from edge_agent.clock import Instant
+from edge_agent.measure import Measure
 from edge_agent.places import Place, event_at
 from edge_agent.recorder import Writing
 from edge_agent.visits import Visit
@@ -19,6 +20,8 @@ from wire.views import CouponView
 # What one basket may hold; a further product is refused, so that a stuck reader cannot fill a disk.
 BASKET_LINES_MAX = 100
 LINE_QUANTITY_MAX = 999
+# A pack whose code says nothing or more is not sold, and staff are asked for.
+PACK_CENTS_MAX = 10_000_000
 # Coupons that count for one order; the others stay for the next. With these limits the largest
 # order fits into a row of the outbox.
 COUPONS_PER_ORDER_MAX = 8
@@ -40,26 +43,41 @@ def basket(connection: sqlite3.Connection, till: str) -> Basket:
     )
 
 
-def add(writing: Writing, instant: Instant, place: Place, visit: Visit | None, product: str) -> str:
+def add(
+    writing: Writing,
+    instant: Instant,
+    place: Place,
+    visit: Visit | None,
+    product: str,
+    measure: Measure | None = None,
+) -> str:
     """Put one piece into the basket, if it can be sold here; returns the kind of the answer.
 
-    The store must have a price for it, in the currency of the goods that are in the basket.
+    The store must have a price for it, in the currency of the goods that are in the basket. A
+    pack whose code says how much it is costs what follows from that.
     """
     view = local_view.product(writing.connection, product)
     if view is None:
         return "product_not_here"
     before = lines(writing.connection, place.device)
-    if any(each.currency != view.currency for each in before):
+    foreign = measure is not None and measure.currency not in {"", view.currency}
+    if foreign or any(each.currency != view.currency for each in before):
         return "other_currency"
-    quantity = next((each.quantity for each in before if each.product == product), 0)
+    pack_cents = 0 if measure is None else measure.amount_cents(view.price_cents, view.currency)
+    if measure is not None and not 0 < pack_cents <= PACK_CENTS_MAX:
+        return "product_not_here"
+    same = (
+        each.quantity for each in before if (each.product, each.pack_cents) == (product, pack_cents)
+    )
+    quantity = next(same, 0)
     another_line = quantity == 0 and len(before) >= BASKET_LINES_MAX
     if another_line or quantity >= LINE_QUANTITY_MAX:
         return "basket_full"
     writing.execute(
-        "INSERT INTO baskets (till, product, quantity, added_at) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (till, product) DO UPDATE SET quantity = quantity + 1,"
+        "INSERT INTO baskets (till, product, pack_cents, quantity, added_at) VALUES (?, ?, ?, 1, ?)"
+        " ON CONFLICT (till, product, pack_cents) DO UPDATE SET quantity = quantity + 1,"
         " added_at = excluded.added_at",
-        (place.device, product, instant.at),
+        (place.device, product, pack_cents, instant.at),
     )
     body = BasketChanged(product=product, quantity=1)
     _append(writing, instant, place, visit, body, view.brand)
@@ -122,6 +140,7 @@ def pay(writing: Writing, instant: Instant, place: Place, visit: Visit | None) -
         discounts=tuple(each.discount for each in taken),
     )
     _append(writing, instant, place, visit, body)
+    orders.keep_in(writing, instant, place, visit, body)
     for line in after:
         stock.move_in(writing, instant, place, line.product, -line.quantity, "sold")
     clear(writing, place.device)

@@ -1,9 +1,10 @@
 """Turns the reading of a code into what is recorded of it: keyed, sealed, and nothing plain."""
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from edge_agent.codes import Code, understand
+import msgspec
+
+from edge_agent.codes import UNKNOWN, Code, Fault, Rules, understand
 from edge_agent.seal import SealKey, seal
 from hardware.readings import CodeReading
 from wire.events import Scan
@@ -14,11 +15,11 @@ SYMBOLOGY_CHARACTERS_MAX = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """What codes are read with: the tenant's key, the store's seal, the patterns of members."""
+    """What codes are read with: the tenant's key, the store's seal, and what means what."""
 
     identifier_key: bytes = field(repr=False)
     seal: SealKey
-    member_patterns: tuple[re.Pattern[str], ...] = ()
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +27,21 @@ class Translated:
     """A code as it may be recorded.
 
     `code` holds no plain membership code any more; `identifiers` name the member who showed it.
+    `if_refused` is what is recorded instead when nothing may be done on the code: it names neither
+    member nor product.
     """
 
     scan: Scan
     code: Code
+    if_refused: Scan
     identifiers: tuple[Identifier, ...] = ()
+
+    def refused(self, fault: Fault) -> "Translated":
+        """Return this as it is recorded when nothing may be done on the code, with the reason."""
+        scan = msgspec.structs.replace(self.if_refused, fault=fault)
+        return Translated(
+            scan=scan, code=replace(self.code, fault=fault), if_refused=self.if_refused
+        )
 
 
 def translate(reading: CodeReading, keys: Keys, *, nonce: bytes) -> Translated:
@@ -38,33 +49,55 @@ def translate(reading: CodeReading, keys: Keys, *, nonce: bytes) -> Translated:
 
     `nonce` is fresh for every reading (see `seal`).
     """
-    code = understand(reading.data, keys.member_patterns)
+    code = understand(reading.data, keys.rules, reading.symbology)
+    identifiers: tuple[Identifier, ...] = ()
+    if code.kind == "member":
+        try:
+            identifiers = (_identifier(code, keys.identifier_key),)
+            code = replace(code, subject="")
+        except IdentifierError:
+            code = UNKNOWN
     symbology = reading.symbology[:SYMBOLOGY_CHARACTERS_MAX]
-    match code.kind:
-        case "member":
-            try:
-                identifier = key_identifier("member", code.subject, key=keys.identifier_key)
-            except IdentifierError:
-                return _unknown(reading.data, symbology, Code(kind="unknown"), keys, nonce)
-            scan = Scan(code_kind="member", symbology=symbology)
-            return Translated(scan=scan, code=Code(kind="member"), identifiers=(identifier,))
-        case "product":
-            scan = Scan(code_kind="product", symbology=symbology, product=code.subject)
-        case "coupon":
-            scan = Scan(code_kind="coupon", symbology=symbology, coupon=code.subject)
-        case "store" | "page" | "payment":
-            scan = Scan(code_kind=code.kind, symbology=symbology)
-        case "unknown":
-            return _unknown(reading.data, symbology, code, keys, nonce)
-    return Translated(scan=scan, code=code)
-
-
-def _unknown(raw: bytes, symbology: str, code: Code, keys: Keys, nonce: bytes) -> Translated:
-    scan = Scan(
-        code_kind="unknown",
-        symbology=symbology,
-        sealed=seal(keys.seal, raw, nonce=nonce),
-        sealed_key=keys.seal.name,
+    translated = Translated(
+        scan=_scan(code, symbology),
+        code=code,
+        if_refused=_refused(code, symbology, reading.data, keys.seal, nonce),
+        identifiers=identifiers,
     )
-    fault = code.fault or "unknown_code"
-    return Translated(scan=scan, code=Code(kind="unknown", fault=fault))
+    if code.fault:
+        return translated.refused(code.fault)
+    return translated if reading.sure else translated.refused("uncertain")
+
+
+def _identifier(code: Code, key: bytes) -> Identifier:
+    if code.signed is not None:
+        return code.signed.identifier
+    return key_identifier("member", code.subject, key=key)
+
+
+def _scan(code: Code, symbology: str) -> Scan:
+    return Scan(
+        code_kind=code.kind,
+        symbology=symbology,
+        product=code.subject if code.kind == "product" else "",
+        coupon=code.subject if code.kind == "coupon" else "",
+    )
+
+
+def _refused(code: Code, symbology: str, raw: bytes, key: SealKey, nonce: bytes) -> Scan:
+    """Return the scan of a code on which nothing may be done.
+
+    Its bytes are kept sealed, so that a misread number or a stranger's card can be looked into;
+    not those of codes that could be used by whoever opens the seal, nor of those that say nothing
+    but what kind they are.
+    """
+    if code.way or code.kind == "payment":
+        return Scan(code_kind="payment", symbology=symbology)
+    if code.signed is not None:
+        return Scan(code_kind=code.kind, symbology=symbology)
+    return Scan(
+        code_kind=code.kind,
+        symbology=symbology,
+        sealed=seal(key, raw, nonce=nonce),
+        sealed_key=key.name,
+    )

@@ -88,6 +88,14 @@ def current(connection: sqlite3.Connection, kiosk: str) -> Visit | None:
     return None if row is None else _visit(connection, row)
 
 
+def ended_since(connection: sqlite3.Connection, kiosk: str, since: int) -> bool:
+    """Tell whether a visit at a kiosk has ended since a time."""
+    row = connection.execute(
+        "SELECT 1 FROM visits WHERE kiosk = ? AND ended_at > ?", (kiosk, since)
+    ).fetchone()
+    return row is not None
+
+
 def in_zone(connection: sqlite3.Connection, zone: str, since: int, until: int) -> list[Visit]:
     """Return the visits that overlap the time from `since` to `until` in a zone.
 

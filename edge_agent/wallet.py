@@ -83,16 +83,17 @@ class Redemption:
 def coupons(connection: sqlite3.Connection, visit: Visit, at: int = 0) -> list[CouponView]:
     """Return the shopper's coupons with what happened to them in this store since.
 
-    Those expired at the time `at` are left out; without a time none is.
+    Those expired at the time `at` are left out; without a time none is. What was redeemed here and
+    comes off at the till yet stands among them, although the cloud, which knows of the redemption,
+    says nothing of it any more.
     """
     view = local_view.shopper(connection, visit.identifiers)
-    if view is None:
-        return []
-    return [
-        _as_here(connection, coupon)
-        for coupon in view.coupons
-        if not coupon.expires_at or coupon.expires_at > at
-    ]
+    told = () if view is None else view.coupons
+    open_still = [each for each in told if not each.expires_at or each.expires_at > at]
+    known = {each.coupon for each in told}
+    pending = () if view is not None and not view.consented else spendable(connection, visit)
+    redeemed = [each for each in pending if each.coupon not in known]
+    return [_as_here(connection, coupon) for coupon in (*open_still, *redeemed)]
 
 
 def claim(recorder: Recorder, clock: StoreTime, visit: Visit, coupon: str) -> CouponView:

@@ -2,6 +2,8 @@
 
 import socket
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from wsgiref.types import WSGIApplication
 
 from waitress import wasyncore
@@ -15,14 +17,31 @@ class WebError(Exception):
     """The screens cannot be served at the configured address."""
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The screens of a store: their application, and how its open streams are told to end."""
+
+    app: WSGIApplication
+    end_streams: Callable[[], None] | None = None
+
+
 class WebServer:
     """A WSGI application behind a socket; each open screen holds one of its threads.
 
-    Guarantees: once made, the address is taken and `port` is the real one; `close` returns within
-    CLOSE_S_MAX seconds and about one more, whoever is still connected.
+    Guarantees: once made, the address is taken and `port` is the real one; `close` returns at once
+    when `end_streams` ends what the application streams, and within CLOSE_S_MAX seconds and about
+    one more whatever it does.
     """
 
-    def __init__(self, app: WSGIApplication, host: str, port: int, threads: int) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        host: str,
+        port: int,
+        threads: int,
+        *,
+        end_streams: Callable[[], None] | None = None,
+    ) -> None:
         try:
             listening = socket.create_server((host, port), backlog=128)
         except OSError as error:
@@ -42,6 +61,7 @@ class WebServer:
         )
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._asked_to_hang_up = threading.Lock()
+        self._end_streams = end_streams
 
     def start(self) -> None:
         """Start serving."""
@@ -56,6 +76,8 @@ class WebServer:
             with self._asked_to_hang_up:
                 self._server.trigger.pull_trigger(self._hang_up)
             self._thread.join(CLOSE_S_MAX / 2)
+            if self._end_streams is not None:
+                self._end_streams()
             self._server.task_dispatcher.shutdown(timeout=CLOSE_S_MAX / 2)
 
     def _hang_up(self) -> None:

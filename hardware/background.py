@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.detector import Box
+from hardware.detector import Box, Sight, around
 from hardware.frames import Frame, Pixels
+from hardware.motion import MotionMap
 
 WORK_WIDTH_PX = 192
 DIFFERENCE_MIN = 24
@@ -43,9 +44,19 @@ class BackgroundDetector:
         self._before: Pixels | None = None
         self._moved_ms: NDArray[np.int64] | None = None
         self._at_ms = 0
+        self._motion = MotionMap()
 
-    def detect(self, frame: Frame, held: Sequence[Box]) -> list[Box]:
+    def look(self, frame: Frame, held: Sequence[Box]) -> Sight:
         """Return a box around each thing that is not background, and has moved lately."""
+        self._motion.see(frame.pixels, frame.at_mono_ms)
+        height, width = frame.pixels.shape[:2]
+        return Sight(
+            boxes=tuple(self._found(frame, held)),
+            looked=(Box(left=0, top=0, right=width, bottom=height),),
+            motion=self._motion,
+        )
+
+    def _found(self, frame: Frame, held: Sequence[Box]) -> list[Box]:
         small, scale = _shrink(frame.pixels)
         background, before, moved_ms = self._background, self._before, self._moved_ms
         elapsed_s = (frame.at_mono_ms - self._at_ms) / 1000
@@ -63,8 +74,8 @@ class BackgroundDetector:
         moved_ms[cv2.absdiff(small, before).max(axis=2) > MOTION_MIN] = frame.at_mono_ms
         since_ms = frame.at_mono_ms - round(STILL_S_MAX * 1000)
         found = [box for box in _boxes(changed) if _has_moved(box, moved_ms, since_ms)]
-        self._learn(small, background, [*found, *(_scaled(box, scale) for box in held)], elapsed_s)
-        return [_scaled(box, 1 / scale) for box in found]
+        self._learn(small, background, [*found, *(box.scaled(scale) for box in held)], elapsed_s)
+        return [box.scaled(1 / scale) for box in found]
 
     def _start(self, small: Pixels, at_ms: int) -> None:
         self._background = small.astype(np.float32)
@@ -126,7 +137,7 @@ def _boxes(changed: Mask) -> list[Box]:
     for box in boxes:
         for at, whole in enumerate(joined):
             if _belong_together(whole, box):
-                joined[at] = _around(whole, box)
+                joined[at] = around(whole, box)
                 break
         else:
             joined.append(box)
@@ -139,24 +150,6 @@ def _belong_together(whole: Box, part: Box) -> bool:
     return beside >= 0.5 * part.width and gap <= 0.15 * whole.height
 
 
-def _around(one: Box, other: Box) -> Box:
-    return Box(
-        left=min(one.left, other.left),
-        top=min(one.top, other.top),
-        right=max(one.right, other.right),
-        bottom=max(one.bottom, other.bottom),
-    )
-
-
 def _has_moved(box: Box, moved_ms: NDArray[np.int64], since_ms: int) -> bool:
     inside = moved_ms[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
     return bool(np.count_nonzero(inside > since_ms) > MOTION_SHARE_MIN * inside.size)
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return Box(
-        left=box.left * scale,
-        top=box.top * scale,
-        right=box.right * scale,
-        bottom=box.bottom * scale,
-    )

@@ -29,7 +29,7 @@ class BarcodeCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     source: object
-    decoder: str = "zbar"
+    decoder: str = "cascade"
     symbologies: tuple[str, ...] = SYMBOLOGIES_DEFAULT
     sightings: int = SIGHTINGS_DEFAULT
     real_time: bool = True
@@ -119,5 +119,10 @@ def lane_health(camera: HealthReading, trouble: str, at_mono_ms: int) -> HealthR
 
 def _reading(code: Decoded, frame: Frame) -> CodeReading:
     return CodeReading(
-        data=code.data, symbology=code.symbology, at_mono_ms=frame.at_mono_ms, quad=code.quad
+        data=code.data,
+        symbology=code.symbology,
+        at_mono_ms=frame.at_mono_ms,
+        quad=code.quad,
+        sure=code.trust != "doubtful",
+        aim_id=code.aim_id,
     )

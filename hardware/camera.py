@@ -192,6 +192,14 @@ class _FileClock:
         self._place_ms = None
 
 
+def frames_per_s(video: Path) -> float:
+    """Return the rate that a video file states for itself; the usual one where it states none."""
+    capture = cv2.VideoCapture(str(video))
+    per_s = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return per_s if 0 < per_s <= FRAMES_PER_S_MAX else FRAMES_PER_S_FALLBACK
+
+
 class FolderSource:
     """The images of a folder in the order of their names, or one image, `every_ms` apart."""
 

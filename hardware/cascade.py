@@ -4,14 +4,16 @@ For a single picture everything may be spent until something certain is found. A
 quick look at every frame and one costly stage at most, so that its computer stays free.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from hardware.decoder import SELF_PROVING, Decoded, Decoder
+from hardware.decoder import SELF_PROVING, Decoded, Decoder, overlap
 from hardware.frames import Pixels
+from hardware.places import PLACES_MAX
 from hardware.product_codes import PRODUCT_CODES, ProductCodeReader
 from hardware.stages import Resized, Rows, Smoothed
 from hardware.zbar import ZbarDecoder
@@ -27,10 +29,14 @@ ENLARGED_PIXELS = 700
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
 
-# Of a live lane's frames, every third gets a costly stage in any case. While there is reason to
-# look closer every frame does, for so many frames; they are saved up again afterwards.
+# Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
+# tried within ten frames. While there is reason to look closer every frame does, for so many
+# frames, which are saved up again one in three.
 DEEP_EVERY_FRAMES = 3
 BURST_FRAMES = 6
+# A picture has moved where a coarse view of it differs by so much somewhere (of 255).
+MOVED_PIXELS = 32
+MOVED_MIN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +47,12 @@ class Stage:
     decoder: Decoder
 
 
-def quick_stages(symbologies: Sequence[str]) -> list[Stage]:
-    """Return the stages that cost little, the first of which read most codes held up close."""
-    matrix = [name for name in symbologies if name in SELF_PROVING]
-    bars = [name for name in symbologies if name not in SELF_PROVING]
-    stages = []
-    if not matrix:
-        stages.append(Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS)))
-    if not bars:
-        stages.append(Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX)))
-    stages.append(Stage("look", Resized(ZxingDecoder(symbologies, "look"), LOOK_PIXELS_MAX)))
-    return stages
-
-
-def deep_stages(symbologies: Sequence[str]) -> list[Stage]:
-    """Return the costly stages, the most fruitful first."""
+def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[Stage]:
+    """Return the costly stages, the most fruitful first; `places` with bars are looked at."""
     stages = []
     if not PRODUCT_CODES.isdisjoint(symbologies):
-        stages.append(Stage("likeliest", Resized(ProductCodeReader(symbologies), DEEP_PIXELS_MAX)))
+        reader = ProductCodeReader(symbologies, places)
+        stages.append(Stage("likeliest", Resized(reader, DEEP_PIXELS_MAX)))
     zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(symbologies)
     stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX)))
     stages.append(Stage("zbar", Resized(zbar, ZBAR_PIXELS_MAX)))
@@ -66,13 +60,26 @@ def deep_stages(symbologies: Sequence[str]) -> list[Stage]:
 
 
 class StillCascade:
-    """Reads a single picture: a decoder that goes on until something certain is found."""
+    """Reads a single picture: a decoder that goes on until something certain is found.
+
+    The quick looks for bars and for squares are both taken, since a picture may show either.
+    """
 
     def __init__(self, symbologies: Sequence[str]) -> None:
+        matrix = [name for name in symbologies if name in SELF_PROVING]
+        bars = [name for name in symbologies if name not in SELF_PROVING]
         self._checker = ProductCodeReader(symbologies)
+        rows = Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS))
+        glance = Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX))
+        looks = [
+            Stage("look", Resized(ZxingDecoder(kind, "look"), LOOK_PIXELS_MAX))
+            for kind in (bars, matrix)
+        ]
+        # Each goes as far as it has to. One threshold for the whole picture costs less, and is
+        # tried first where squares are all that is expected.
+        self._quick = [[rows, looks[0]], [looks[1]] if bars else [glance, looks[1]]]
         zbar = ZbarDecoder(symbologies)
-        self._stages = [
-            *quick_stages(symbologies),
+        self._deep = [
             *deep_stages(symbologies),
             Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
             Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
@@ -80,12 +87,69 @@ class StillCascade:
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        found: list[Decoded] = []
-        for stage in self._stages:
-            found += checked(grey, stage.decoder.decode(grey), self._checker)
-            if any(code.trust != "doubtful" for code in found):
-                break
+        found = [code for stages in self._quick for code in self._until_certain(grey, stages)]
+        if not _certain(found):
+            found += self._until_certain(grey, self._deep)
         return settled(found)
+
+    def _until_certain(self, grey: Pixels, stages: Sequence[Stage]) -> list[Decoded]:
+        found: list[Decoded] = []
+        for stage in stages:
+            found += checked(grey, stage.decoder.decode(grey), self._checker)
+            if _certain(found):
+                break
+        return found
+
+
+class LaneCascade:
+    """Reads the frames of a live lane, each costing little: a decoder that remembers the last ones.
+
+    Guarantees:
+    - every frame gets a quick look, and one costly stage at most;
+    - every costly stage is tried within ten frames, also while nothing is found or moves;
+    - on average a costly stage is tried in every second frame at most.
+    """
+
+    def __init__(self, symbologies: Sequence[str]) -> None:
+        self._checker = ProductCodeReader(symbologies)
+        self._look = Resized(ZxingDecoder(symbologies, "look"), FRAME_LOOK_PIXELS_MAX)
+        self._deep = deep_stages(symbologies, places=1)
+        self._coarse: Pixels | None = None
+        self._saved = float(BURST_FRAMES)
+        self._rested = 0
+        self._in_view = 0
+        self.tried: Counter[str] = Counter()
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        found = list(checked(grey, self._look.decode(grey), self._checker))
+        moved = self._has_moved(grey)
+        if not _certain(found):
+            stage = self._stage_due(moved or bool(found) or self._in_view > 0)
+            if stage is not None:
+                self.tried[stage.name] += 1
+                found += checked(grey, stage.decoder.decode(grey), self._checker)
+        self._in_view = BURST_FRAMES if _certain(found) else max(0, self._in_view - 1)
+        return settled(found)
+
+    def _stage_due(self, wanted: bool) -> Stage | None:
+        """Return the next costly stage if this frame is to have one."""
+        self._saved = min(float(BURST_FRAMES), self._saved + 1 / DEEP_EVERY_FRAMES)
+        self._rested += 1
+        is_turn = self._rested >= DEEP_EVERY_FRAMES
+        if not is_turn and not (wanted and self._saved >= 1):
+            return None
+        if not is_turn:
+            self._saved -= 1
+        self._rested = 0
+        self._deep.append(self._deep.pop(0))
+        return self._deep[-1]
+
+    def _has_moved(self, grey: Pixels) -> bool:
+        size = (MOVED_PIXELS, MOVED_PIXELS)
+        coarse = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        before, self._coarse = self._coarse, coarse
+        return before is None or int(cv2.absdiff(coarse, before).max()) >= MOVED_MIN
 
 
 def checked(
@@ -101,6 +165,10 @@ def checked(
             yield code
 
 
+def _certain(codes: Sequence[Decoded]) -> bool:
+    return any(code.trust != "doubtful" for code in codes)
+
+
 def settled(codes: Sequence[Decoded]) -> list[Decoded]:
     """Return each code once, without doubtful ones where something more certain stands."""
     by_trust = sorted(codes, key=lambda code: ("proven", "seen", "doubtful").index(code.trust))
@@ -110,15 +178,3 @@ def settled(codes: Sequence[Decoded]) -> list[Decoded]:
         if not any(one.data == code.data or one.trust != "doubtful" for one in rivals):
             kept.append(code)
     return kept
-
-
-def overlap(one: Decoded, other: Decoded) -> bool:
-    """Tell whether one of two codes has its middle within the other."""
-    return _holds_middle(one, other) or _holds_middle(other, one)
-
-
-def _holds_middle(one: Decoded, other: Decoded) -> bool:
-    x = sum(corner[0] for corner in other.quad) / 4
-    y = sum(corner[1] for corner in other.quad) / 4
-    columns, rows = [corner[0] for corner in one.quad], [corner[1] for corner in one.quad]
-    return min(columns) - 1 <= x <= max(columns) + 1 and min(rows) - 1 <= y <= max(rows) + 1

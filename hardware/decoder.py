@@ -47,3 +47,15 @@ class Decoder(Protocol):
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
+
+
+def overlap(one: Decoded, other: Decoded) -> bool:
+    """Tell whether one of two codes has its middle within the other."""
+    return _holds_middle(one, other) or _holds_middle(other, one)
+
+
+def _holds_middle(one: Decoded, other: Decoded) -> bool:
+    x = sum(corner[0] for corner in other.quad) / 4
+    y = sum(corner[1] for corner in other.quad) / 4
+    columns, rows = [corner[0] for corner in one.quad], [corner[1] for corner in one.quad]
+    return min(columns) - 1 <= x <= max(columns) + 1 and min(rows) - 1 <= y <= max(rows) + 1

@@ -7,10 +7,34 @@ from hardware.decoder import Decoder
 DecoderFactory = Callable[[Sequence[str]], Decoder]
 
 
+def _cascade(symbologies: Sequence[str]) -> Decoder:
+    from hardware.cascade import LaneCascade
+
+    return LaneCascade(symbologies)
+
+
+def _still(symbologies: Sequence[str]) -> Decoder:
+    from hardware.cascade import StillCascade
+
+    return StillCascade(symbologies)
+
+
 def _zbar(symbologies: Sequence[str]) -> Decoder:
     from hardware.zbar import ZbarDecoder
 
     return ZbarDecoder(symbologies)
 
 
-DECODERS: dict[str, DecoderFactory] = {"zbar": _zbar}
+def _zxing(symbologies: Sequence[str]) -> Decoder:
+    from hardware.zxing import ZxingDecoder
+
+    return ZxingDecoder(symbologies)
+
+
+# For a live lane the cascade is best, for pictures each of which is seen once, `still`.
+DECODERS: dict[str, DecoderFactory] = {
+    "cascade": _cascade,
+    "still": _still,
+    "zbar": _zbar,
+    "zxing": _zxing,
+}

@@ -4,13 +4,27 @@ from collections.abc import Callable
 
 from hardware.detector import Detector
 
-DetectorFactory = Callable[[], Detector]
+# Each takes the name or path of a model, "" for none, and raises DeviceError where it cannot be
+# used.
+DetectorFactory = Callable[[str], Detector]
 
 
-def _background() -> Detector:
+def _background(_model: str) -> Detector:
     from hardware.background import BackgroundDetector
 
     return BackgroundDetector()
 
 
-DETECTORS: dict[str, DetectorFactory] = {"background": _background}
+def _model(model: str) -> Detector:
+    from hardware.model_detector import ModelDetector
+    from hardware.models import find_model
+
+    return ModelDetector(find_model(model))
+
+
+DETECTORS: dict[str, DetectorFactory] = {"background": _background, "model": _model}
+
+
+def detector_for(model: str) -> Detector:
+    """Return the detector for a model, or without one the fallback."""
+    return DETECTORS["model" if model else "background"](model)

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIGIT_MODULES = 7
-_ODD = tuple(
-    f"{bits:07b}" for bits in (0x0D, 0x19, 0x13, 0x3D, 0x23, 0x31, 0x2F, 0x3B, 0x37, 0x0B)
-)
+_ODD = tuple(f"{bits:07b}" for bits in (0x0D, 0x19, 0x13, 0x3D, 0x23, 0x31, 0x2F, 0x3B, 0x37, 0x0B))
 _SWAP = str.maketrans("01", "10")
-# The forms of the ten digits, 1 for a bar: right of the middle, and left of it the ten odd ones, then the ten even ones.
+# The forms of the ten digits, 1 for a bar: right of the middle, and left of it the ten odd ones,
+# then the ten even ones.
 RIGHT = tuple(bits.translate(_SWAP) for bits in _ODD)
 LEFT = (*_ODD, *(bits[::-1] for bits in RIGHT))
 
@@ -59,7 +58,7 @@ class Way:
         return digits.startswith(self.head) and digits.endswith(self.tail) and last in self.last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grammar:
     """How one kind of product code is built; `ways` are all those in which it can be filled.
 

@@ -11,6 +11,8 @@ from hardware.frames import PIXELS_MAX, FrameError, Pixels
 IMAGE_BYTES_MAX = 32 * 1024 * 1024
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 # OpenCV 5 refuses a WebP file below 32 bytes, though a one-colour picture may be shorter.
 _BYTES_MIN = 64
 
@@ -24,6 +26,9 @@ def read_image(path: Path) -> Pixels:
     Raises FrameError when it cannot be read, is no PNG, JPEG, WebP or BMP, is broken or too large.
     """
     try:
+        if not path.is_file():
+            path.stat()  # says why, where there is nothing
+            raise FrameError("no file")
         with path.open("rb") as file:
             content = file.read(IMAGE_BYTES_MAX + 1)
     except OSError as error:
@@ -41,6 +46,8 @@ def decode_image(content: bytes, *, grey: bool = False) -> Pixels:
     width, height = size
     if width * height > PIXELS_MAX:
         raise FrameError(f"{width}x{height} pixels; at most {PIXELS_MAX} are accepted")
+    if content.startswith(_PNG) and not _is_whole_png(content):
+        raise FrameError("a broken image")
     encoded = np.frombuffer(content.ljust(_BYTES_MIN, b"\0"), np.uint8)
     try:
         pixels = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
@@ -61,7 +68,7 @@ def to_grey(pixels: Pixels) -> Pixels:
 def image_size(content: bytes) -> tuple[int, int] | None:
     """Return width and height as the file's head states them, None for an unknown format."""
     try:
-        if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        if content.startswith(_PNG):
             return struct.unpack(">II", content[16:24])
         if content.startswith(b"\xff\xd8"):
             return _jpeg_size(content)
@@ -73,6 +80,17 @@ def image_size(content: bytes) -> tuple[int, int] | None:
     except struct.error:
         return None
     return None
+
+
+def _is_whole_png(content: bytes) -> bool:
+    """Tell whether every chunk is as long as it says: the library makes room for it before."""
+    at = len(_PNG)
+    while at + 12 <= len(content):
+        (length,) = struct.unpack(">I", content[at : at + 4])
+        if content[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + length
+    return False
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:

@@ -72,7 +72,8 @@ class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
     `windows` cuts a line into windows, `bank` compares each with every form at every width,
-    `boxes` sums it up; `begins` leads from where a part ends back to where it began, at each width.
+    `boxes` sums it up, `looks` compares digits at one size in every look; `begins` leads from where
+    a part ends back to where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
@@ -81,6 +82,7 @@ class _Plan:
     windows: Ints
     bank: Floats
     boxes: Floats
+    looks: tuple[Floats, ...]
     begins: tuple[Ints, ...]
     rows: tuple[slice, ...]
 
@@ -122,8 +124,8 @@ def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
         by_look = _fits(windows[None, digits], plan)[0]
         fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
         for at, guard in enumerate(guards):
-            guard_fits[at] += (windows[guard] @ _looks(plan.parts[plan.order[guard]])).max()
-    spelled = spell(fits / len(lines), grammar)
+            guard_fits[at] += (windows[guard] @ plan.looks[plan.order[guard]]).max()
+    spelled = spell(np.asarray(fits / len(lines), np.float32), grammar)
     guard_fits /= len(lines)
     return Likeliest(
         digits=spelled.digits,
@@ -142,9 +144,7 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     plan = _plan(grammar)
     way = next(way for way in grammar.ways if way.spells(digits))
     printed = digits[len(way.head) : len(way.head) + grammar.digits]
-    claimed = [
-        10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)
-    ]
+    claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
     places = np.arange(len(claimed))
     begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
     at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)
@@ -218,7 +218,7 @@ def _fits(windows: Floats, plan: _Plan) -> Floats:
     begin = 0
     for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
         end = begin + kinds.count(kind)
-        found = windows[:, begin:end] @ _looks(plan.parts[kind])
+        found = windows[:, begin:end] @ plan.looks[kind]
         found = found.reshape(len(windows), end - begin, len(_LOOKS), -1)
         fits[:, begin:end, :, : found.shape[3]] = found
         begin = end
@@ -274,7 +274,10 @@ def _plan(grammar: Grammar) -> _Plan:
     begins = tuple(ends - np.array(each)[:, None] for each in widths)
     windows = np.arange(widest)[:, None] + ends
     bank = np.concatenate(blocks)
-    return _Plan(tuple(parts), tuple(order), widths, windows, bank, boxes, begins, tuple(rows))
+    looks = tuple(_looks(part) for part in parts)
+    return _Plan(
+        tuple(parts), tuple(order), widths, windows, bank, boxes, looks, begins, tuple(rows)
+    )
 
 
 def _mixed(grammar: Grammar) -> bool:
@@ -282,7 +285,6 @@ def _mixed(grammar: Grammar) -> bool:
     return any("1" in way.even for way in grammar.ways)
 
 
-@cache
 def _looks(part: _Part) -> Floats:
     """Return the templates of a part in every look, samples x (looks x forms)."""
     looks = [_templates(part, *look, _LOOK_SAMPLES) for look in _LOOKS]
@@ -297,9 +299,9 @@ def _templates(part: _Part, blur: float, growth: float, samples: int) -> Floats:
         fine = np.repeat(modules, _FINE)[None]
         grown = round(abs(growth) * _FINE / 2)
         kernel = np.ones((1, 2 * grown + 1), np.uint8)
-        fine = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
-        fine = cv2.GaussianBlur(fine, (0, 0), blur * _FINE)
-        inside = fine[:, len(part.before) * _FINE : -len(part.after) * _FINE]
+        printed = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
+        blurred = cv2.GaussianBlur(printed, (0, 0), blur * _FINE)
+        inside = blurred[:, len(part.before) * _FINE : -len(part.after) * _FINE]
         drawn[:, index] = cv2.resize(inside, (samples, 1), interpolation=cv2.INTER_AREA)[0]
     drawn -= drawn.mean(axis=0)
     return np.asarray(drawn / np.sqrt((drawn * drawn).sum(axis=0)), np.float32)

@@ -6,12 +6,17 @@ import msgspec
 
 from hardware.camera import make_source
 from hardware.detector import Detector
-from hardware.detectors import DETECTORS
+from hardware.detectors import detector_for
 from hardware.driver import Act, ActResult, cannot_act
+from hardware.floor import Floor, in_picture
 from hardware.frames import Frame
-from hardware.readings import PeopleReading, Reading
-from hardware.stays import Changes, StayClock
-from hardware.tracker import Tracker
+from hardware.passages import PassageClock
+from hardware.paths import Paths, Walker
+from hardware.readings import Passage, PeopleReading, Reading, Stay
+from hardware.rules import PeopleRules
+from hardware.staff import StaffWatch
+from hardware.stays import StayClock
+from hardware.tracker import Track, Tracker
 from hardware.watch import STALL_MS_DEFAULT, Watch
 from hardware.zones import Line, Polygon, ZoneMap
 
@@ -19,37 +24,71 @@ from hardware.zones import Line, Polygon, ZoneMap
 class PeopleCounter:
     """Counts people in frames that are given in order: detector, tracker and stays together.
 
-    Holds nothing of a frame after it was seen but boxes.
+    Holds nothing of a frame after it was seen but boxes and a small grey copy.
     """
 
-    def __init__(self, zones: ZoneMap, detector: Detector) -> None:
+    def __init__(
+        self, zones: ZoneMap, detector: Detector, rules: PeopleRules | None = None
+    ) -> None:
+        self._zones = zones
         self._detector = detector
-        self._stays = StayClock(zones)
+        self._rules = rules or PeopleRules()
         self._tracker: Tracker | None = None
         self._at_ms = 0
+        self._begin((0, 0))
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Return the people followed, for drawing."""
+        return () if self._tracker is None else self._tracker.tracks
 
     def see(self, frame: Frame) -> PeopleReading:
         """Return what there is after this frame."""
+        height, width = frame.pixels.shape[:2]
         if self._tracker is None:
-            height, width = frame.pixels.shape[:2]
-            self._tracker = Tracker((width, height))
+            self._tracker = self._begin((width, height))
         self._at_ms = frame.at_mono_ms
-        held = [track.box for track in self._tracker.tracks if track.sure]
-        boxes = self._detector.detect(frame, held)
-        tracks = self._tracker.update(boxes, frame.at_mono_ms)
-        return self._reading(self._stays.update(tracks, frame.at_mono_ms))
+        held = [track.box for track in self._tracker.tracks if track.sure and not track.over]
+        sight = self._detector.look(frame, held)
+        tracks = self._tracker.update(sight, frame.at_mono_ms)
+        walkers = self._shoppers(self._paths.update(tracks, frame.at_mono_ms))
+        stays = self._stays.update(walkers, frame.at_mono_ms)
+        return self._reading(stays, self._passages.update(walkers, frame.at_mono_ms))
 
     def finish(self) -> PeopleReading:
         """Return the stays that were still under way, ended: there are no further frames."""
-        self._tracker = None
-        return self._reading(self._stays.finish())
+        if self._tracker is not None:
+            walkers = self._paths.update(self._tracker.finish(), self._at_ms)
+            walkers = self._shoppers(walkers)
+            self._tracker = None
+            stays = self._stays.update(walkers, self._at_ms)
+            passages = self._passages.update(walkers, self._at_ms)
+            return self._reading(
+                (*stays, *self._stays.finish()), (*passages, *self._passages.finish())
+            )
+        return self._reading(self._stays.finish(), self._passages.finish())
 
-    def _reading(self, changes: Changes) -> PeopleReading:
+    def _begin(self, size: tuple[int, int]) -> Tracker:
+        self._paths = Paths(size)
+        self._staff = StaffWatch(self._zones.zones, self._rules)
+        self._stays = StayClock(self._zones, self._rules)
+        self._passages = PassageClock(dict(self._zones.lines), self._rules)
+        return Tracker(size)
+
+    def _shoppers(self, walkers: Sequence[Walker]) -> list[Walker]:
+        """Return the people who count, and forget what the others did."""
+        staff = self._staff.update(walkers)
+        self._stays.drop(staff)
+        self._passages.drop(staff)
+        return [walker for walker in walkers if walker.number not in staff]
+
+    def _reading(self, stays: tuple[Stay, ...], passages: tuple[Passage, ...]) -> PeopleReading:
         return PeopleReading(
             at_mono_ms=self._at_ms,
-            counts=changes.counts,
-            stays=changes.stays,
-            passages=changes.passages,
+            counts=self._stays.counts(),
+            waiting_ms=self._stays.waiting_ms(self._at_ms),
+            stays=stays,
+            passages=passages,
             detector=self._detector.name,
             fallback=self._detector.fallback,
         )
@@ -60,42 +99,51 @@ class PeopleCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `source`, `real_time`, `loop` and `stall_ms` are those of `barcode-camera`. `zones` holds the
     corners of each zone by name, `lines` two points for each counting line; inwards is from the
-    left of the line, seen from its first to its second point, to its right.
+    left of the line, seen from its first to its second point, to its right. They are in pixels,
+    or with a `floor` in its measure. `model` is the name or path of a model of people; without
+    one the fallback sees what differs from the empty shop. `rules` say what counts.
     """
 
     source: object
     zones: dict[str, Polygon] = {}
     lines: dict[str, Line] = {}
-    detector: str = "background"
+    floor: Floor | None = None
+    model: str = ""
+    rules: PeopleRules = PeopleRules()
     real_time: bool = True
     loop: bool = False
     stall_ms: int = STALL_MS_DEFAULT
 
     def __post_init__(self) -> None:
-        if self.detector not in DETECTORS:
-            raise ValueError(f"detector: no {self.detector!r}; known: {', '.join(DETECTORS)}")
         if not self.zones and not self.lines:
             raise ValueError("zones, lines: expects at least one of them")
         if self.stall_ms < 0:
             raise ValueError("stall_ms: cannot be negative")
         make_source(self.source)
-        ZoneMap(zones=self.zones, lines=self.lines)
+        if unknown := set(self.rules.staff_zones) - set(self.zones):
+            raise ValueError(f"rules: staff_zones names no zone: {', '.join(sorted(unknown))}")
+        self.map()
+
+    def map(self) -> ZoneMap:
+        """Return zones and lines in pixels of the picture."""
+        return in_picture(ZoneMap(zones=self.zones, lines=self.lines), self.floor)
 
 
 class PeopleCamera:
     """The driver `people-camera`. No frame, no box and no track leaves it."""
 
     def __init__(self, options: PeopleCameraOptions) -> None:
-        self._zones = ZoneMap(zones=options.zones, lines=options.lines)
+        self._zones = options.map()
+        self._rules = options.rules
         source = make_source(options.source, real_time=options.real_time, loop=options.loop)
         self._watch = Watch(source, stall_ms=options.stall_ms)
-        self._detector_name = options.detector
+        self._model = options.model
         self._counter: PeopleCounter | None = None
         self._counts: dict[str, int] = {}
 
     def open(self) -> None:
-        """Open the camera, with nobody followed."""
-        self._counter = PeopleCounter(self._zones, DETECTORS[self._detector_name]())
+        """Open the camera, with nobody followed; raises DeviceError without its model, too."""
+        self._counter = PeopleCounter(self._zones, detector_for(self._model), self._rules)
         self._counts = {}
         self._watch.open()
 

@@ -63,11 +63,14 @@ def find_bars(grey: Pixels) -> list[Place]:
     if min(height, width) < 3 * BLOCK_PIXELS:
         return []
     if shrink > 1:
-        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+        grey = np.asarray(smaller, np.uint8)
     cos2, sin2, energy = _directions(grey)
     one_way = np.sqrt(cos2 * cos2 + sin2 * sin2)
     mask = (one_way > ONE_WAY_MIN * energy) & (energy > CONTRAST_MIN * CONTRAST_MIN)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), None, None, 8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
     found = []
     for label in range(1, count):
         if stats[label, cv2.CC_STAT_AREA] < BLOCKS_MIN:
@@ -89,22 +92,21 @@ def _directions(grey: Pixels) -> tuple[NDArray[np.float32], ...]:
     right, below = grey[: end_y - 1, 1:end_x], grey[1:end_y, : end_x - 1]
     beyond = grey[1:end_y, 1:end_x]
     pairs = ((middle, right), (middle, below), (middle, beyond), (right, below))
-    means = []
+    means: list[NDArray[np.float32]] = []
     for one, other in pairs:
         mean = cv2.resize(cv2.absdiff(one, other), size, interpolation=cv2.INTER_AREA)
-        means.append(cv2.blur(mean.astype(np.float32), (3, 3)))
+        means.append(np.asarray(cv2.blur(mean.astype(np.float32), (3, 3)), np.float32))
     across, down, falling, rising = (mean * mean for mean in means)
-    return across - down, (falling - rising) / 2, across + down
+    halved = np.asarray((falling - rising) / 2, np.float32)
+    return across - down, halved, across + down
 
 
-def _place(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], cos2: float, sin2: float
-) -> Place:
+def _place(rows: NDArray[np.intp], columns: NDArray[np.intp], cos2: float, sin2: float) -> Place:
     """Return the place that these blocks form, in blocks."""
     angle = atan2(sin2, cos2) / 2
     along = columns * cos(angle) + rows * sin(angle)
     across = rows * cos(angle) - columns * sin(angle)
-    left, right = float(along.min()) , float(along.max())
+    left, right = float(along.min()), float(along.max())
     top, bottom = float(across.min()), float(across.max())
     u, v = (left + right) / 2, (top + bottom) / 2
     return Place(
@@ -141,4 +143,5 @@ def cut_out(grey: Pixels, place: Place, length: float, size: tuple[int, int]) ->
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(grey, turn, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    cut = cv2.warpAffine(grey, turn, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cut, np.uint8)

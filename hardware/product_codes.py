@@ -26,7 +26,7 @@ from hardware.likeliest import (
     likeliest,
     line_samples,
 )
-from hardware.places import Place, cut_out, find_bars
+from hardware.places import PLACES_MAX, Place, cut_out, find_bars
 from hardware.readings import Quad
 
 Floats = NDArray[np.float32]
@@ -69,9 +69,13 @@ class _Reading(NamedTuple):
 
 
 class ProductCodeReader:
-    """Reads those of EAN-13, EAN-8, UPC-A and UPC-E that are wanted; a decoder."""
+    """Reads those of EAN-13, EAN-8, UPC-A and UPC-E that are wanted; a decoder.
 
-    def __init__(self, symbologies: Sequence[str]) -> None:
+    At most `places` with bars are looked at in a picture.
+    """
+
+    def __init__(self, symbologies: Sequence[str], places: int = PLACES_MAX) -> None:
+        self._places = places
         self._wanted = PRODUCT_CODES.intersection(symbologies)
         self._grammars: list[Grammar] = []
         if self._wanted & {"EAN-13", "UPC-A"}:
@@ -85,7 +89,7 @@ class ProductCodeReader:
         """Return every code found, each once."""
         if not self._grammars:
             return ()
-        found = (self.read(grey, place) for place in find_bars(grey))
+        found = (self.read(grey, place) for place in find_bars(grey)[: self._places])
         return tuple(dict.fromkeys(code for code in found if code is not None))
 
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
@@ -185,7 +189,8 @@ def _bands(grey: Pixels, place: Place) -> tuple[Floats, float]:
     width = int(min(_STRIP_PIXELS_MAX, max(160, length)))
     rows = BANDS * int(min(_BAND_ROWS_MAX, max(1, place.height // BANDS)))
     strip = cut_out(grey, place, length, (width, rows)).astype(np.float32)
-    return cv2.resize(strip, (width, BANDS), interpolation=cv2.INTER_AREA), length / width
+    bands = cv2.resize(strip, (width, BANDS), interpolation=cv2.INTER_AREA)
+    return np.asarray(bands, np.float32), length / width
 
 
 def _ends(band: Floats, length: float) -> Iterator[tuple[float, float]]:
@@ -222,7 +227,7 @@ def _sampled(bands: Floats, begin: float, end: float, grammar: Grammar) -> Float
     np.cumsum(padded, axis=1, out=sums[:, 1:])
     places = np.arange(sums.shape[1])
     sampled = np.stack([np.interp(at + before, places, each) for each in sums])
-    return -(np.diff(sampled, axis=1) / (at[1] - at[0])).astype(np.float32)
+    return np.asarray(-np.diff(sampled, axis=1) / (at[1] - at[0]), np.float32)
 
 
 def place_of(quad: Quad) -> Place:

@@ -63,12 +63,14 @@ class Stay:
     """One person's stay in a zone has ended; `people_max` is the most that stood there meanwhile.
 
     Short losses of sight are already joined: `left_mono_ms` is when the person was last seen there.
+    `engaged` is set where the stay was long enough to count as engagement.
     """
 
     zone: str
     entered_mono_ms: int
     left_mono_ms: int
     people_max: int
+    engaged: bool = False
 
     @property
     def dwell_ms(self) -> int:
@@ -78,23 +80,30 @@ class Stay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """People crossed a counting line since the last reading, inwards or outwards."""
+    """People crossed a counting line since the last reading, inwards or outwards.
+
+    `groups_in` counts those who came in without somebody of their own group before them.
+    """
 
     line: str
     people_in: int = 0
     people_out: int = 0
+    groups_in: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleReading:
     """How many people are in each zone now, and which stays and passages have ended.
 
-    Given whenever one of these changes. `detector` names what saw them; `fallback` is set where
-    that is the built-in stand-in, so that every figure made of it can say so.
+    Given whenever one of these changes. `waiting_ms` says for each zone how long the one who has
+    been there longest is there now: at a till, how long its queue waits. `detector` names what saw
+    them; `fallback` is set where that is the built-in stand-in, so that every figure made of it can
+    say so.
     """
 
     at_mono_ms: int
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    waiting_ms: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     stays: tuple[Stay, ...] = ()
     passages: tuple[Passage, ...] = ()
     detector: str = ""

@@ -23,8 +23,11 @@ class Spelled(NamedTuple):
 
 
 class _Rules(NamedTuple):
-    """A grammar as arrays: `forms` picks the fits of ways x places x digits, `after` is the
-    check sum (modulo 10) behind a digit, places x ways x sums x digits, `before` that before it.
+    """A grammar as arrays.
+
+    `forms` picks the fits of ways x places x digits, `barred` rules digits out; `after` leads to
+    the check sum (modulo 10) behind a digit, places x ways x sums x digits, `before` to that before
+    it; `first` is the check sum to begin with.
     """
 
     forms: Ints

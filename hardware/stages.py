@@ -31,7 +31,7 @@ class Resized:
         height, width = grey.shape
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        resized = cv2.resize(grey, size, interpolation=how)
+        resized = np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
         by_x, by_y = width / size[0], height / size[1]
         return [_scaled(code, by_x, by_y) for code in self._decoder.decode(resized)]
 
@@ -45,7 +45,8 @@ class Smoothed:
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        return self._decoder.decode(cv2.GaussianBlur(grey, (0, 0), self._blur_pixels))
+        smooth = cv2.GaussianBlur(grey, (0, 0), self._blur_pixels)
+        return self._decoder.decode(np.asarray(smooth, np.uint8))
 
 
 class Rows:

@@ -1,5 +1,6 @@
 """Makes a decoder load all of itself: libraries open files at their first use."""
 
+import codecs
 import ctypes
 from collections.abc import Iterator
 
@@ -20,24 +21,36 @@ _QR_MODULES = 21
 _EAN_13 = 0x576253934E6550A274A1B2E5
 _EAN_MODULES = 95
 
-# The character sets of QR codes that ZBar asks the C library for (its qrcode/qrdectxt.c).
-_CHARACTER_SETS = ("CP437", "SJIS", "BIG5", *(f"ISO8859-{part}" for part in range(1, 17)))
+# What a code may say that its bytes are written in (AIM's extended channel interpretations), by
+# Python's names, and by those that ZBar asks the C library for (its qrcode/qrdectxt.c).
+_CODECS = (
+    *("ascii", "latin-1", "utf-8", "utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le", "cp437"),
+    *(f"iso8859-{part}" for part in range(2, 17) if part != 12),
+    *("cp1250", "cp1251", "cp1252", "cp1256"),
+    *("shift_jis", "cp932", "big5", "gb2312", "gbk", "gb18030", "euc_kr", "cp949", "euc_jp"),
+)
+_CONVERTERS = ("CP437", "SJIS", "BIG5", *(f"ISO8859-{part}" for part in range(1, 17)))
 
 
 def load_character_sets() -> None:
-    """Load the converters of all character sets, for good; of those there are.
+    """Load what reads each character set, for good: Python's codecs, and the C library's.
 
     Without its converter ZBar finds nothing in a QR code that names its character set.
     """
+    for name in _CODECS:
+        codecs.lookup(name)
     libc = ctypes.CDLL(None)
-    for name in _CHARACTER_SETS:
+    for name in _CONVERTERS:
         libc.iconv_open(b"UTF-8", name.encode("ascii"))
 
 
 def warm_up_pictures() -> Iterator[Pixels]:
-    """Yield a picture without a code, one with too much in it, and one with each of two codes."""
+    """Yield a picture without a code, one with too much in it, bars that say nothing, two codes."""
+    chance = np.random.default_rng(1)
     yield np.full((_SIDE, _SIDE), 128, np.uint8)
-    yield np.random.default_rng(1).integers(0, 255, (_SIDE, _SIDE), np.uint8)
+    yield chance.integers(0, 255, (_SIDE, _SIDE), np.uint8)
+    # What looks like a code and is none leads a decoder through its last attempts.
+    yield _drawn([list(chance.integers(0, 2, _EAN_MODULES))] * 40, magnified=3)
     yield _drawn([_modules(row, _QR_MODULES) for row in _QR], magnified=6)
     yield _drawn([_modules(_EAN_13, _EAN_MODULES)] * 40, magnified=3)
 

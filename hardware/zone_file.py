@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from hardware.floor import Floor, in_picture
 from hardware.options import OptionsError, read_options
 from hardware.zones import Line, Polygon, ZoneMap
 
@@ -23,14 +24,18 @@ class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class ZoneFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file: a table `zones` of polygons and a table `lines` of two points each, by name."""
+    """The file: a table `zones` of polygons and a table `lines` of two points each, by name.
+
+    They are in pixels of the picture, or with a `floor` in its measure.
+    """
 
     zones: dict[str, ZoneEntry] = {}
     lines: dict[str, Line] = {}
+    floor: Floor | None = None
 
 
 def read_zone_file(path: Path) -> ZoneMap:
-    """Return the zones and lines of a file, TOML where its name ends so, else JSON.
+    """Return the zones and lines of a file in pixels, TOML where its name ends so, else JSON.
 
     Raises ZoneFileError when it cannot be read or is not of the form above.
     """
@@ -45,7 +50,7 @@ def read_zone_file(path: Path) -> ZoneMap:
         parsed = _parse(content, toml=path.suffix.lower() == ".toml")
         entries = read_options(parsed, ZoneFile)
         zones = {name: entry.polygon for name, entry in entries.zones.items()}
-        return ZoneMap(zones=zones, lines=entries.lines)
+        return in_picture(ZoneMap(zones=zones, lines=entries.lines), entries.floor)
     except OptionsError as error:
         raise ZoneFileError(f"{path}: {'; '.join(error.problems)}") from error
     except (ValueError, RecursionError) as error:

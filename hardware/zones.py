@@ -43,6 +43,29 @@ def contains(polygon: Polygon, point: Point) -> bool:
     return inside
 
 
+def edge_share(polygon: Polygon, before: Point, after: Point) -> float:
+    """Return which share of a step, from outside a polygon to inside or back, lies before its edge.
+
+    Where a step meets several edges it is the first.
+    """
+    shares = [
+        share
+        for edge in zip(polygon, polygon[1:] + polygon[:1], strict=True)
+        if (share := _meeting(before, after, edge)) is not None
+    ]
+    return min(shares, default=0.5)
+
+
+def _meeting(before: Point, after: Point, edge: Line) -> float | None:
+    """Return at which share of a step it meets an edge, None where it does not."""
+    from_edge, to_edge = side(edge, before), side(edge, after)
+    if (from_edge >= 0) == (to_edge >= 0):
+        return None
+    share = from_edge / (from_edge - to_edge)
+    start, end = side((before, after), edge[0]), side((before, after), edge[1])
+    return share if start == 0 or end == 0 or (start > 0) != (end > 0) else None
+
+
 def side(line: Line, point: Point) -> float:
     """Return above 0 for a point right of the line, seen from its first to its second point."""
     (x1, y1), (x2, y2) = line

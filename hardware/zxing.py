@@ -101,7 +101,7 @@ class ZxingDecoder:
 
 
 def _charset(data: bytes, text: str) -> str:
-    """Return in which encoding the library, which knows what the code says of it, read the bytes."""
+    """Return in which encoding the library read the bytes: it knows what the code says of it."""
     if data.isascii():
         return ""
     for charset in _CHARSETS:

@@ -27,8 +27,8 @@ CONTENT_POLICY = (
 )
 
 
-def create_app(store: Store) -> Flask:
-    """Build the screens of one store."""
+def create_app(store: Store, streams: Streams | None = None) -> Flask:
+    """Build the screens of one store; whoever hands in the streams can end them."""
     app = Flask(__name__)
     app.config.update(
         MAX_CONTENT_LENGTH=REQUEST_BYTES_MAX,
@@ -37,7 +37,7 @@ def create_app(store: Store) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=assets.ASSET_AGE_S,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    streams = Streams(store.doorbell)
+    streams = streams or Streams(store.doorbell)
     app.register_blueprint(shopper_blueprint(store, streams))
     app.register_blueprint(staff_blueprint(store, streams))
     app.register_blueprint(till_blueprint(store, streams))

@@ -128,6 +128,13 @@ def key(value: object) -> bytes:
     raise Expected("a key of 16 to 64 bytes as hexadecimal digits (32 to 128 of 0-9 a-f)")
 
 
+def public_key(value: object) -> str:
+    """Accept an Ed25519 public key as hexadecimal digits."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+        return value
+    raise Expected("a public key of 64 hexadecimal digits (0-9 a-f)")
+
+
 def origin(value: object) -> str:
     """Accept the origin of a web page, as it stands in a content policy."""
     if isinstance(value, str) and ORIGIN.fullmatch(value):

@@ -6,14 +6,14 @@ What the cloud needs is imported where it is built: a store shall not load it.
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
-from wsgiref.types import WSGIApplication
 
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
-from edge_agent.web import WebServer
+from edge_agent.web import Site, WebServer
 from hardware.barcode_posted import PostedScanner
 from kiosk_ui.app import create_app
 from kiosk_ui.store import Scanner, Store
+from kiosk_ui.streams import Streams
 from wire.link import Link
 from wire.mqtt import MqttLink
 
@@ -57,12 +57,13 @@ def build_agent(config: AgentConfig, link: Link | None = None) -> Agent:
     )
 
 
-def build_screens(agent: Agent) -> WSGIApplication:
+def build_screens(agent: Agent) -> Site:
     """Build the screens that an agent serves."""
     config = agent.config
     places = agent.kiosks()
     tills = {each.name for each in config.kiosks if each.role == "till"}
-    return create_app(
+    streams = Streams(agent.doorbell)
+    app = create_app(
         Store(
             recorder=agent.recorder,
             database=agent.database,
@@ -81,8 +82,10 @@ def build_screens(agent: Agent) -> WSGIApplication:
             time_zone=config.timezone,
             visits_kept_days=config.visits.kept_days,
             frame_ancestors=config.web.frame_ancestors,
-        )
+        ),
+        streams,
     )
+    return Site(app, streams.close)
 
 
 def _posted_scanners(agent: Agent) -> dict[str, Scanner]:

@@ -10,10 +10,12 @@ from storebridge.commands import (
     bench,
     camera,
     cloud,
+    code,
     demo,
     dwell,
     guard,
     light_stores,
+    model,
     quarantine,
     scan,
     simulate,
@@ -50,10 +52,12 @@ app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
+app.add_typer(code.app, name="code")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
+app.add_typer(model.app, name="model")
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)

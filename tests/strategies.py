@@ -25,6 +25,15 @@ from wire.messages import (
     Receipt,
     Update,
 )
+from wire.signed import (
+    LETTERS,
+    LIFETIME_S_MAX,
+    NUMBER_BYTES,
+    TIME_S_MAX,
+    TOKEN_KINDS,
+    TOKEN_LIFETIME_S_MAX,
+    SignedCode,
+)
 from wire.views import Because, CouponView, Recommendation, View
 
 times = st.integers(0, 2**53)
@@ -173,6 +182,24 @@ deaths = st.builds(Death, session=sizes, clean=st.booleans())
 all_messages: SearchStrategy[Message] = st.one_of(
     batches, receipts, updates, applied, births, heartbeats, deaths
 )
+
+
+@st.composite
+def signed_codes_of(draw: st.DrawFn) -> SignedCode:
+    kind = draw(st.sampled_from(list(LETTERS)))
+    subject = st.text("Az09_.-", max_size=47).map("c".__add__)
+    member = st.binary(min_size=VALUE_BYTES, max_size=VALUE_BYTES).map(bytes.hex)
+    most = TOKEN_LIFETIME_S_MAX if kind in TOKEN_KINDS else LIFETIME_S_MAX
+    return SignedCode(
+        kind=kind,
+        subject=draw(member if kind == "member" else subject),
+        issued_at_s=draw(st.integers(0, TIME_S_MAX)),
+        lifetime_s=draw(st.integers(0, most)),
+        number=draw(st.binary(min_size=NUMBER_BYTES, max_size=NUMBER_BYTES)),
+    )
+
+
+signed_codes = signed_codes_of()
 
 
 @st.composite

@@ -32,7 +32,8 @@ EDGE_AGENT_SEEN_BY_SCREENS = frozenset(
         "clock",
         "traffic",
         "calls",
-        "saves",
+        "marks",
+        "orders",
         "answers",
         "basket",
         "till",
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Outside libraries with one home each; the composition root may start what it likes.
 HOMES: dict[str, tuple[str, ...]] = {
     "paho": ("wire/mqtt.py",),
-    "cv2": ("hardware/", "storebridge/simulated/"),
+    "cv2": ("hardware/", "storebridge/simulated/", "storebridge/audit_clip.py"),
     "pyzbar": ("hardware/",),
     "psycopg": ("cloud_sync/", "storebridge/"),
     "psycopg_pool": ("cloud_sync/database/",),

@@ -12,7 +12,10 @@ from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_o
 from cloud_sync.database import Database
 from cloud_sync.fleet import twins
 from cloud_sync.fleet.twins import StoreTwin
+from cloud_sync.reports import store_hour
 from looks.words import LANGUAGES
+from tests.shopper_builders import happened, order
+from wire.events import Door, Dwell
 from wire.messages import Birth, DeviceState, Heartbeat
 
 PASSWORD = "correct horse battery"
@@ -90,6 +93,39 @@ def test_a_store_shows_its_queue_and_what_is_wrong(cloud: Cloud, client: FlaskCl
     assert re.search(r"60<small>oldest 1 min", page)
 
 
+def test_a_row_has_everything_that_headquarters_asks_of_a_store(cloud: Cloud, client: FlaskClient):
+    a_store(cloud, "s0001")
+    today = [
+        happened(body, tenant="maru", at=NOON)
+        for body in (Door(line="door", people_in=7), Dwell(entered_at=NOON, dwell_ms=90_000))
+    ]
+    today.append(happened(order("p1", cents=12_300), tenant="maru", at=NOON))
+    with cloud.database.shopper("maru") as connection:
+        store_hour.fold(connection, today)
+    sign_in(client)
+    row = client.get("/hq/?language=en").text.split('data-store="s0001"')[1].split("</tr>")[0]
+    cells = dict(re.findall(r'<td data-label="([^"]+)"[^>]*>(.*?)</td>', row, re.DOTALL))
+    shown = {label: re.sub(r"<[^>]+>", " ", cell).split() for label, cell in cells.items()}
+    assert shown["State"] == ["online"]
+    assert shown["Last seen"] == ["just", "now"]
+    assert shown["To be sent"] == ["60", "oldest", "1", "min"]
+    assert "0.0 %" in " ".join(shown["Data complete"])
+    assert shown["Came in today"] == ["7"]
+    assert shown["Dwell today"] == ["1", "min"]
+    assert shown["Sales today"] == ["¥123"]
+    assert shown["What is wrong"] == ["all", "well"]
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "画面是黑的"), ("en", "picture is black")])
+def test_what_a_device_says_stands_in_the_language_of_the_page(
+    cloud: Cloud, client: FlaskClient, language: str, said: str
+):
+    covered = DeviceState("camera-1", "people-camera", "degraded", "black")
+    a_store(cloud, "s0001", devices=(covered,))
+    sign_in(client)
+    assert said in client.get(f"/hq/?language={language}").text
+
+
 def test_a_wrong_password_is_refused_and_nothing_is_set(client: FlaskClient):
     answer = sign_in(client, password="wrong wrong wrong")
     assert answer.status_code == 401
@@ -138,6 +174,11 @@ def test_the_page_speaks_both_languages_and_remembers(client: FlaskClient, langu
     sign_in(client)
     assert f"<h1>{title}</h1>" in client.get(f"/hq/?language={language}").text
     assert f"<h1>{title}</h1>" in client.get("/hq/").text
+
+
+def test_whoever_has_to_sign_in_first_is_asked_in_the_language_of_the_address(client: FlaskClient):
+    assert 'lang="zh-CN"' in client.get("/hq/?language=zh", follow_redirects=True).text
+    assert 'lang="en"' in client.get("/hq/?language=en", follow_redirects=True).text
 
 
 def test_the_files_of_the_page_are_there(client: FlaskClient):

@@ -33,7 +33,16 @@ from tests.shopper_builders import (
     shopper_of,
     web,
 )
-from wire.events import Arrival, CouponClaimed, CouponRedeemed, Saved, Viewed, VisitEnded
+from wire.events import (
+    Arrival,
+    CouponClaimed,
+    CouponRedeemed,
+    Discount,
+    Followed,
+    Saved,
+    Viewed,
+    VisitEnded,
+)
 from wire.views import ShopperView, decode_view
 
 TEA, CAKE, BAG = (read_catalogue(SAMPLE).products[place].product for place in (0, 3, 18))
@@ -101,6 +110,18 @@ def test_a_view_is_told_under_each_identifier_but_the_web_cookie(connection: Con
     changes = told(connection, browsed(), arrived(), happened(Arrival(), app("a"), member("M1")))
     assert set(views_of(changes)) == {("s0001", member("M1").key), ("s0001", app("a").key)}
     assert len({each.change.value for each in changes}) == 1
+
+
+def test_a_brand_followed_in_one_store_is_known_to_be_in_every_other(connection: Connection):
+    told(connection, arrived("s0002"))
+    followed = happened(Followed(subject="yunwu"), member("M1"))
+    views = views_of(told(connection, followed))
+    assert {store: view.followed for (store, _), view in views.items() if view} == {
+        "s0001": ("yunwu",),
+        "s0002": ("yunwu",),
+    }
+    left = happened(Followed(subject="yunwu", followed=False), member("M1"), at=NOW + 1)
+    assert view_in(told(connection, left)).followed == ()
 
 
 def test_what_has_not_changed_is_not_told_again(connection: Connection):
@@ -192,6 +213,47 @@ def test_two_redemptions_without_an_order_are_a_conflict_too(connection: Connect
     used = CouponRedeemed(coupon=coupon.coupon)
     told(connection, happened(used, member("M1")), happened(used, member("M1")))
     assert len(conflicts(connection, TENANT)[0].redemptions) == 2
+
+
+def spent(coupon: str, number: str, at: int = NOW) -> LedgerEvent:
+    """An order from which a till took a coupon off."""
+    paid = order(TEA, number=number)
+    body = structs.replace(paid, discounts=(Discount(coupon, "spring", 100),))
+    return happened(body, member("M1"), at=at)
+
+
+def test_a_coupon_redeemed_at_a_kiosk_is_tied_to_the_order_that_it_came_off(
+    connection: Connection,
+):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    at_kiosk = happened(CouponRedeemed(coupon=coupon.coupon), member("M1"), at=NOW)
+    told(connection, at_kiosk, spent(coupon.coupon, "t9", at=NOW + 5))
+    assert conflicts(connection, TENANT) == []
+    online = happened(CouponRedeemed(coupon=coupon.coupon, order="w1"), store=None, at=NOW + 9)
+    told(connection, online)
+    (conflict,) = conflicts(connection, TENANT)
+    assert [(each.source, each.order) for each in conflict.redemptions] == [
+        ("s0001", "t9"),
+        ("shop", "w1"),
+    ]
+
+
+def test_an_order_tells_of_its_coupon_before_the_redemption_is_here(connection: Connection):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    first = happened(CouponRedeemed(coupon=coupon.coupon, order="t9"), member("M1"))
+    assert view_in(told(connection, spent(coupon.coupon, "t9"))).coupons == ()
+    told(connection, first)
+    assert conflicts(connection, TENANT) == []
+
+
+def test_a_coupon_that_came_off_two_orders_is_a_conflict(connection: Connection):
+    (coupon,) = view_in(told(connection, browsed(), arrived())).coupons
+    at_kiosk = happened(CouponRedeemed(coupon=coupon.coupon), member("M1"))
+    told(connection, at_kiosk, spent(coupon.coupon, "t9"), spent(coupon.coupon, "t9"))
+    assert conflicts(connection, TENANT) == []
+    told(connection, spent(coupon.coupon, "t10", at=NOW + 7))
+    (conflict,) = conflicts(connection, TENANT)
+    assert [each.order for each in conflict.redemptions] == ["t9", "t10"]
 
 
 def test_the_store_where_the_shopper_was_last_seen_holds_the_lease(connection: Connection):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX
+from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, BRAND_CHARACTERS_MAX, QUANTITY_MAX
 from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.profile import MoneyFacts, Profile, profiles_of, set_members_consent
 from tests.shopper_builders import (
@@ -21,7 +21,7 @@ from tests.shopper_builders import (
     shopper_of,
     web,
 )
-from wire.events import Dwell, Line, Purchased, Returned, Saved, Scan, Searched, Viewed
+from wire.events import Dwell, Followed, Line, Purchased, Returned, Saved, Scan, Searched, Viewed
 from wire.identifiers import Identifier
 
 
@@ -97,6 +97,21 @@ def test_the_later_word_about_a_saved_product_counts_whichever_came_first(
     assert (products["p1"].saved, products["p2"].saved) == (False, True)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_later_word_about_a_followed_brand_counts_whichever_came_first(
+    connection: Connection, turned: bool
+):
+    events = [
+        happened(Followed(subject="yunwu"), member("M1"), at=NOW),
+        happened(Followed(subject="yunwu", followed=False), member("M1"), at=NOW + 5),
+        happened(Followed(subject="qingxing"), member("M1"), at=NOW),
+        happened(Followed(subject="maru"), member("M1"), at=NOW + 1),
+    ]
+    for event in reversed(events) if turned else events:
+        fold_all(connection, [event])
+    assert profile_of(connection, member("M1")).followed == ("maru", "qingxing")
+
+
 def test_a_clock_years_ahead_does_not_have_the_last_word(connection: Connection):
     ahead = happened(Viewed(product="p1"), member("M1"), at=NOW + 9_000 * DAY, accepted_at=NOW)
     fold_all(connection, [ahead])
@@ -122,6 +137,8 @@ def test_hostile_figures_and_texts_break_nothing(connection: Connection):
             ),
             happened(Saved(product="p9"), member("M1"), at=-huge, accepted_at=NOW),
             happened(Scan(code_kind=evil, symbology=evil, product="x" * 4096), member("M1")),
+            happened(Followed(subject=evil * 9), member("M1")),
+            happened(Followed(subject="\0"), member("M1")),
         ],
     )
     profile = profile_of(connection, member("M1"))
@@ -129,6 +146,7 @@ def test_hostile_figures_and_texts_break_nothing(connection: Connection):
     assert profile.money["CNY"].paid_cents == AMOUNT_CENTS_MAX
     assert set(profile.products) == {"p1", "p9"}
     assert profile.products["p9"].saved_at == 0
+    assert profile.followed == ((evil * 9).replace("\0", "")[:BRAND_CHARACTERS_MAX],)
 
 
 def test_dwell_counts_for_the_goods_of_the_shelf_plan_that_share_it_equally(

@@ -62,6 +62,15 @@ def test_what_somebody_buys_again_and_again_is_kept_apart_from_discoveries():
     assert (found.product, found.because.reason, found.because.count) == ("p1", "bought", 4)
 
 
+def test_what_came_back_is_not_bought_again_and_again():
+    long_ago = NOW - JUST_BOUGHT_DAYS * DAY
+    fitted = ProductFacts(bought=4, returned=1, bought_at=long_ago)
+    sent_back = ProductFacts(bought=3, returned=2, bought_at=long_ago)
+    profile = Profile(consented=True, products={"p1": fitted, "p2": sent_back})
+    (found,) = recommend(profile, {}, [], SOLD, NOW)
+    assert (found.product, found.because.count) == ("p1", 3)
+
+
 def test_the_product_just_bought_is_never_recommended():
     bought = ProductFacts(bought=5, bought_at=NOW - 1, viewed_at=NOW - 2)
     profile = Profile(consented=True, products={"p1": bought, "p2": ProductFacts(viewed_at=NOW)})
@@ -71,6 +80,17 @@ def test_the_product_just_bought_is_never_recommended():
 
 def test_what_is_not_sold_is_not_recommended():
     assert recommend(viewer(), {}, [("gone", 9), ("p1", 1)], SOLD, NOW)[0].product == "p1"
+
+
+def test_bestsellers_of_a_followed_brand_come_first_and_say_so():
+    profile = Profile(consented=True, followed=("yunwu",))
+    best = [("p1", 9), ("p2", 8), ("p3", 7)]
+    found = recommend(profile, {}, best, SOLD, NOW, {"p1": "other", "p3": "yunwu"})
+    assert [(each.product, each.because) for each in found] == [
+        ("p3", Because(reason="followed", count=7)),
+        ("p1", Because(reason="popular", count=9)),
+        ("p2", Because(reason="popular", count=8)),
+    ]
 
 
 def test_a_limited_number_is_recommended_and_nothing_without_consent():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
+from cloud_sync.code_keys import set_code_keys
 from cloud_sync.decisions.visits import left_of
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.road import Road, tell_catalogue
@@ -20,6 +21,7 @@ from tests.shopper_builders import (
     shopper_of,
 )
 from wire.events import Arrival, VisitEnded
+from wire.views import SettingView, decode_view
 
 
 @pytest.fixture
@@ -81,6 +83,31 @@ def test_each_new_store_of_a_step_is_told(connection: Connection):
     fold(Road(), connection, arrived("s0001"), arrived("s0002"))
     assert told(connection, "s0001") == told(connection, "s0002")
     assert told(connection, "s0001")[0]
+
+
+def test_every_store_is_told_the_keys_of_signed_codes_and_when_they_change(connection: Connection):
+    def keys() -> list[bytes | None]:
+        rows = connection.execute("SELECT value FROM downlink_key WHERE view = 'setting'")
+        return [value for (value,) in rows]
+
+    sell_sample(connection)
+    fold(Road(), connection, arrived())
+    assert keys() == []
+    set_code_keys(connection, TENANT, ["0a" * 32, "0b" * 32])
+    fold(Road(), connection, arrived())
+    (value,) = keys()
+    assert decode_view(value or b"") == SettingView("codes.public_keys", f"{'0a' * 32} {'0b' * 32}")
+    # A new import of the catalogue leaves them; that none is left is told, too.
+    assert tell_catalogue(connection, TENANT, ["s0001"]) == set()
+    set_code_keys(connection, TENANT, [])
+    assert tell_catalogue(connection, TENANT, ["s0001"]) == {"s0001"}
+    assert keys() == [None]
+
+
+@pytest.mark.parametrize("keys", [["0a"], ["0A" * 32], ["0a" * 32] * 9, [""]])
+def test_what_is_no_key_is_refused(connection: Connection, keys: list[str]):
+    with pytest.raises(ValueError, match="key"):
+        set_code_keys(connection, TENANT, keys)
 
 
 def test_figures_and_shoppers_are_made_of_the_same_events(connection: Connection):

@@ -5,7 +5,7 @@ import pytest
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import store_hour
-from wire.events import Door, Dwell, Event, Purchased, Tapped
+from wire.events import Discount, Door, Dwell, Event, Purchased, Tapped
 
 HOUR = store_hour.HOUR_US
 
@@ -36,7 +36,8 @@ def accepted(body, at, store="s0001", tenant="acme", shard=3, accepted_at=None):
 
 
 def test_events_add_up_by_store_and_hour_in_any_order(connection):
-    order = Purchased(order="o", lines=(), amount_cents=1250, currency="CNY")
+    off = (Discount("c1", "spring", 100), Discount("c2", "saved", 50))
+    order = Purchased(order="o", lines=(), amount_cents=1250, currency="CNY", discounts=off)
     events = [
         accepted(Door(line="door", people_in=3, people_out=1), 5 * HOUR),
         accepted(Door(line="door", people_in=2), 6 * HOUR - 1),
@@ -56,8 +57,9 @@ def test_events_add_up_by_store_and_hour_in_any_order(connection):
             "dwell_ms": 900,
             "orders": 1,
             "paid_cents.CNY": 1250,
+            "discount_cents.CNY": 150,
         },
-        "": {"orders": 1, "paid_cents.CNY": 1250},
+        "": {"orders": 1, "paid_cents.CNY": 1250, "discount_cents.CNY": 150},
     }
     assert store_hour.by_hour(connection, "acme", "s0001", "people_in", 0, 9 * HOUR) == [
         (5 * HOUR, 5)

@@ -18,8 +18,6 @@ ACTS: dict[str, Callable[[Kiosk, Visit], int]] = {
     "viewed": lambda kiosk, visit: actions.viewed(kiosk, visit, SHOE),
     "searched": lambda kiosk, visit: actions.searched(kiosk, visit, "red shoes", 3),
     "watched": lambda kiosk, visit: actions.watched(kiosk, visit, "film", 500, 1_000),
-    "followed": lambda kiosk, visit: actions.followed(kiosk, visit, "acme"),
-    "tried": lambda kiosk, visit: actions.tried(kiosk, visit, SHOE),
     "offer_shown": lambda kiosk, visit: actions.offer_shown(kiosk, visit, "spring", product=SHOE),
 }
 PAINTED = {"page_shown", "offer_shown"}
@@ -44,7 +42,7 @@ def test_an_act_is_an_event_of_the_visit_at_the_kiosk(shop: Shop, kind: str):
     event = shop.events()[-1]
     assert (event.kind, len(shop.events())) == (kind, seq)
     assert (event.visit, event.identifiers, event.device) == (visit.visit, (ANNA,), "kiosk-1")
-    assert event.brand == ("acme" if kind in {"viewed", "tried", "offer_shown"} else "")
+    assert event.brand == ("acme" if kind in {"viewed", "offer_shown"} else "")
     touched = shop.current()
     assert touched is not None
     assert touched.touched_at == (NOON if kind in PAINTED else NOON + 10_000_000)

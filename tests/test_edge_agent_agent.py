@@ -15,7 +15,7 @@ from sqlite_utils.utils import sqlite3
 from edge_agent import answers, config, visits
 from edge_agent.agent import CLOSE_S_MAX, Agent
 from edge_agent.config import AgentConfig
-from edge_agent.web import WebError
+from edge_agent.web import Site, WebError
 from hardware.driver import Act, ActResult, Driver
 from hardware.drivers import DRIVERS
 from hardware.readings import Reading
@@ -182,7 +182,7 @@ def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 
 
 def test_screens_are_served_and_hung_up_in_time(tmp_path: Path):
-    agent = Agent(a_config(tmp_path), a_link(), screens=lambda _: hello)
+    agent = Agent(a_config(tmp_path), a_link(), screens=lambda _: Site(hello))
     agent.start()
     assert agent.web is not None
     address = f"http://127.0.0.1:{agent.web.port}"
@@ -200,7 +200,7 @@ def test_an_address_in_use_stops_the_start_and_leaves_the_store_free(tmp_path: P
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(WebError, match=r"web\.port"):
-            Agent(a_config(tmp_path, port=port), a_link(), screens=lambda _: hello)
+            Agent(a_config(tmp_path, port=port), a_link(), screens=lambda _: Site(hello))
     Agent(a_config(tmp_path), a_link()).close()
 
 

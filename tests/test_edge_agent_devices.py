@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import acts, answers, states
+from edge_agent import acts, answers, basket, states
 from edge_agent.acts import Actor
 from edge_agent.devices import STALLED_S, CodeRules, Device, Equipment
 from edge_agent.scans import Spot
@@ -17,8 +18,10 @@ from edge_agent.translate import Keys
 from hardware.driver import Act, ActResult, DeviceError
 from hardware.readings import CodeReading, HealthReading, PeopleReading, Quad, Reading, Stay
 from tests.edge_builders import wait_until
-from tests.edge_store import KEY, KIOSK, NOON, READER, Shop, a_shop
-from wire.events import Acted, DeviceHealth
+from tests.edge_store import ANNA, BO, KEY, KIOSK, NOON, READER, SHOE, SOCK, TILL, Shop, a_shop
+from wire.events import Acted, BasketChanged, DeviceHealth, Scan
+from wire.signed import CODE_KEYS_SETTING, SignedCode, sign
+from wire.views import SettingView
 
 QUAD: Quad = ((0, 0), (1, 0), (1, 1), (0, 1))
 RULES = CodeRules(keys=Keys(identifier_key=KEY, seal=SealKey(name="k", key=bytes(32))))
@@ -85,9 +88,33 @@ def play(shop: Shop, *readings: Reading) -> Device:
     return device
 
 
-def code(shop: Shop, ms_ago: int, quad: Quad | None = None, data: bytes = b"sb:p:new") -> Reading:
+def code(
+    shop: Shop,
+    ms_ago: int,
+    quad: Quad | None = None,
+    data: bytes = b"sb:p:new",
+    *,
+    sure: bool = True,
+) -> Reading:
     at_mono_ms = shop.clock.now().mono_ms - ms_ago
-    return CodeReading(data=data, symbology="QR", at_mono_ms=at_mono_ms, quad=quad)
+    return CodeReading(data=data, symbology="QR", at_mono_ms=at_mono_ms, quad=quad, sure=sure)
+
+
+def at_till(shop: Shop, *readings: Reading, name: str = "reader-1") -> None:
+    """Play readings at a till's reader."""
+    device = a_device(shop, *readings)
+    spot = Spot(place=replace(READER, device=name), store="store-1", kiosk=TILL, role="till")
+    with pytest.raises(DeviceError):
+        Device(replace(device.equipment, spot=spot)).run(threading.Event())
+
+
+def pieces(shop: Shop) -> list[tuple[str, int]]:
+    return [(each.product, each.quantity) for each in basket.lines(shop.connection, TILL.device)]
+
+
+def kinds_of_scans(shop: Shop) -> list[tuple[str, str]]:
+    bodies = [event.body for event in shop.events("scan")]
+    return [(body.code_kind, body.fault) for body in bodies if isinstance(body, Scan)]
 
 
 def test_a_code_held_to_a_camera_is_one_scan_at_the_time_it_was_seen(shop: Shop):
@@ -105,6 +132,99 @@ def test_a_code_scanned_twice_by_hand_is_one_scan_and_told_so(shop: Shop):
     answer = answers.last(shop.connection, "kiosk-1")
     assert answer is not None
     assert answer.kind == "already_scanned"
+
+
+def test_goods_held_up_for_seconds_are_one_piece_and_shown_anew_another(shop: Shop):
+    shop.sells(SHOE)
+    held = [code(shop, ms, QUAD, SHOE.encode()) for ms in range(9_000, 4_000, -100)]
+    later = [code(shop, ms, QUAD, SHOE.encode()) for ms in range(1_900, 0, -100)]
+    at_till(shop, *held, *later)
+    assert pieces(shop) == [(SHOE, 2)]
+
+
+def test_two_readers_do_not_debounce_each_other(shop: Shop):
+    shop.sells(SHOE)
+    at_till(shop, code(shop, 200, QUAD, SHOE.encode()))
+    at_till(shop, code(shop, 100, QUAD, SHOE.encode()), name="reader-2")
+    assert pieces(shop) == [(SHOE, 2)]
+
+
+def test_a_number_that_is_not_sold_here_is_asked_for_again_and_then_believed(shop: Shop):
+    other = SOCK.encode()
+    shown = [code(shop, ms, QUAD, other) for ms in (5_000, 4_900, 4_800, 3_500, 3_400, 3_300)]
+    at_till(shop, *shown)
+    assert kinds_of_scans(shop) == [("product", "uncertain"), ("product", "")]
+    answer = answers.last(shop.connection, TILL.device)
+    assert answer is not None
+    assert answer.kind == "product_not_here"
+    assert pieces(shop) == []
+
+
+def test_a_reader_that_becomes_sure_sells_once_and_its_doubts_nothing(shop: Shop):
+    shop.sells(SHOE)
+    shop.sells(SOCK)
+    shoe, sock = SHOE.encode(), SOCK.encode()
+    at_till(
+        shop,
+        code(shop, 5_000, QUAD, sock, sure=False),
+        code(shop, 4_900, QUAD, b"4006381333948", sure=False),
+        code(shop, 4_800, QUAD, shoe),
+        code(shop, 4_700, QUAD, sock, sure=False),
+        code(shop, 4_600, QUAD, shoe),
+        code(shop, 3_000, QUAD, sock, sure=False),
+    )
+    assert pieces(shop) == [(SHOE, 1)]
+    assert kinds_of_scans(shop) == [
+        ("product", "uncertain"),
+        ("product", ""),
+        ("product", "uncertain"),
+    ]
+
+
+def test_the_next_member_may_buy_at_once_what_the_one_before_put_down(shop: Shop):
+    shop.sells(SHOE)
+    shoe = SHOE.encode()
+    at_till(
+        shop,
+        code(shop, 5_000, data=b"sb:m:ANNA-1"),
+        code(shop, 4_500, data=shoe),
+        code(shop, 3_800, data=b"sb:m:BO-2"),
+        code(shop, 3_300, data=shoe),
+        code(shop, 2_800, data=shoe),
+    )
+    assert pieces(shop) == [(SHOE, 1)]
+    put_in = [event.identifiers for event in shop.events("basket_changed")]
+    assert put_in == [(ANNA,), (ANNA,), (BO,)]  # in, put back, in
+
+
+def test_a_member_code_held_before_goods_that_lie_in_view_sells_them_once(shop: Shop):
+    shop.sells(SHOE)
+    lies = [code(shop, ms, QUAD, SHOE.encode()) for ms in range(5_000, 3_000, -100)]
+    shop.begin(BO, place=TILL)
+    anna = code(shop, 4_050, QUAD, b"sb:m:ANNA-1")
+    at_till(shop, *lies[:10], anna, *lies[10:])
+    assert [event.body for event in shop.events("basket_changed")] == [
+        BasketChanged(SHOE, 1),
+        BasketChanged(SHOE, -1),
+    ]
+
+
+def test_a_key_that_headquarters_sends_holds_with_the_next_code(shop: Shop):
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public = key.public_key().public_bytes_raw().hex()
+    page = sign(SignedCode(kind="page", subject="goods", issued_at_s=1), key).encode()
+    play(shop, code(shop, 9_000, data=page))
+    shop.tell("setting", CODE_KEYS_SETTING, SettingView(CODE_KEYS_SETTING, f"nonsense {public}"))
+    play(shop, code(shop, 5_000, data=page), code(shop, 1_000, data=b"sb:m:ANNA-1"))
+    shop.tell("setting", CODE_KEYS_SETTING, None)
+    play(shop, code(shop, 500, data=page), code(shop, 400, data=b"sb:m:ANNA-1"))
+    assert kinds_of_scans(shop) == [
+        ("unknown", "wrong_signature"),
+        ("page", ""),
+        ("unknown", "unsigned"),
+        ("unknown", "wrong_signature"),
+        ("member", ""),
+    ]
 
 
 def test_a_device_says_how_it_is_once_for_each_change(shop: Shop):

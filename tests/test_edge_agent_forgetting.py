@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import calls, outbox, retention, saves, visits, wallet
+from edge_agent import calls, marks, orders, outbox, retention, visits, wallet
 from edge_agent.clock import EARLIEST_AT
 from edge_agent.forgetting import DAY_US, forget
 from edge_agent.recorder import Writing
-from tests.edge_store import ANNA, KIOSK, NOON, SHOE, Shop, a_coupon, a_shop, a_shopper
+from tests.edge_store import ANNA, KIOSK, NOON, SHOE, TILL, Shop, a_coupon, a_shop, a_shopper
+from wire.events import Line, Purchased
 
 KEPT_DAYS = 30
-TABLES = ("visits", "claims", "redemptions", "saves", "calls")
+TABLES = ("visits", "claims", "redemptions", "marks", "calls", "orders", "order_returns")
 
 
 @pytest.fixture
@@ -27,7 +28,10 @@ def visit_with_everything(shop: Shop, *, expires_at: int = NOON + DAY_US // 2) -
     visit = shop.begin(ANNA)
     wallet.claim(shop.recorder, shop.clock, visit, "c1")
     wallet.redeem(shop.recorder, shop.clock, visit, "c1")
-    saves.save(shop.recorder, shop.clock, visit, SHOE)
+    marks.mark(shop.recorder, shop.clock, visit, marks.SAVED, SHOE)
+    body = Purchased("o1", (Line(SHOE, 1, 100),), 100, "CNY")
+    shop.recorder.write(lambda w: orders.keep_in(w, shop.clock.now(), TILL, visit, body))
+    orders.take_back(shop.recorder, shop.clock, TILL, "o1", {SHOE: 1}, sellable=True)
     call = calls.ask(shop.recorder, shop.clock, KIOSK, visit)
     calls.answer(shop.recorder, shop.clock, KIOSK, call.call)
     visits.end(shop.recorder, shop.clock, KIOSK.device, "tap")

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent import local_view, saves, wallet
+from edge_agent import local_view, marks, wallet
 from edge_agent.wallet import UnknownCoupon
 from tests.edge_store import (
     ANNA,
@@ -121,7 +121,7 @@ def test_a_consent_that_is_withdrawn_clears_everything_personal_at_once(shop: Sh
     assert shown is not None
     assert (shown.coupons, shown.recommended, shown.saved) == ((), (), ())
     assert wallet.coupons(shop.connection, visit) == []
-    assert saves.products(shop.connection, visit) == []
+    assert marks.marked(shop.connection, visit, marks.SAVED) == []
     going_on = shop.current()
     assert going_on is not None
     assert not going_on.consented

@@ -16,7 +16,7 @@ from hardware.barcode_posted import PostedScanner
 from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
 from tests.edge_builders import wait_until
 
-GTIN = "4006381333931"
+CODE = "sb:c:spring-1"
 
 
 @contextmanager
@@ -41,8 +41,8 @@ def test_a_scanner_is_back_within_1_s_and_said_to_be_away_once_and_back_once(
         began_s = time.monotonic()
         scanner.plug()
         assert time.monotonic() - began_s < 1
-        scanner.scan(GTIN)
-        wait_until(lambda: store.products("serial") == [GTIN], "the scan")
+        scanner.scan(CODE)
+        wait_until(lambda: store.codes("serial") == [CODE], "the scan")
         wait_until(lambda: store.states("serial")[-1:] == ["ok"], "its return")
         where = f"the serial scanner at {scanner.port}"
         assert store.states("serial")[-2:] == [f"failed {where} was unplugged", "ok"]
@@ -70,11 +70,11 @@ def test_a_stuck_trigger_is_one_scan_and_told_once_until_it_comes_loose(tmp_path
     with a_serial_store(tmp_path) as (store, scanner):
         scanner.plug()
         for _ in range(3 * STUCK_READINGS):
-            scanner.scan(GTIN)
+            scanner.scan(CODE)
             time.sleep(0.02)
         wait_until(lambda: "degraded stuck-trigger" in store.states("serial"), "the fault")
         wait_until(lambda: store.states("serial")[-1] == "ok", "its end")
-        assert store.products("serial") == [GTIN]
+        assert store.codes("serial") == [CODE]
         assert store.states("serial").count("degraded stuck-trigger") == 1
 
 
@@ -83,9 +83,9 @@ def test_a_line_full_of_noise_neither_fills_the_outbox_nor_hides_what_follows(tm
         scanner.plug()
         for number in range(4 * UNKNOWN_AT_ONCE_MAX):
             scanner.send(b"\xff%d\x80\r" % number)
-        scanner.scan(GTIN)
-        wait_until(lambda: GTIN in store.products("serial"), "the scan")
-        unknown = store.products("serial").count("")
+        scanner.scan(CODE)
+        wait_until(lambda: CODE in store.codes("serial"), "the scan")
+        unknown = store.codes("serial").count("")
         assert UNKNOWN_AT_ONCE_MAX <= unknown <= 2 * UNKNOWN_AT_ONCE_MAX
         assert store.devices["serial"].losses.count == 4 * UNKNOWN_AT_ONCE_MAX - unknown
         wait_until(lambda: store.states("serial")[-1] == "degraded garbage", "the fault")
@@ -113,13 +113,16 @@ def test_a_hundred_scans_a_second_are_all_recorded_once_also_when_typed(tmp_path
         for scanner in played.values():
             scanner.unplug()
         for name, codes in sent.items():
-            wait_until(lambda n=name: len(store.products(n)) >= 200, "the scans")
-            assert store.products(name) == codes
+            wait_until(lambda n=name: len(store.codes(n)) >= 200, "the scans")
+            assert store.codes(name) == codes
             assert store.devices[name].codes_read == 200
 
 
 def test_a_code_that_is_posted_twice_under_one_name_counts_once(tmp_path: Path):
     with a_store(tmp_path, {"posted": PostedScanner()}) as store:
-        for code, once in ((GTIN, "a"), (GTIN, "a"), (code_of(1, 1), "b"), (code_of(1, 2), "")):
-            store.devices["posted"].post(code.encode(), once)
-        assert store.products("posted") == [GTIN, code_of(1, 1), code_of(1, 2)]
+        names = ("a", "a", "b", "", "")
+        for number, once in enumerate(
+            names
+        ):  # each another code, which no pause between them joins
+            store.devices["posted"].post(code_of(1, number).encode(), once)
+        assert store.codes("posted") == [code_of(1, number) for number in (0, 2, 3, 4)]

@@ -1,6 +1,7 @@
 """The till adds up, refuses what cannot be sold together, and never pays half."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from edge_agent import answers, basket, till, visits, wallet
 from edge_agent.answers import Answer
 from edge_agent.basket import Basket
+from edge_agent.measure import CURRENCIES_WITHOUT_CENTS, Measure
+from looks import words
 from tests.edge_store import (
     ANNA,
     BO,
@@ -22,7 +25,7 @@ from tests.edge_store import (
     a_shop,
     a_shopper,
 )
-from wire.events import BasketChanged, Discount, Line, Purchased
+from wire.events import BasketChanged, Discount, Line, Purchased, StockMoved
 from wire.views import CouponView
 
 
@@ -32,9 +35,11 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-def add(shop: Shop, product: str) -> str:
+def add(shop: Shop, product: str, measure: Measure | None = None) -> str:
     visit = shop.current(TILL)
-    return shop.recorder.write(lambda w: till.add(w, shop.clock.now(), TILL, visit, product))
+    return shop.recorder.write(
+        lambda w: till.add(w, shop.clock.now(), TILL, visit, product, measure)
+    )
 
 
 def pay(shop: Shop) -> str:
@@ -89,6 +94,66 @@ def test_a_coupon_whose_lease_ran_out_stops_the_payment_and_keeps_the_basket(sho
     assert len(basket.lines(shop.connection, TILL.device)) == 1
     assert shop.events("purchased", "coupon_redeemed") == []
     assert pay(shop) == "paid"
+
+
+def test_packs_cost_what_their_codes_say_and_each_price_is_a_line(shop: Shop):
+    shop.sells(SHOE, price_cents=3_990)  # a kilogram
+    packs = [
+        Measure(price_cents=1_250),
+        Measure(price_cents=1_250, weight_g=300),
+        Measure(weight_g=345),
+        Measure(price=Decimal("12.345")),
+        Measure(pieces=2),
+    ]
+    assert [add(shop, SHOE, each) for each in packs] == ["added_to_basket"] * 5
+    shown = till.basket(shop.connection, TILL.device)
+    assert [(each.quantity, each.price_cents) for each in shown.lines] == [
+        (2, 1_250),
+        (1, 1_377),
+        (1, 1_235),
+        (1, 7_980),
+    ]
+    assert pay(shop) == "paid"
+    (bought,) = shop.events("purchased")
+    assert isinstance(bought.body, Purchased)
+    assert [line.amount_cents for line in bought.body.lines] == [2_500, 1_377, 1_235, 7_980]
+    moved = [event.body for event in shop.events("stock_moved")]
+    assert moved == [StockMoved(SHOE, -pieces, "sold") for pieces in (2, 1, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("measure", "answer"),
+    [
+        (Measure(), "product_not_here"),
+        (Measure(price_cents=0), "product_not_here"),
+        (Measure(weight_g=0), "product_not_here"),
+        (Measure(price_cents=till.PACK_CENTS_MAX + 1), "product_not_here"),
+        (Measure(price=Decimal(5), currency="EUR"), "other_currency"),
+        (Measure(price=Decimal(5), currency="999"), "other_currency"),
+    ],
+)
+def test_a_pack_whose_price_cannot_be_right_is_not_sold(shop: Shop, measure: Measure, answer: str):
+    shop.sells(SHOE)
+    assert add(shop, SHOE, measure) == answer
+    assert basket.lines(shop.connection, TILL.device) == []
+
+
+def test_a_currency_without_cents_takes_a_printed_price_as_it_is(shop: Shop):
+    shop.tell("product", SHOE, a_product(SHOE, currency="JPY"))
+    add(shop, SHOE, Measure(price=Decimal(980)))
+    assert till.basket(shop.connection, TILL.device).total_cents == 980
+    assert CURRENCIES_WITHOUT_CENTS == words.CURRENCIES_WITHOUT_CENTS
+
+
+def test_packs_of_a_basket_that_is_not_paid_are_put_back(shop: Shop):
+    shop.sells(SHOE)
+    shop.begin(ANNA, place=TILL)
+    add(shop, SHOE, Measure(price_cents=100))
+    add(shop, SHOE, Measure(price_cents=200))
+    visits.end(shop.recorder, shop.clock, TILL.device, "walk_away")
+    assert [event.body for event in shop.events("basket_changed")][2:] == [
+        BasketChanged(SHOE, -1)
+    ] * 2
 
 
 @pytest.mark.parametrize("by", ["time_out", "walk_away", "ordinary", "other_member"])

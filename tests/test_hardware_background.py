@@ -21,7 +21,7 @@ def with_person(sway: int = 0) -> Pixels:
 
 def detect(detector: BackgroundDetector, pixels: Pixels, at_s: float) -> list[Box]:
     frame = Frame(pixels=pixels, at_mono_ms=round(at_s * 1000), number=1)
-    return detector.detect(frame, [Box(left=130, top=70, right=190, bottom=210)])
+    return list(detector.look(frame, [Box(left=130, top=70, right=190, bottom=210)]).boxes)
 
 
 def test_a_person_who_stands_for_minutes_stays_seen() -> None:

@@ -1,5 +1,7 @@
 """A number made of bars is believed when seen again; a code with error correction at once."""
 
+from dataclasses import replace
+
 from hardware.decoder import Decoded
 from hardware.evidence import CODES_WATCHED_MAX, SIGHTINGS_WITHIN_MS, Evidence
 
@@ -24,7 +26,8 @@ def test_a_qr_code_is_believed_at_once() -> None:
 def test_two_sightings_far_apart_prove_nothing() -> None:
     evidence = Evidence()
     evidence.weigh([bars("a")], 0)
-    assert evidence.weigh([bars("a")], SIGHTINGS_WITHIN_MS + 1) == []
+    given = evidence.weigh([bars("a")], SIGHTINGS_WITHIN_MS + 1)
+    assert [code.trust for code in given] == ["doubtful"]
 
 
 def test_a_still_is_believed_where_the_lane_says_so() -> None:
@@ -37,3 +40,29 @@ def test_what_is_watched_is_bounded() -> None:
         evidence.weigh([bars(str(number))], 0)
     assert evidence.weigh([bars("0")], 1) == []
     assert evidence.weigh([bars(str(CODES_WATCHED_MAX))], 1) != []
+
+
+def test_what_never_became_certain_is_asked_for_again_once() -> None:
+    evidence = Evidence()
+    doubtful = replace(bars("a"), trust="doubtful")
+    assert evidence.weigh([doubtful], 0) == evidence.weigh([doubtful], 100) == []
+    assert evidence.weigh([], SIGHTINGS_WITHIN_MS + 101) == [doubtful]
+    assert evidence.weigh([], SIGHTINGS_WITHIN_MS + 200) == []
+
+
+def test_two_numbers_that_are_read_at_one_place_are_never_sold() -> None:
+    evidence = Evidence()
+    assert all(not evidence.weigh([bars("a"), bars("b")], at * 100) for at in range(10))
+
+
+def test_a_misread_beside_a_sale_asks_for_nothing() -> None:
+    evidence = Evidence()
+    for at in range(3):
+        evidence.weigh([bars("right")], at)
+    evidence.weigh([bars("wrong")], 3)
+    assert evidence.weigh([], SIGHTINGS_WITHIN_MS + 4) == []
+
+
+def test_two_ways_of_reading_that_agree_are_enough_at_once() -> None:
+    proven = replace(bars("a"), trust="proven")
+    assert Evidence().weigh([proven], 0) == [proven]

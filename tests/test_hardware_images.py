@@ -1,5 +1,6 @@
 """Images are read within limits, and nothing that is no image gets further than its head."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -81,3 +82,18 @@ def test_grey_stays_grey() -> None:
     grey = to_grey(PICTURE)
     assert grey.shape == (40, 60)
     assert to_grey(grey) is grey
+
+
+def test_a_png_whose_part_claims_gigabytes_is_refused_at_once() -> None:
+    content = bytearray(encoded(".png"))
+    at = content.index(b"IDAT") - 4
+    content[at : at + 4] = struct.pack(">I", 0xE5001522)
+    with pytest.raises(FrameError, match="a broken image"):
+        decode_image(bytes(content))
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(FrameError, match="no file"):
+            read_image(path)

@@ -6,14 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 
+from edge_agent.config import from_table
 from edge_agent.recorder import RecordError
 from kiosk_ui.app import create_app
 from kiosk_ui.scanners import CODE_BYTES_MAX
 from kiosk_ui.store import Scanner
+from storebridge.assembly import build_agent
 from tests.browser.shop import Screens, a_shop_with_screens
-from tests.edge_store import KIOSK, TILL
+from tests.edge_store import KEY, KIOSK, TILL
+from wire.codec import decode_event
+from wire.events import Scan
+from wire.loopback import LoopbackBroker, LoopbackLink
 
 BASE = f"/kiosk/{KIOSK.device}"
 TOKEN = "a-token-of-twenty-characters"
@@ -138,3 +144,30 @@ def test_a_code_that_was_not_recorded_may_be_sent_again(client: FlaskClient, tak
     form = {"token": token_of(client), "code": "x"}
     assert client.post(f"{BASE}/scan", data=form).status_code == 503
     assert client.post("/scanners/hand-1", data=GTIN, headers=bearer()).status_code == 503
+
+
+def test_a_scanner_in_the_network_posts_to_a_real_store_and_counts_once(tmp_path: Path):
+    scanner = {"name": "hand-1", "driver": "barcode-http", "zone": "door"}
+    table: dict[str, object] = {
+        "tenant": "acme",
+        "store": "s0001",
+        "identifier_key": KEY.hex(),
+        "folder": str(tmp_path),
+        "web": {"port": 0},
+        "zones": [{"name": "door"}],
+        "devices": [{**scanner, "options": {"token": TOKEN}}],
+    }
+    agent = build_agent(from_table(table, {}), LoopbackLink(LoopbackBroker(), "acme-s0001"))
+    agent.start()
+    try:
+        assert agent.web is not None
+        address = f"http://{agent.web.host}:{agent.web.port}/scanners/hand-1"
+        for _ in range(2):
+            headers = {**bearer(), "Idempotency-Key": "scan-1"}
+            answer = requests.post(address, b"sb:c:spring-1", headers=headers, timeout=20)
+            assert answer.status_code == 204
+        rows = agent.database.reader().execute("SELECT row FROM outbox ORDER BY id")
+        bodies = [decode_event(row).body for (row,) in rows]
+        assert [body.coupon for body in bodies if isinstance(body, Scan)] == ["spring-1"]
+    finally:
+        agent.close()

@@ -90,6 +90,11 @@ def test_goods_are_found(query: str, names: list[str]):
     assert found(query) == names
 
 
+def test_a_single_letter_is_the_first_of_a_word_and_not_any():
+    assert "Longjing" not in found("o")
+    assert found("ongj") == ["Longjing"]
+
+
 def test_what_begins_with_the_letters_stands_first():
     assert found("J")[0] == "Jasmine"
     assert found("L")[0] == "Longjing"

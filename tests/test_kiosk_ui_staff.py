@@ -10,6 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from edge_agent import calls, stock, traffic
+from edge_agent.health import Health
 from edge_agent.traffic import HOUR_US
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.entry import (
@@ -22,7 +23,8 @@ from kiosk_ui.staff.entry import (
     new_entry,
 )
 from tests.browser.shop import PIN, PIN_HASH, Screens, a_shop_with_screens
-from tests.edge_store import KIOSK, SHOE, SOCK
+from tests.edge_store import ANNA, KIOSK, SHOE, SOCK
+from wire.messages import DeviceState
 
 
 @pytest.fixture
@@ -182,7 +184,48 @@ def test_an_unwell_device_says_what_to_do(screens: Screens, client: FlaskClient)
     assert "&lt;b&gt;gone" in html
 
 
+def test_the_page_has_everything_that_staff_ask_of_a_store(screens: Screens, client: FlaskClient):
+    shop = screens.shop
+    stock.count(shop.recorder, shop.clock, KIOSK, SHOE, 2)
+    hour_at = traffic.hour_of(shop.clock.now().at)
+    shop.recorder.write(
+        lambda w: w.execute("INSERT INTO zone_hours VALUES ('shoes', ?, 3, 9000, 1)", (hour_at,))
+    )
+    shop.begin(ANNA)
+    enter(client)
+    html = client.get("/staff").text
+    queue = html.split('panel--queue"')[1].split("</section>")[0]
+    assert re.search(r"<b>2</b> 条记录在排队", queue)
+    assert "最早的一条" in queue
+    assert "快卖完 1 种" in html
+    zones = html.split('panel--traffic"')[1].split("</section>")[0]
+    assert re.search(r"鞋履.*?<dd>3</dd>", zones, re.DOTALL)
+    assert "3 秒" in zones
+
+
+def test_why_the_store_is_unwell_is_said_once(screens: Screens, client: FlaskClient):
+    store = replace(screens.store, health=lambda: unwell(screens))
+    local = create_app(store).test_client()
+    enter(local)
+    html = local.get("/staff").text
+    assert html.count("画面是黑的") == 1
+    assert "设备读到的内容有些没有存下" in html
+
+
+def unwell(screens: Screens) -> Health:
+    device = DeviceState("cam", "people-camera", "failed", "black", 1)
+    lost = "device cam: 3 readings were not recorded since the start"
+    return replace(
+        screens.store.health(),
+        state="degraded",
+        devices=(device,),
+        reasons=("device cam is failed: black", lost),
+    )
+
+
 def test_staff_read_it_in_english_too(client: FlaskClient):
     enter(client)
     client.post("/staff/language", data={"token": token_of(client, "/staff"), "language": "en"})
     assert "Nobody is waiting." in client.get("/staff").text
+    client.get("/staff?language=zh")
+    assert "没有人在等。" in client.get("/staff").text

@@ -69,7 +69,7 @@ def test_the_coupon_arrives_with_the_event(screens: Screens, address: str):
         screens.shop.begin(ANNA)
         assert 'data-page="welcome"' in frames.next("show")
         screens.shop.knows(ANNA, a_shopper(coupons=(a_coupon("c77"),)))
-        assert 'data-coupon="c77"' in frames.next("content")
+        assert 'data-coupon="c77"' in frames.next("news")
 
 
 def test_a_page_that_shows_everything_is_sent_nothing_but_the_line(screens: Screens, address: str):
@@ -128,6 +128,17 @@ def test_streams_are_bounded_and_come_back_when_pages_leave():
             status = again.status_code
     web.close()
     assert status == 200
+
+
+def test_a_closing_server_ends_its_open_streams_at_once(screens: Screens):
+    with served(screens) as address:
+        pages = [requests.get(address + EVENTS, stream=True, timeout=WAIT_S) for _ in range(4)]
+        for page in pages:
+            Frames(page).next("show")
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 0.5
+    for page in pages:
+        page.close()
 
 
 def test_a_server_has_threads_left_beside_all_streams():

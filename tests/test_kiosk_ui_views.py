@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,7 +17,18 @@ from kiosk_ui.app import create_app
 from kiosk_ui.shopper.views import ACTS
 from kiosk_ui.texts import LOCALES
 from tests.browser.shop import Screens, a_shop_with_screens
-from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, TILL, a_coupon, a_product, a_shopper
+from tests.edge_store import (
+    ANNA,
+    BO,
+    KIOSK,
+    NOON,
+    SHOE,
+    SOCK,
+    TILL,
+    a_coupon,
+    a_product,
+    a_shopper,
+)
 from wire.views import Because, Recommendation
 
 BASE = f"/kiosk/{KIOSK.device}"
@@ -198,6 +210,28 @@ def test_the_next_shopper_begins_in_the_language_of_the_store(
     assert "请出示会员码" in client.get(BASE).text
 
 
+def test_a_screen_that_begins_in_english_does_so_for_every_shopper(
+    screens: Screens, client: FlaskClient
+):
+    answer = client.get(f"{BASE}?language=en")
+    assert (answer.status_code, answer.headers["Location"]) == (303, BASE)
+    welcome(screens)
+    form = form_of(client)
+    client.post(f"{BASE}/language", data={**form, "language": "zh", "back": BASE})
+    assert "你好" in client.get(BASE).text
+    client.post(f"{BASE}/end", data=form)
+    assert "Show your member code" in client.get(f"{BASE}?fresh").text
+    assert "Show your member code" in client.get(BASE).text
+
+
+def test_the_language_in_the_address_counts_for_whoever_is_here(client: FlaskClient):
+    form = {**form_of(client), "language": "en", "back": BASE}
+    client.post(f"{BASE}/language", data=form)
+    client.get(f"{BASE}?language=zh")
+    assert "请出示会员码" in client.get(BASE).text
+    assert client.get(f"{BASE}?language=fr").status_code == 200
+
+
 def test_a_cut_line_is_said_with_the_age_of_what_is_known(screens: Screens, client: FlaskClient):
     welcome(screens)
     client.get(BASE)
@@ -325,3 +359,87 @@ def test_a_store_without_a_till_sends_nobody_to_one(screens: Screens):
     used = client.post(f"{BASE}/redeem", data=form, follow_redirects=True).text
     assert "请让店员看这一屏" in used
     assert "收银台" not in used
+
+
+def test_a_brand_is_followed_with_a_button_that_shows_its_state(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    product = f"{BASE}/product/{SHOE}"
+    form = {**form_of(client), "brand": "acme", "back": product}
+    assert 'aria-pressed="false">' in client.get(product).text.split('data-tap="follow"')[1]
+    for _ in range(2):
+        answer = client.post(f"{BASE}/follow", data={**form, "followed": "1"})
+        assert answer.headers["Location"] == product
+    for path in (product, f"{BASE}/brand?q=acme"):
+        assert 'aria-pressed="true">' in client.get(path).text.split('data-tap="follow"')[1]
+    assert 'data-tap="brand">acme</a>' in client.get(BASE).text
+    client.post(f"{BASE}/follow", data={**form, "followed": "0"})
+    assert 'aria-pressed="false">' in client.get(product).text.split('data-tap="follow"')[1]
+    assert "关注的品牌" not in client.get(BASE).text
+    said = [(each.body.subject, each.body.followed) for each in screens.shop.events("followed")]
+    assert said == [("acme", True), ("acme", False)]
+
+
+def test_what_the_cloud_says_is_followed_is_shown_and_its_brand_is_a_page(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens, followed=("acme", "elsewhere"))
+    html = client.get(BASE).text
+    assert ">acme</a>" in html
+    assert "elsewhere" not in html
+    page = client.get(f"{BASE}/brand?q=acme").text
+    assert page.count('data-tap="product:') == 2
+    assert client.get(f"{BASE}/brand?q=elsewhere").status_code == 404
+    assert client.get(f"{BASE}/brand").status_code == 404
+
+
+def test_only_brands_that_the_store_sells_can_be_followed(screens: Screens, client: FlaskClient):
+    welcome(screens, followed=("gone",))
+    form = form_of(client)
+    sent = {**form, "brand": "<script>", "followed": "1"}
+    assert client.post(f"{BASE}/follow", data=sent).status_code == 404
+    client.post(f"{BASE}/follow", data={**form, "brand": "gone", "followed": "0"})
+    assert [each.body.subject for each in screens.shop.events("followed")] == ["gone"]
+
+
+def test_following_without_a_code_begins_a_visit_that_nobody_names(
+    screens: Screens, client: FlaskClient
+):
+    sent = {**form_of(client), "brand": "acme", "back": "//evil.example"}
+    answer = client.post(f"{BASE}/browse", data=sent)
+    assert answer.headers["Location"] == f"{BASE}/brand?q=acme"
+    assert ">acme</a>" in client.get(BASE).text
+    (event,) = screens.shop.events("followed")
+    assert event.identifiers == ()
+
+
+def test_a_brand_with_any_name_has_its_page_and_harms_nothing(
+    screens: Screens, client: FlaskClient
+):
+    evil = 'A/C & "<script>alert(1)</script>'
+    screens.shop.sells(SHOE, brand=evil)
+    welcome(screens)
+    form = {**form_of(client), "brand": evil, "followed": "1"}
+    answer = client.post(f"{BASE}/follow", data=form, follow_redirects=True)
+    assert 'aria-pressed="true">' in answer.text.split('data-tap="follow"')[1]
+    assert "<script>alert" not in answer.text
+
+
+def test_what_was_tried_is_noted_once_where_it_can_be_tried(screens: Screens, client: FlaskClient):
+    welcome(screens)
+    assert 'data-tap="tried"' in client.get(f"{BASE}/product/{SHOE}").text
+    form = {**form_of(client), "product": SHOE}
+    for _ in range(2):
+        page = client.post(f"{BASE}/tried", data=form, follow_redirects=True).text
+    assert "已记下：你试穿过" in page
+    assert 'data-tap="tried"' not in page
+    assert len(screens.shop.events("tried")) == 1
+    assert client.post(f"{BASE}/tried", data={**form, "product": "0"}).status_code == 404
+    vase = msgspec.structs.replace(a_product(SOCK), category="home")
+    screens.shop.tell("product", SOCK, vase)
+    assert 'data-tap="tried"' not in client.get(f"{BASE}/product/{SOCK}").text
+
+
+def test_nobody_is_asked_whether_they_tried_it_before_they_are_here(client: FlaskClient):
+    assert 'data-tap="tried"' not in client.get(f"{BASE}/product/{SHOE}").text

@@ -1,9 +1,12 @@
 """`storebridge dwell` measures a video, or says why it cannot."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -51,3 +54,73 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(tmp_path: Path, zones: 
         assert (result.exit_code, result.stdout) == (2, "")
         assert "Nothing was measured: " in result.stderr
         assert complaint in result.stderr
+
+
+def test_time_is_that_of_the_frames_where_their_rate_varies(tmp_path: Path, zones: Path) -> None:
+    """Measured by ffmpeg's clock: two of three frames are missing in the second half."""
+    scene = WalkScene(SIZE, 1, [visit_walk(SIZE, SHELF, starts_s=1, stay_s=6, seed=1)])
+    (truth,) = scene.truth(ZoneMap(zones={"shelf": SHELF}), until_s=30).stays
+    clip = tmp_path / "vary.mp4"
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    listed = ["ffconcat version 1.0"]
+    number = 0
+    while number < round(scene.walks[0].ends_s + 1) * 10:
+        step = 1 if number < 40 else 3
+        name = pictures / f"{number:04}.jpg"
+        cv2.imwrite(str(name), scene.frame(number / 10))
+        listed += [f"file '{name}'", f"duration {step / 10}"]
+        number += step
+    script = tmp_path / "list.txt"
+    script.write_text("\n".join(listed))
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("no ffmpeg here to make a clip of varying rate: apt-get install ffmpeg")
+    subprocess.run(
+        [
+            ffmpeg,
+            "-v",
+            "error",
+            "-f",
+            "concat",
+            "-safe",
+            "0",
+            "-i",
+            str(script),
+            "-vsync",
+            "vfr",
+            str(clip),
+        ],
+        check=True,
+    )
+    result = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--json"])
+    (visit,) = json.loads(result.stdout)["zones"]["shelf"]["visits"]
+    assert abs(visit["dwell_s"] - (truth.leave_s - truth.enter_s)) < 0.5
+
+
+def test_an_audit_is_written_where_it_is_asked_for_and_only_then(
+    tmp_path: Path, zones: Path
+) -> None:
+    scene = WalkScene(SIZE, 1, [visit_walk(SIZE, SHELF, starts_s=0, stay_s=1, seed=1)])
+    clip, audit = tmp_path / "walk.avi", tmp_path / "audit.mp4"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, SIZE)
+    for number in range(60):
+        writer.write(scene.frame(number / 10))
+    writer.release()
+    before = set(tmp_path.iterdir())
+    plain = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--json"])
+    assert set(tmp_path.iterdir()) == before
+    drawn = CliRunner().invoke(
+        app, [str(clip), "--zones", str(zones), "--json", "--audit", str(audit)]
+    )
+    assert set(tmp_path.iterdir()) == before | {audit}
+    assert json.loads(drawn.stdout)["zones"] == json.loads(plain.stdout)["zones"]
+    capture = cv2.VideoCapture(str(audit))
+    read, first = capture.read()
+    assert read
+    assert np.abs(first.astype(int) - scene.frame(0.0)).max() > 60
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 60
+    same = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--audit", str(clip)])
+    assert "is the video itself" in same.stderr
+    lost = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--model", "none"])
+    assert "there is no model none" in lost.stderr

@@ -43,10 +43,10 @@ def test_the_page_shows_all_screens_of_the_chosen_store(page: FlaskClient, theat
         theatre.town.kiosk_url(first),
         theatre.town.staff_url(first),
         theatre.town.console_url,
-        f"/camera/{first.name}/kiosk.mjpg",
         "/shop/",
     ):
-        assert f'src="{address}"' in text
+        assert f'src="{address}?language=zh"' in text
+    assert f'src="/camera/{first.name}/kiosk.mjpg"' in text
     assert theatre.town.kiosk_url(second) not in text
     assert theatre.town.kiosk_url(second) in page.get(f"/?store={second.name}").text
     assert page.get("/?store=nowhere").status_code == 404
@@ -96,10 +96,10 @@ def test_the_switch_cuts_and_mends_the_line_and_says_what_happens(page: FlaskCli
     assert theatre.line_is_cut
     assert (live["cut"], live["line"]) == (True, "cut")
     assert live["line_title"] == "Cut for 0 s"
-    assert "14 events wait" in live["line_text"]
+    assert "Waiting in the stores: 14" in live["line_text"]
     live = page.post("/line?language=en", data={"store": store, "line": "mend"}, headers=json).json
     assert not theatre.line_is_cut
-    assert (live["line"], "14 events" in live["line_text"]) == ("draining", True)
+    assert (live["line"], "On their way: 14" in live["line_text"]) == ("draining", True)
     theatre.counted = {"waiting": 0}
     assert page.get("/live").json["line"] == "whole"
     assert page.post("/line", data={"store": store, "line": "?"}).status_code == 400

@@ -206,12 +206,12 @@ def test_without_the_cloud_the_shop_goes_on_and_says_so_and_tells_it_later_once(
     for _ in range(2):
         page = shop.get(f"/product/{POT}?language=en")
     assert "did not answer" in page
-    assert "2 steps wait here" in page
+    assert "Steps waiting here: 2" in page
     cloud = Cloud(database=shop.database, identifier_keys={TENANT: KEY})
     shop.api = WebServer(create_app(cloud), "127.0.0.1", port, 4)
     shop.api.start()
     end = time.monotonic() + 30
-    while "wait here" in shop.get("/?q=tea"):
+    while "waiting here" in shop.get("/?q=tea"):
         assert time.monotonic() < end, "what waited was not sent"
         time.sleep(0.1)
     assert [body.product for body in shop.bodies(Viewed)] == [TEA, POT, POT]

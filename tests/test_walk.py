@@ -15,8 +15,8 @@ import requests
 
 from edge_agent import local_view, visits
 from edge_agent.agent import Agent
-from edge_agent.codes import normal_gtin
 from edge_agent.config import from_table
+from edge_agent.payment_codes import way_to_pay
 from edge_agent.seal import load_or_create, unseal
 from hardware.background import BackgroundDetector
 from hardware.camera import CaptureSource
@@ -168,8 +168,11 @@ class StoreParts:
 
     def as_read(self, raw: bytes) -> tuple[str, str, bytes]:
         """What a scan of these bytes must say."""
+        if way_to_pay(raw.decode("latin-1")):
+            return "payment", "", b""
         if is_gtin(raw.decode("latin-1")):
-            return "product", normal_gtin(raw.decode()) or "", b""
+            # The store sells none of these: the number is asked for again, and kept sealed.
+            return "product", "", raw
         return "unknown", "", raw
 
 

@@ -6,7 +6,13 @@ cd "$(dirname "$0")/.."
 what="${1:-run}"
 case $what in
     run) lock=requirements.lock packages="libzbar0" ;;
-    test) lock=requirements-dev.lock packages="libzbar0 chromium libatomic1 fonts-noto-cjk mosquitto npm" ;;
+    test)
+        lock=requirements-dev.lock
+        packages="libzbar0 chromium libatomic1 fonts-noto-cjk mosquitto npm ffmpeg python3-gi"
+        # a real RTSP server
+        packages="$packages gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base"
+        packages="$packages gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
+        ;;
     *) echo "usage: tools/setup.sh run|test" >&2; exit 2 ;;
 esac
 
@@ -54,7 +60,7 @@ missing() { # prints those of the Debian packages named that are not installed, 
     for package in "$@"; do
         case $package in
             libzbar0) ldconfig_knows 'libzbar\.so\.0' ;;
-            chromium | npm) command -v "$package" >/dev/null 2>&1 ;;
+            chromium | npm | ffmpeg) command -v "$package" >/dev/null 2>&1 ;;
             mosquitto) [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null 2>&1 ;;
             libatomic1) ldconfig_knows 'libatomic\.so\.1' ;; # the driver of the browser needs it
             *) dpkg -s "$package" >/dev/null 2>&1 ;;

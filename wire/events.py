@@ -47,9 +47,10 @@ class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Scan(Body, frozen=True, tag=1):
     """A code was held to a reader.
 
-    `code_kind` is member, product, coupon, store, page, payment or unknown. A code of unknown kind
-    keeps its raw bytes in `sealed`, encrypted under the store key `sealed_key`; a member code
-    stands in the event's identifiers only.
+    `code_kind` is member, product, coupon, store, device, page, payment or unknown. A code of
+    unknown kind keeps its raw bytes in `sealed`, encrypted under the store key `sealed_key`; a
+    member code stands in the event's identifiers only, a payment code nowhere. `fault` says why a
+    code did not count, such as uncertain or token_expired; then it names no member and no product.
     """
 
     code_kind: str
@@ -58,6 +59,7 @@ class Scan(Body, frozen=True, tag=1):
     coupon: str = ""
     sealed: bytes = b""
     sealed_key: str = ""
+    fault: str = ""
 
 
 class Arrival(Body, frozen=True, tag=2):
@@ -70,7 +72,8 @@ class Dwell(Body, frozen=True, tag=3):
     """Somebody stood in the zone: from `entered_at` (µs UTC) for `dwell_ms`.
 
     `confidence_pct` above 0 only where a consenting member scanned in that zone while exactly one
-    person stood there; then the event carries the visit and its identifiers.
+    person stood there; then the event carries the visit and its identifiers. `engaged` is set where
+    the stay was long enough to count as engagement.
     """
 
     entered_at: int
@@ -78,14 +81,19 @@ class Dwell(Body, frozen=True, tag=3):
     people_max: int = 1
     confidence_pct: int = 0
     plan: int = 0
+    engaged: bool = False
 
 
 class Door(Body, frozen=True, tag=4):
-    """People passed the counting line `line`, inwards or outwards."""
+    """People passed the counting line `line`, inwards or outwards.
+
+    `groups_in` is how many groups those who came in were, each counted with its first.
+    """
 
     line: str
     people_in: int = 0
     people_out: int = 0
+    groups_in: int = 0
 
 
 class PageShown(Body, frozen=True, tag=5):

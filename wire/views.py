@@ -68,7 +68,8 @@ class Recommendation(msgspec.Struct, frozen=True, array_like=True):
 class ShopperView(msgspec.Struct, frozen=True, array_like=True, tag="shopper"):
     """What the store may show to the shopper who shows this identifier.
 
-    Keyed by the identifier's key. `stage` is awareness, interest, purchase or loyalty.
+    Keyed by the identifier's key. `stage` is awareness, interest, purchase or loyalty. `saved` are
+    products, `followed` brands.
     """
 
     shopper: str
@@ -79,6 +80,7 @@ class ShopperView(msgspec.Struct, frozen=True, array_like=True, tag="shopper"):
     saved: tuple[str, ...] = ()
     decided_at: int = 0
     consented: bool = False
+    followed: tuple[str, ...] = ()
 
 
 class PlanView(msgspec.Struct, frozen=True, array_like=True, tag="plan"):

@@ -12,7 +12,7 @@ CLOCK_OFFSET_MS_MAX = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One thing that is wrong with a store: a text key with its values, and the reason in words."""
+    """One thing that is wrong with a store: a text key with its values, and what a device said."""
 
     key: str
     values: Mapping[str, str]

@@ -23,6 +23,7 @@ from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_o
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
 from looks.assets import ASSET_AGE_S, LOOKS, address
+from looks.reasons import say_reason
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 
 SIGN_IN_COOKIE = "hq"
@@ -40,6 +41,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     )
     pages = _Pages(cloud)
     routes.before_request(pages.read_person)
+    routes.after_request(remember_language)
     routes.get("/")(pages.stores)
     routes.get("/sign-in")(pages.sign_in_form)
     routes.post("/sign-in")(pages.sign_in)
@@ -85,7 +87,14 @@ class _Pages:
             totals = store_hour.totals(connection, person.tenant, since, now + store_hour.HOUR_US)
         rows = rows_of(found, totals)
         summary, online = summary_of(rows, totals), sales_of(totals.get("", {}))
-        return page("stores.html", rows=rows, summary=summary, online=online, now=now)
+        return page(
+            "stores.html",
+            rows=rows,
+            summary=summary,
+            online=online,
+            now=now,
+            say_reason=say_reason,
+        )
 
     def sign_in_form(self) -> AnyResponse:
         """Ask who it is."""
@@ -148,15 +157,19 @@ def check_form(person: SignIn) -> None:
 
 
 def page(template: str, **values: object) -> Response:
-    """Render a page in the browser's language and remember a language that was asked for."""
+    """Render a page in the browser's language."""
     words: Words = g.words
     other = next(name for name in LANGUAGES if name != words.language)
     text = render_template(
         f"console/{template}", words=words, person=g.person, other=other, asset=asset, **values
     )
-    response = make_response(text)
-    if request.args.get("language") in LANGUAGES:
+    return make_response(text)
+
+
+def remember_language(response: Response) -> Response:
+    """Remember a language that was asked for, also where the answer leads elsewhere."""
+    if (wanted := request.args.get("language")) in LANGUAGES:
         response.set_cookie(
-            LANGUAGE_COOKIE, words.language, max_age=LANGUAGE_AGE_S, path="/hq", samesite="Strict"
+            LANGUAGE_COOKIE, wanted, max_age=LANGUAGE_AGE_S, path="/hq", samesite="Strict"
         )
     return response

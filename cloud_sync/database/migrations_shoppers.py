@@ -220,6 +220,13 @@ CREATE TABLE tenant_setting (
 );
 """
 
+# code_public_keys: what the tenant's codes are signed for; every store is told.
+CODE_KEYS = """
+ALTER TABLE tenant_setting
+    ALTER COLUMN members_consent SET DEFAULT false,
+    ADD COLUMN code_public_keys text[] NOT NULL DEFAULT '{}';
+"""
+
 # Visits of the last days, by the strongest identifier shown; left_at is 0 while one goes on.
 VISITS = """
 CREATE TABLE visit (
@@ -233,12 +240,24 @@ CREATE TABLE visit (
 ) PARTITION BY HASH (identifier);
 """
 
+# followed_mark is twice the time of the last word, plus one if it was to follow.
+BRANDS = """
+CREATE TABLE atom_brand (
+    tenant text NOT NULL,
+    atom uuid NOT NULL,
+    brand text NOT NULL,
+    followed_mark bigint NOT NULL,
+    PRIMARY KEY (tenant, atom, brand)
+) PARTITION BY HASH (atom);
+"""
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {
     "identifier": "identifier",
     "link": "identifier",
     "atom_act": "atom",
     "atom_product": "atom",
+    "atom_brand": "atom",
     "atom_zone": "atom",
     "atom_money": "atom",
     "atom_store": "atom",
@@ -285,4 +304,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=104, name="partitions", sql="\n".join(map(partitions_of, _PARTITIONED))),
     Migration(number=105, name="visits", sql=VISITS + partitions_of("visit")),
     Migration(number=106, name="interests", sql=INTERESTS + partitions_of("interest_due")),
+    Migration(number=107, name="code_keys", sql=CODE_KEYS),
+    Migration(number=108, name="brands", sql=BRANDS + partitions_of("atom_brand")),
 )

@@ -52,6 +52,7 @@ class ChannelView:
     held: Sequence[tuple[str, str]] = ()
     recommended: Sequence[Recommendation] = ()
     saved: Sequence[str] = ()
+    followed: Sequence[str] = ()
     decided_at: int
 
 
@@ -104,7 +105,7 @@ def channel_view(
     named = {each.product for each in shown} | {product for product, _ in best}
     named |= {each.product for found in near.values() for each in found} | set(profile.products)
     goods = goods_of(connection, tenant, named)
-    sold = sold_of(goods)
+    sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
     staged = stage_of(profile, now)
     return ChannelView(
         shopper=shopper,
@@ -114,8 +115,9 @@ def channel_view(
         because=staged.because[0],
         coupons=[_coupon_view(each, goods.get(each.product, NO_GOODS)) for each in shown],
         held=[(each.coupon, each.lease_store) for each in shown if _is_held(connection, each, now)],
-        recommended=recommend(profile, near, best, sold, now),
+        recommended=recommend(profile, near, best, sold, now, brands),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
+        followed=profile.followed,
         decided_at=now,
     )
 
@@ -291,6 +293,7 @@ def plain(view: ChannelView) -> dict[str, object]:
             for each in view.recommended
         ],
         "saved": list(view.saved),
+        "followed": list(view.followed),
         "decided_at": view.decided_at,
     }
 

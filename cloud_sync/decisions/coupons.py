@@ -1,13 +1,14 @@
 """Coupons: what was promised to whom, what became of it, and which store may redeem it alone.
 
 A coupon's row holds the promise; its state is the fold of its acts, whichever came first: redeemed
-if it was redeemed anywhere, else claimed if it was claimed anywhere, else offered.
+if it was redeemed anywhere or came off an order, else claimed if it was claimed anywhere, else
+offered.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from psycopg import Connection, Cursor
 
@@ -49,7 +50,11 @@ class Coupon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redemption:
-    """One redemption as it was reported: by which store or channel, for which order, when."""
+    """One redemption as it was reported: by which store or channel, for which order, when.
+
+    The order of one redeemed at a kiosk is that from which the till took it off later, empty while
+    there is none.
+    """
 
     source: str
     order: str
@@ -201,31 +206,67 @@ def write_leases(connection: Connection, coupons: Sequence[Coupon]) -> None:
 
 
 def conflicts(connection: Connection, tenant: str, limit: int = 1000) -> list[Conflict]:
-    """Return the coupons that were redeemed more than once, the latest first.
+    """Return the coupons that were redeemed, or came off an order, more than once, latest first.
 
     The same order reported twice by the same store or channel is one redemption.
     """
     rows = connection.execute(
-        "SELECT coupon, array_agg(source ORDER BY occurred_at, source, reference),"
-        " array_agg(reference ORDER BY occurred_at, source, reference),"
-        " array_agg(occurred_at ORDER BY occurred_at, source, reference)"
-        " FROM coupon_act WHERE tenant = %s AND act = 'redeemed'"
-        " GROUP BY coupon HAVING count(*) > 1 ORDER BY max(occurred_at) DESC, coupon LIMIT %s",
-        (tenant, limit),
+        "SELECT act.coupon, act, source, reference, occurred_at,"
+        " reference = shard || ':' || position"
+        " FROM (SELECT coupon, max(occurred_at) AS latest_at FROM coupon_act WHERE tenant = %s"
+        "  AND act IN ('redeemed', 'spent') GROUP BY coupon HAVING"
+        "  count(*) FILTER (WHERE act = 'redeemed') > 1"
+        "  OR count(*) FILTER (WHERE act = 'spent') > 1"
+        "  ORDER BY latest_at DESC, coupon LIMIT %s) AS twice"
+        " JOIN coupon_act AS act ON act.tenant = %s AND act.coupon = twice.coupon"
+        " WHERE act IN ('redeemed', 'spent')"
+        " ORDER BY latest_at DESC, act.coupon, occurred_at, source, reference",
+        (tenant, limit, tenant),
     )
-    return [
-        Conflict(
-            coupon=code,
-            redemptions=tuple(
-                Redemption(source=source, order=order, occurred_at=at)
-                for source, order, at in zip(sources, orders, times, strict=True)
-            ),
-        )
-        for code, sources, orders, times in rows
+    acts: dict[str, list[_Act]] = {}
+    for coupon, *act in rows:
+        acts.setdefault(coupon, []).append(_Act(*act))
+    return [Conflict(coupon=code, redemptions=redemptions_of(acts[code])) for code in acts]
+
+
+class _Act(NamedTuple):
+    """A redemption or an order it came off; without an order, `reference` is a ledger position."""
+
+    act: str
+    source: str
+    reference: str
+    occurred_at: int
+    without_order: bool
+
+
+def redemptions_of(acts: Sequence[_Act]) -> tuple[Redemption, ...]:
+    """Return the redemptions that these acts of one coupon, in their order, tell of.
+
+    A redemption without an order had the first order of its store that no other one names; an
+    order that is left over is a redemption by itself.
+    """
+    orders = [each for each in acts if each.act == "spent"]
+    named = {(each.source, each.reference) for each in acts if each.act == "redeemed"}
+    free = [each for each in orders if (each.source, each.reference) not in named]
+    found: list[Redemption] = []
+    for each in acts:
+        if each.act != "redeemed":
+            continue
+        order = "" if each.without_order else each.reference
+        if each.without_order:
+            spent = next((one for one in free if one.source == each.source), None)
+            if spent is not None:
+                free.remove(spent)
+                order = spent.reference
+        found.append(Redemption(source=each.source, order=order, occurred_at=each.occurred_at))
+    found += [
+        Redemption(source=one.source, order=one.reference, occurred_at=one.occurred_at)
+        for one in free
     ]
+    return tuple(sorted(found, key=lambda each: (each.occurred_at, each.source, each.order)))
 
 
 def _state(acts: Collection[str]) -> CouponState:
-    if "redeemed" in acts:
+    if "redeemed" in acts or "spent" in acts:
         return "redeemed"
     return "claimed" if "claimed" in acts else "offered"

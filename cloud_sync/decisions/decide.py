@@ -130,10 +130,16 @@ def decide_one(known: Known, now: int) -> Decided:
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
-                profile, known.neighbours, known.bestsellers.get(store, ()), known.sold, now
+                profile,
+                known.neighbours,
+                known.bestsellers.get(store, ()),
+                known.sold,
+                now,
+                known.brands,
             ),
             saved=saved,
             consented=True,
+            followed=tuple(profile.followed),
         )
         for store in stores
     }

@@ -1,6 +1,7 @@
 """Which products a shopper is recommended: what goes with theirs, what they buy, what sells."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -37,6 +38,7 @@ class Neighbour(NamedTuple):
 
 Neighbours = Mapping[str, Sequence[Neighbour]]
 Bestsellers = Sequence[tuple[str, int]]
+_NO_BRANDS: Mapping[str, str] = MappingProxyType({})
 
 
 def anchors(profile: Profile) -> list[str]:
@@ -51,11 +53,13 @@ def recommend(
     bestsellers: Bestsellers,
     sold: Collection[str],
     now: int,
+    brands: Mapping[str, str] = _NO_BRANDS,
 ) -> tuple[Recommendation, ...]:
     """Return up to RECOMMENDED_MAX products with their reasons, the best first.
 
     First what goes with the products of latest interest, then what the shopper buys again and
-    again, then the bestsellers of the store; never what was just bought, nor what is not sold.
+    again, then the bestsellers of the store, those of a brand that the shopper follows before the
+    others; never what was just bought, nor what is not sold.
     """
     if not profile.consented:
         return ()
@@ -65,7 +69,7 @@ def recommend(
     for product, because in (
         *_company(profile, neighbours),
         *_own(profile),
-        *((product, Because(reason="popular", count=count)) for product, count in bestsellers),
+        *_popular(profile, bestsellers, brands),
     ):
         if product in sold and product not in never:
             chosen.setdefault(product, because)
@@ -153,23 +157,34 @@ def _because(anchor: str, near: Neighbour) -> Because:
 def _own(profile: Profile) -> list[tuple[str, Because]]:
     """Return what the shopper buys again and again, the most often bought first."""
     bought = {
-        product: facts
-        for product, facts in profile.products.items()
-        if facts.bought >= OWN_TIMES_MIN
+        product: facts for product, facts in profile.products.items() if facts.kept >= OWN_TIMES_MIN
     }
-    order = sorted(bought, key=lambda product: (-bought[product].bought, product))
+    order = sorted(bought, key=lambda product: (-bought[product].kept, product))
     return [
         (
             product,
             Because(
                 reason="bought",
                 product=product,
-                count=bought[product].bought,
+                count=bought[product].kept,
                 at=bought[product].bought_at,
             ),
         )
         for product in order
     ]
+
+
+def _popular(
+    profile: Profile, bestsellers: Bestsellers, brands: Mapping[str, str]
+) -> list[tuple[str, Because]]:
+    """Return the bestsellers, those of followed brands first."""
+    followed = frozenset(profile.followed)
+    found = [
+        (product, "followed" if brands.get(product) in followed else "popular", count)
+        for product, count in bestsellers
+    ]
+    found.sort(key=lambda each: each[1] != "followed")
+    return [(product, Because(reason=reason, count=count)) for product, reason, count in found]
 
 
 def _interest_at(facts: ProductFacts) -> int:

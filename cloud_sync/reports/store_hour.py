@@ -22,7 +22,8 @@ from wire.events import (
 
 HOUR_US = 3_600_000_000
 
-# The figures there are. Money has a figure for each currency: `paid_cents.CNY`.
+# The figures there are. Money has a figure for each currency: `paid_cents.CNY`. What was paid is
+# what was left after the coupons, whose benefit is `discount_cents`.
 FIGURES = (
     "people_in",
     "people_out",
@@ -35,6 +36,7 @@ FIGURES = (
     "redemptions",
     "orders",
     "paid_cents",
+    "discount_cents",
     "refunded_cents",
 )
 
@@ -66,6 +68,10 @@ def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
         case Purchased():
             yield "orders", 1
             yield f"paid_cents.{body.currency}", body.amount_cents
+            yield (
+                f"discount_cents.{body.currency}",
+                sum(each.amount_cents for each in body.discounts),
+            )
         case Returned():
             yield f"refunded_cents.{body.currency}", body.amount_cents
         case _:

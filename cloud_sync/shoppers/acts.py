@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
+    ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
@@ -47,6 +48,7 @@ from wire.events import (
 QUANTITY_MAX = 10_000
 AMOUNT_CENTS_MAX = 10**11
 DWELL_MS_MAX = 86_400_000
+BRAND_CHARACTERS_MAX = 64
 
 # What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
 # are not here say nothing about a shopper.
@@ -94,6 +96,8 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     elif isinstance(body, (Purchased, Returned)):
         amount = _cents(body.amount_cents)
         _money(facts, ledger, body, atom)
+    elif isinstance(body, Followed):
+        _brand(facts, ledger, body, atom, at)
     tenant = ledger.tenant
     facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
     if type(body) in _ABOUT_PRODUCTS:
@@ -165,6 +169,12 @@ def _dwell(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, values: li
         plan = body.plan if 0 <= body.plan < 2**31 else 0
         key = (ledger.tenant, atom, ledger.store, zone, plan)
         facts.merge(ATOM_ZONE, key, values)
+
+
+def _brand(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> None:
+    brand = body.subject.replace("\0", "")[:BRAND_CHARACTERS_MAX]
+    if brand:
+        facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), [2 * at + body.followed])
 
 
 def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str) -> None:

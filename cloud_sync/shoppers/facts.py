@@ -69,6 +69,10 @@ ATOM_PRODUCT = FactTable(
     sums=("times", "views", "tries", "bought", "returned"),
     latest=("viewed_at", "viewed_online_at", "tried_at", "bought_at", "saved_mark"),
 )
+# followed_mark is made as saved_mark is.
+ATOM_BRAND = FactTable(
+    name="atom_brand", keys={**_ATOM, "brand": "text"}, latest=("followed_mark",)
+)
 ATOM_ZONE = FactTable(
     name="atom_zone",
     keys={**_ATOM, "store": "text", "zone": "text", "plan": "integer"},
@@ -95,6 +99,7 @@ PRODUCT_PAIR = FactTable(
 FACT_TABLES = (
     ATOM_ACT,
     ATOM_PRODUCT,
+    ATOM_BRAND,
     ATOM_ZONE,
     ATOM_MONEY,
     ATOM_STORE,

@@ -18,7 +18,7 @@ from cloud_sync.shoppers.identity import (
     register,
     shoppers_of,
 )
-from wire.events import CouponClaimed, CouponRedeemed
+from wire.events import CouponClaimed, CouponRedeemed, Purchased
 from wire.identifiers import Identifier
 
 
@@ -34,6 +34,11 @@ class Folded:
     live: set[Key]
     stores: set[tuple[str, str]]
     told: bool = False
+
+
+# What an order may say of coupons; a till takes fewer off one.
+DISCOUNTS_MAX = 50
+_ABOUT_COUPONS = frozenset({CouponClaimed, CouponRedeemed, Purchased})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +76,8 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
             links.extend(_links(each, list(named)))
         if atom is not None and each.live:
             live_atoms.add((each.tenant, atom))
-        if isinstance(each.event.body, CouponClaimed | CouponRedeemed):
-            acts.extend(_coupon_acts(each, each.event.body))
+        if type(each.event.body) in _ABOUT_COUPONS:
+            acts.extend(_coupon_acts(each))
         gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
@@ -107,26 +112,34 @@ def _links(ledger: LedgerEvent, named: Sequence[str]) -> list[Link]:
     ]
 
 
-def _coupon_acts(ledger: LedgerEvent, body: CouponClaimed | CouponRedeemed) -> list[_CouponAct]:
-    """Return what an event says about a coupon, told apart by place and order.
+def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
+    """Return what an event says about coupons, told apart by place and order.
 
-    Without an order the position tells two redemptions apart: both are kept, as a conflict.
+    Without an order the position tells two redemptions apart: both are kept, as a conflict. An
+    order names those that came off it, also one redeemed at a kiosk before there was an order.
     """
-    if not PRODUCT.fullmatch(body.coupon):
-        return []
-    redeemed = isinstance(body, CouponRedeemed)
-    order = body.order.replace("\0", "")[:64] if isinstance(body, CouponRedeemed) else ""
+    match ledger.event.body:
+        case CouponClaimed(coupon=coupon):
+            said = [(coupon, "claimed", "")]
+        case CouponRedeemed(coupon=coupon, order=order):
+            said = [(coupon, "redeemed", order)]
+        case Purchased(order=order, discounts=discounts):
+            said = [(each.coupon, "spent", order) for each in discounts[:DISCOUNTS_MAX]]
+        case _:
+            return []
     return [
         _CouponAct(
             tenant=ledger.tenant,
-            coupon=body.coupon,
-            act="redeemed" if redeemed else "claimed",
+            coupon=coupon,
+            act=act,
             source=ledger.store or ledger.source,
-            reference=order or f"{ledger.shard}:{ledger.position}",
+            reference=order.replace("\0", "")[:64] or f"{ledger.shard}:{ledger.position}",
             occurred_at=time_of(ledger),
             shard=ledger.shard,
             position=ledger.position,
         )
+        for coupon, act, order in said
+        if PRODUCT.fullmatch(coupon)
     ]
 
 

@@ -1,6 +1,6 @@
 """A shopper's profile: the merge of the facts of all its identifiers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
+    ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
@@ -19,7 +20,9 @@ from cloud_sync.shoppers.facts import (
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
-ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_MONEY, ATOM_STORE)
+ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
+# Stores are told the brands followed last; whoever follows more sees the others as not followed.
+FOLLOWED_MAX = 100
 
 _Rows = list[dict[str, str | int]]
 
@@ -46,6 +49,11 @@ class ProductFacts(NamedTuple):
     tried_at: int = 0
     bought_at: int = 0
     saved_mark: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Return how many pieces were bought and did not come back."""
+        return max(self.bought - self.returned, 0)
 
     @property
     def saved(self) -> bool:
@@ -75,11 +83,15 @@ class DwellFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of one shopper, and whether it may be used for personal offers."""
+    """What is known of one shopper, and whether it may be used for personal offers.
+
+    `followed` are brands, those followed last first, FOLLOWED_MAX at most.
+    """
 
     consented: bool = False
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
+    followed: Sequence[str] = ()
     dwelt: Mapping[str, DwellFacts] = field(default_factory=dict)
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
@@ -106,7 +118,7 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
             json.decode(part, type=_Rows) for part in answers.fetchone() or ()
         ]
         consented = _consented(members, consents)
-        acts, products, money, stores = map(_found, ATOM_FACTS, facts)
+        acts, products, brands, money, stores = map(_found, ATOM_FACTS, facts)
         dwelt = _dwelt(dwells)
         return {
             key: Profile(
@@ -115,6 +127,7 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
                 products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
+                followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
                 dwelt=dwelt.get(key, {}),
                 money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},
@@ -165,6 +178,12 @@ def _found(table: FactTable, rows: _Rows) -> dict[Key, list[tuple[Row, tuple[int
         key = (str(tenant), UUID(str(shopper)).hex)
         found.setdefault(key, []).append((tuple(row[: keys - 2]), tuple(map(int, row[keys - 2 :]))))
     return found
+
+
+def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the brands whose last mark, twice a time plus one, says that they are followed."""
+    on = (brand for brand, mark in marks.items() if mark % 2 == 1)
+    return tuple(sorted(on, key=lambda brand: (-marks[brand], brand))[:FOLLOWED_MAX])
 
 
 def _consented(members: Members, rows: _Rows) -> set[Key]:

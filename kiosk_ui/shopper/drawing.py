@@ -15,7 +15,7 @@ from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language
 from wire.views import ProductView
 
 FRAGMENT_HEADER = "X-Fragment"
-# An address with this begins anew for the next shopper, in the store's own language.
+# An address with this begins anew for the next shopper, in the screen's own language.
 FRESH = "fresh"
 # The answers that are a page of their own, so that no card needs to say them as well.
 ANSWERS_THAT_ARE_PAGES = frozenset({"welcome", "product", "page"})
@@ -31,6 +31,11 @@ def language_cookie(kiosk: str) -> str:
     return f"sb_language_{kiosk}"
 
 
+def own_language_cookie(kiosk: str) -> str:
+    """Return the name of the cookie that keeps the language in which each shopper begins here."""
+    return f"sb_own_language_{kiosk}"
+
+
 def base_of(kiosk: str) -> str:
     """Return the address of a kiosk's pages."""
     return f"/kiosk/{kiosk}"
@@ -39,7 +44,8 @@ def base_of(kiosk: str) -> str:
 def screen_of(store: Store, kiosk: str, nonce: str) -> Screen:
     """Return the screen of this request: its kiosk, language and form token."""
     chosen = None if FRESH in request.args else request.cookies.get(language_cookie(kiosk))
-    language = choose_language(chosen, store.languages)
+    own = request.cookies.get(own_language_cookie(kiosk))
+    language = choose_language(chosen or own, store.languages)
     token = forms.form_token(store.secret, nonce)
     return Screen(store=store, kiosk=kiosk, words=words_in(language), token=token)
 
@@ -122,8 +128,8 @@ def picture_of(product: ProductView) -> str:
 def path_of(kiosk: str, page: Page) -> str:
     """Return the address of a page, which the browser shows and comes back to."""
     names = {"product": "product", "goods": "goods", "redeem": "coupon", "redeemed": "coupon"}
-    if page.name == "search":
-        return f"{base_of(kiosk)}/search?{urlencode({'q': page.subject})}"
+    if page.name in ("search", "brand"):
+        return f"{base_of(kiosk)}/{page.name}?{urlencode({'q': page.subject})}"
     if page.name in names:
         tail = f"/{page.subject}" if page.subject else ""
         return f"{base_of(kiosk)}/{names[page.name]}{tail}"

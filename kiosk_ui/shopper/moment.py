@@ -1,23 +1,24 @@
 """Everything a kiosk's screen depends on, so that two moments tell whether it must change."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from sqlite_utils.utils import sqlite3
 
-from edge_agent import answers, calls, local_view, saves, visits, wallet
+from edge_agent import answers, calls, local_view, marks, visits, wallet
 from edge_agent.answers import Answer
 from edge_agent.calls import Call
+from edge_agent.marks import FOLLOWED, SAVED, TRIED
 from edge_agent.visits import Visit
 from kiosk_ui.store import Store
 from wire.views import CouponView, ShopperView
 
-# An answer older than this is not shown to whoever opens the page next.
+# An answer older than this is not shown to whoever opens the page next, nor one of a visit before.
 ANSWER_SHOWN_S_MAX = 30
 
-Difference = Literal["nothing", "visit", "answer", "call", "content"]
+Difference = Literal["nothing", "visit", "answer", "call", "news", "content"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Moment:
     coupons: tuple[CouponView, ...]
     pending: tuple[str, ...]
     saved: tuple[str, ...]
+    followed: tuple[str, ...]
+    tried: tuple[str, ...]
     answer: Answer | None
     call: Call | None
 
@@ -43,12 +46,15 @@ class Moment:
 
     @property
     def mark(self) -> str:
-        """Return what changes whenever the screen must: visit, answer, call and content."""
+        """Return what changes whenever the screen must: visit, answer, call, news and content."""
         answer = "" if self.answer is None else f"{self.answer.kind}@{self.answer.at}"
         call = "" if self.call is None else self.call.call
         named = "" if self.visit is None or not self.visit.identifiers else "n"
-        content = _digest(self.view, self.coupons, self.pending, self.saved)
-        return f"{self.visit_id}{named}.{answer}.{call}.{content}"
+        offered = [each.coupon for each in self.coupons if each.state != "redeemed"]
+        proposed = [each.product for each in self.view.recommended] if self.view else []
+        news = _digest(offered, proposed)
+        content = _digest(self.view, self.coupons, self.pending, self.saved, self.followed)
+        return f"{self.visit_id}{named}.{answer}.{call}.{news}.{content}"
 
     def coupon(self, coupon: str) -> CouponView | None:
         """Return one of the shopper's coupons."""
@@ -60,9 +66,6 @@ def look(store: Store, kiosk: str) -> Moment:
     connection = store.database.reader()
     at = store.clock.now().at
     visit = visits.current(connection, kiosk)
-    answer = answers.last(connection, kiosk)
-    if answer is not None and at - answer.at > ANSWER_SHOWN_S_MAX * 1_000_000:
-        answer = None
     waiting = calls.waiting(connection, kiosk)
     return Moment(
         at=at,
@@ -72,8 +75,10 @@ def look(store: Store, kiosk: str) -> Moment:
         pending=()
         if visit is None
         else tuple(each.coupon for each in wallet.spendable(connection, visit)),
-        saved=() if visit is None else tuple(saves.products(connection, visit)),
-        answer=answer,
+        saved=() if visit is None else tuple(marks.marked(connection, visit, SAVED)),
+        followed=() if visit is None else tuple(marks.marked(connection, visit, FOLLOWED)),
+        tried=() if visit is None else tuple(marks.marked(connection, visit, TRIED)),
+        answer=_answer(connection, kiosk, at),
         call=waiting[0] if waiting else None,
     )
 
@@ -89,14 +94,18 @@ def difference(shown: str, mark: str) -> Difference:
         return "answer"
     if before[2] != now[2]:
         return "call"
-    return "content" if before[3] != now[3] else "nothing"
+    if before[3] != now[3]:
+        return "news"
+    return "content" if before[4] != now[4] else "nothing"
 
 
-def _digest(
-    view: ShopperView | None,
-    coupons: Sequence[CouponView],
-    pending: Sequence[str],
-    saved: Sequence[str],
-) -> str:
-    packed = msgspec.msgpack.encode((view, tuple(coupons), tuple(pending), tuple(saved)))
-    return hashlib.blake2b(packed, digest_size=8).hexdigest()
+def _answer(connection: sqlite3.Connection, kiosk: str, at: int) -> Answer | None:
+    """Return the answer to the last code, as long as it concerns whoever stands here."""
+    answer = answers.last(connection, kiosk)
+    if answer is None or at - answer.at > ANSWER_SHOWN_S_MAX * 1_000_000:
+        return None
+    return None if visits.ended_since(connection, kiosk, answer.at) else answer
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=8).hexdigest()

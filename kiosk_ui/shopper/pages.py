@@ -11,13 +11,16 @@ from edge_agent import local_view, stock, wallet
 from kiosk_ui.shopper import search
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence
 from kiosk_ui.shopper.moment import Moment
+from kiosk_ui.shopper.trying import how_tried
 from kiosk_ui.store import Store
 from kiosk_ui.texts import LANGUAGES, Words, words_in
 from wire.views import Because, CouponView, ProductView
 
-NEAR_SHOWN_MAX = 6
+# As many as fill one row.
+NEAR_SHOWN_MAX = 4
 RECOMMENDED_SHOWN_MAX = 6
 SAVED_SHOWN_MAX = 12
+FOLLOWED_SHOWN_MAX = 12
 HELP_TOPICS = ("product", "reach", "coupon", "other")
 PRIVACY_POINTS = (1, 2, 3, 4, 5, 6)
 
@@ -102,12 +105,14 @@ def home(scene: Scene) -> Page:
     if scene.moment.visit is None:
         return Page(name="attract", values={"near": near(scene)})
     if not scene.moment.visit.identifiers:
-        return Page(name="browsing", values={"saved": saved(scene), "near": near(scene)})
+        browsed = {"saved": saved(scene), "followed": followed(scene), "near": near(scene)}
+        return Page(name="browsing", values=browsed)
     view = scene.moment.view
     values: dict[str, object] = {
         "tickets": tickets(scene),
         "recommended": recommended(scene),
         "saved": saved(scene),
+        "followed": followed(scene),
         "near": near(scene),
         "why": say_evidence(view.because, scene.words) if view and view.because.reason else "",
     }
@@ -127,6 +132,21 @@ def goods(scene: Scene) -> Page:
         "chosen": scene.subject,
     }
     return Page(name="goods", subject=scene.subject, values=values)
+
+
+def brand(scene: Scene) -> Page:
+    """Build the goods of one brand; 404 for one that the store does not sell."""
+    found = [
+        each for each in local_view.products(scene.connection) if each.brand == scene.subject != ""
+    ]
+    if not found:
+        raise NotFound(scene.words("brand.unknown"))
+    values: dict[str, object] = {
+        "brand": scene.subject,
+        "cards": [card(scene, each) for each in found],
+        "is_followed": scene.subject in scene.moment.followed,
+    }
+    return Page(name="brand", subject=scene.subject, values=values)
 
 
 def searched(scene: Scene) -> Page:
@@ -161,8 +181,11 @@ def product(scene: Scene) -> Page:
         "about": scene.words.pick(found.about),
         "stock": stock.level(scene.connection, scene.subject),
         "is_saved": scene.subject in scene.moment.saved,
+        "is_followed": found.brand in scene.moment.followed,
+        "how_tried": how_tried(found.category),
+        "is_tried": scene.subject in scene.moment.tried,
         "fitting": fitting,
-        "near": [each for each in near(scene) if each.product.product != scene.subject],
+        "near": near(scene, without=scene.subject),
     }
     reason = "" if because is None else because.reason
     return Page(name="product", subject=scene.subject, because=reason, values=values)
@@ -174,7 +197,7 @@ def redeem(scene: Scene) -> Page:
     name = "redeemed" if ticket.coupon.state == "redeemed" else "redeem"
     values: dict[str, object] = {
         "ticket": ticket,
-        "held": scene.words.span(wallet.SPENDABLE_S_MAX),
+        "held": scene.words("span.h", n=wallet.SPENDABLE_S_MAX // 3_600),
         "at_till": bool(scene.screen.store.tills),
     }
     return Page(name=name, subject=scene.subject, values=values)
@@ -202,6 +225,7 @@ def ended(scene: Scene) -> Page:
 PAGES: dict[str, Callable[[Scene], Page]] = {
     "home": home,
     "goods": goods,
+    "brand": brand,
     "search": searched,
     "ordinary": ordinary,
     "product": product,
@@ -221,10 +245,12 @@ def search_entries(connection: sqlite3.Connection) -> list[search.Entry]:
     ]
 
 
-def near(scene: Scene) -> list[Card]:
+def near(scene: Scene, without: str = "") -> list[Card]:
     """Return some goods of the kiosk's zone, or of the store where the zone has no plan."""
     here = local_view.products(scene.connection, scene.screen.zone, scene.moment.at)
-    shown = here or local_view.products(scene.connection)
+    shown = [
+        each for each in here or local_view.products(scene.connection) if each.product != without
+    ]
     return [card(scene, each) for each in shown[:NEAR_SHOWN_MAX]]
 
 
@@ -245,6 +271,12 @@ def saved(scene: Scene) -> list[Card]:
         local_view.product(scene.connection, each) for each in scene.moment.saved[:SAVED_SHOWN_MAX]
     )
     return [card(scene, each) for each in found if each is not None]
+
+
+def followed(scene: Scene) -> list[str]:
+    """Return the brands that the shopper follows and this store sells."""
+    sold = set(local_view.brands(scene.connection))
+    return [each for each in scene.moment.followed if each in sold][:FOLLOWED_SHOWN_MAX]
 
 
 def tickets(scene: Scene) -> list[Ticket]:

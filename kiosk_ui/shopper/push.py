@@ -43,7 +43,8 @@ class _Push:
 def frame_of(scene: Scene, changed: Difference) -> str:
     """Return what tells a page of a change: `show` takes it over, `content` renews the home page.
 
-    An answer that needs no page of its own is a card on whatever page is open.
+    `news` does so too, and is pointed at on any other page: an offer or a proposal has come or
+    gone. An answer that needs no page of its own is a card on whatever page is open.
     """
     mark = scene.moment.mark
     page = answer_page(scene) if changed == "answer" else None
@@ -51,7 +52,9 @@ def frame_of(scene: Scene, changed: Difference) -> str:
         return frame("answer", draw_answer(scene), mark)
     if changed == "call" and scene.moment.call is None:
         page = PAGES["help"](replace(scene, subject="answered"))
-    event = "show" if page is not None or changed == "visit" else "content"
+    event = "news" if changed == "news" else "content"
+    if page is not None or changed == "visit":
+        event = "show"
     return frame(event, draw(scene, page or PAGES["home"](scene)), mark)
 
 

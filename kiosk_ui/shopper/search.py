@@ -74,7 +74,7 @@ def next_letters(entries: Sequence[Entry], query: str) -> frozenset[str]:
     letters = "".join((*words, last)).upper()
     leading: set[str] = set()
     for each in entries:
-        if all(word in each.text for word in words):
+        if (words or last) and all(word in each.text for word in words):
             leading.update(_following(last, each.text.upper()))
         for known in each.initials if letters.isascii() else ():
             leading.update(LETTERS if ANY in (after := _after(letters, known)) else after)
@@ -109,6 +109,8 @@ def _rank(each: Entry, words: Sequence[str], letters: str) -> int | None:
     ends = [end for known in each.initials for end in _ends(letters, known)]
     if ends and letters.isascii():
         return min(ends) - len(letters)
+    if len(letters) == 1 and letters.isascii():
+        return None  # nearly everything holds any letter somewhere
     return LAST if all(word in each.text for word in words) else None
 
 

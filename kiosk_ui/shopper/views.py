@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import actions, calls, local_view, saves, wallet
+from edge_agent import actions, calls, local_view, marks, wallet
+from edge_agent.marks import FOLLOWED, SAVED, TRIED, MarkKind
 from edge_agent.visits import Visit
 from kiosk_ui import forms
+from kiosk_ui.language import SEE_OTHER, asked_for, keep
 from kiosk_ui.shopper.drawing import (
     base_of,
     language_cookie,
     nonce_cookie,
+    own_language_cookie,
     respond,
     respond_page,
     screen_of,
@@ -25,8 +29,6 @@ from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams
 from kiosk_ui.texts import LANGUAGES
 
-SEE_OTHER = 303
-
 
 class VisitOver(Exception):
     """A form was sent in the name of a visit that is no longer the one at this kiosk."""
@@ -36,10 +38,12 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     """Build the kiosk's addresses for one store."""
     views = Blueprint("shopper", __name__)
 
-    def page(kiosk: str, name: str = "home", subject: str = "") -> Response:
+    def page(kiosk: str, name: str = "home", subject: str = "") -> AnyResponse:
         _known(store, kiosk)
         if name not in PAGES:
             abort(404)
+        if (wanted := asked_for(store)) is not None:
+            return _begin_in(wanted, kiosk)
         return respond(store, kiosk, name, subject or request.args.get("q", ""))
 
     def act(kiosk: str, act: str) -> AnyResponse:
@@ -96,8 +100,26 @@ def redeem(sent: Sent) -> AnyResponse:
 
 def save(sent: Sent) -> AnyResponse:
     """Put a product on the list, or take it off."""
-    product, wanted = _field("product"), _field("saved") == "1"
-    saves.save(sent.store.recorder, sent.store.clock, _visit(sent.moment), product, wanted)
+    product = _field("product")
+    _mark(sent, SAVED, product, on=_field("saved") == "1")
+    return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
+
+
+def follow(sent: Sent) -> AnyResponse:
+    """Follow a brand that this store sells, or one no longer; the page it was sent from follows."""
+    brand, on = _field("brand"), _field("followed") == "1"
+    if on and brand not in local_view.brands(sent.store.database.reader()):
+        abort(404)
+    _mark(sent, FOLLOWED, brand, on=on)
+    return _back(sent, f"{sent.base}/brand?{urlencode({'q': brand})}")
+
+
+def tried(sent: Sent) -> AnyResponse:
+    """Note that a product was tried on, out, or tasted, once a visit."""
+    product = _field("product")
+    if local_view.product(sent.store.database.reader(), product) is None:
+        abort(404)
+    _mark(sent, TRIED, product)
     return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
 
 
@@ -114,14 +136,18 @@ def ask(sent: Sent) -> AnyResponse:
 def browse(sent: Sent) -> AnyResponse:
     """Begin a visit that nobody names, or go on with the one at the kiosk.
 
-    A product that is sent with it is put on the visit's list.
+    A product that is sent with it is put on the visit's list, a brand is followed.
     """
-    product = request.form.get("product", "")
+    product, brand = request.form.get("product", ""), request.form.get("brand", "")
     visit = sent.moment.visit or actions.begin_unnamed(sent.store.kiosk(sent.kiosk))
-    if local_view.product(sent.store.database.reader(), product) is None:
-        return redirect(f"{sent.base}/goods", SEE_OTHER)
-    saves.save(sent.store.recorder, sent.store.clock, visit, product)
-    return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
+    store, reader = sent.store, sent.store.database.reader()
+    if local_view.product(reader, product) is not None:
+        marks.mark(store.recorder, store.clock, visit, SAVED, product)
+        return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
+    if brand in local_view.brands(reader):
+        marks.mark(store.recorder, store.clock, visit, FOLLOWED, brand)
+        return _back(sent, f"{sent.base}/brand?{urlencode({'q': brand})}")
+    return redirect(f"{sent.base}/goods", SEE_OTHER)
 
 
 def end(sent: Sent) -> AnyResponse:
@@ -141,11 +167,10 @@ def ordinary(sent: Sent) -> AnyResponse:
 
 def choose_language(sent: Sent) -> AnyResponse:
     """Change the language of this kiosk, and come back to the page it was asked on."""
-    language, back = _field("language"), _field("back")
+    language = _field("language")
     if language not in LANGUAGES:
         abort(400)
-    inside = back == sent.base or back.startswith(f"{sent.base}/")
-    response = redirect(back if inside else sent.base, SEE_OTHER)
+    response = _back(sent, sent.base)
     forms.set_cookie(
         response, request, language_cookie(sent.kiosk), language, sent.base, forms.COOKIE_AGE_S_MAX
     )
@@ -163,6 +188,8 @@ ACTS: dict[str, Callable[[Sent], AnyResponse]] = {
     "claim": claim,
     "redeem": redeem,
     "save": save,
+    "follow": follow,
+    "tried": tried,
     "help": ask,
     "browse": browse,
     "end": end,
@@ -177,11 +204,29 @@ def _known(store: Store, kiosk: str) -> None:
         abort(404)
 
 
+def _begin_in(language: str, kiosk: str) -> AnyResponse:
+    """Let this screen begin in a language, for whoever comes next and for who is here."""
+    response = keep(language, own_language_cookie(kiosk), base_of(kiosk))
+    response.delete_cookie(language_cookie(kiosk), path=base_of(kiosk))
+    return response
+
+
 def _field(name: str) -> str:
     value = request.form.get(name)
     if value is None:
         abort(400)
     return value
+
+
+def _mark(sent: Sent, kind: MarkKind, thing: str, *, on: bool = True) -> None:
+    marks.mark(sent.store.recorder, sent.store.clock, _visit(sent.moment), kind, thing, on)
+
+
+def _back(sent: Sent, otherwise: str) -> AnyResponse:
+    """Lead back to the page of this kiosk that the form names, or to another one."""
+    back = request.form.get("back", "")
+    inside = back == sent.base or back.startswith(f"{sent.base}/")
+    return redirect(back if inside else otherwise, SEE_OTHER)
 
 
 def _visit(moment: Moment) -> Visit:

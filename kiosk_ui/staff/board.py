@@ -81,6 +81,12 @@ class Board:
         )
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why the store is unwell, besides what its unwell devices say in their own line."""
+        said = {f"device {each.device} is {each.state}: {each.reason}" for each in self.unwell}
+        return tuple(each for each in self.health.reasons if each not in said)
+
+    @property
     def mark(self) -> str:
         """Return what changes when staff should see it at once, unlike ages and counters."""
         packed = msgspec.msgpack.encode((self.calls, self.items, self.zones, self.health.devices))

@@ -14,7 +14,6 @@ BASE = "/staff"
 ENTRY_COOKIE = "sb_staff"
 NONCE_COOKIE = "sb_staff_form"
 LANGUAGE_COOKIE = "sb_staff_language"
-SEE_OTHER = 303
 # What events of the staff page name as their device.
 STAFF_DEVICE = "staff"
 

@@ -11,9 +11,9 @@ from edge_agent import local_view, stock
 from edge_agent.places import Place
 from edge_agent.stock import StockError
 from kiosk_ui import forms
+from kiosk_ui.language import SEE_OTHER
 from kiosk_ui.staff.drawing import (
     BASE,
-    SEE_OTHER,
     STAFF_DEVICE,
     browser_nonce,
     document,

@@ -9,14 +9,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from edge_agent import calls
 from edge_agent.places import Place
 from kiosk_ui import forms
-from kiosk_ui.staff import stock_views
+from kiosk_ui.language import SEE_OTHER, asked_for, keep
+from kiosk_ui.staff import return_views, stock_views
 from kiosk_ui.staff.board import Board, look, remedy
 from kiosk_ui.staff.drawing import (
     BASE,
     ENTRY_COOKIE,
     LANGUAGE_COOKIE,
     NONCE_COOKIE,
-    SEE_OTHER,
     STAFF_DEVICE,
     browser_nonce,
     document,
@@ -26,10 +26,10 @@ from kiosk_ui.staff.drawing import (
     words_of,
 )
 from kiosk_ui.staff.entry import ENTRY_S_MAX, PinGate, new_entry
-from kiosk_ui.staff.reasons import say_reason
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams, frame
 from kiosk_ui.texts import LANGUAGES, Words
+from looks.reasons import say_reason
 
 
 def blueprint(store: Store, streams: Streams) -> Blueprint:
@@ -44,6 +44,8 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     views.add_url_rule(f"{BASE}/answer", view_func=pages.answer, methods=["POST"])
     views.add_url_rule(f"{BASE}/language", view_func=pages.language, methods=["POST"])
     stock_views.add_to(views, store)
+    return_views.add_to(views, store)
+    views.before_request(pages.begin_in_language)
     return views
 
 
@@ -54,6 +56,11 @@ class _StaffPages:
         self._store = store
         self._streams = streams
         self._gate = PinGate(store.staff_pin_hash)
+
+    def begin_in_language(self) -> AnyResponse | None:
+        """Speak the language that an address names from now on, whichever page that is."""
+        wanted = asked_for(self._store)
+        return None if wanted is None else keep(wanted, LANGUAGE_COOKIE, BASE)
 
     def board(self) -> AnyResponse:
         """Show the board."""
@@ -149,6 +156,7 @@ def _draw_board(store: Store, board: Board, words: Words, nonce: str) -> Markup:
         board=board,
         remedy=remedy,
         say_reason=say_reason,
+        has_tills=bool(store.tills),
     )
 
 

@@ -15,6 +15,8 @@ let touchedAt = performance.now();
 let busy = false;
 let settling = 0;
 let searched = "";
+let opened = "";
+let closed = null;
 // How often the store took the screen over, and for which visit: newer than any answer under way.
 let pushes = 0;
 let pushedVisit = "";
@@ -25,22 +27,31 @@ function parse(html) {
   return template.content.firstElementChild;
 }
 
-function put(next, { stay = false } = {}) {
+function put(next, { stay = isSame(next, screen) } = {}) {
   settle(next.dataset.page);
+  // What was answered to a code has been seen, once its shopper goes on to another page.
+  if (!stay && answerOf(next) === answerOf(screen)) next.querySelector("#answer").replaceChildren();
+  if (answerOf(next) === closed) next.querySelector("#answer").replaceChildren();
   const scrolled = document.getElementById("reach").scrollTop;
   const focused = document.activeElement?.closest("[data-tap]")?.dataset.tap;
+  next.classList.toggle("screen--still", stay || next.dataset.page === screen.dataset.page);
   screen.replaceWith(next);
   screen = next;
   const reach = document.getElementById("reach");
-  if (stay) {
-    next.classList.add("screen--still");
-    reach.scrollTop = scrolled;
-  }
+  if (stay) reach.scrollTop = scrolled;
   const again = stay && focused && next.querySelector(`[data-tap="${CSS.escape(focused)}"]`);
   (again || reach).focus({ preventScroll: true });
   document.documentElement.lang = next.lang;
   history.replaceState(null, "", next.dataset.path);
   painted();
+}
+
+function isSame(one, other) {
+  return ["page", "path", "visit"].every((name) => one.dataset[name] === other.dataset[name]);
+}
+
+function answerOf(shown) {
+  return shown.dataset.mark.split(".")[1];
 }
 
 async function open(url, form) {
@@ -78,10 +89,13 @@ function confirm(kind, fields) {
 
 function painted() {
   const shown = screen;
-  const { page, subject } = shown.dataset;
+  const { page, path, subject, visit } = shown.dataset;
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (shown !== screen || document.hidden) return;
-    confirm("page", { product: page === "product" ? subject : "" });
+    // An act on a product's page draws it again, but nobody opens it a second time.
+    const again = opened === `${visit} ${path}`;
+    opened = `${visit} ${path}`;
+    confirm("page", { product: page === "product" && !again ? subject : "" });
     search();
     for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
   }));
@@ -132,10 +146,13 @@ function listen() {
     put(next);
     if (ended) location.assign(`${base}?fresh`);
   });
-  on("content", (html) => {
-    if (["attract", "browsing", "welcome"].includes(screen.dataset.page)) put(parse(html), { stay: true });
-    else document.getElementById("badge").hidden = false;
-  });
+  const renew = (html) => {
+    const home = ["attract", "browsing", "welcome"].includes(screen.dataset.page);
+    if (home) put(parse(html), { stay: true });
+    return home;
+  };
+  on("content", renew);
+  on("news", (html) => { document.getElementById("badge").hidden = renew(html); });
   on("answer", (html) => {
     document.getElementById("answer").innerHTML = html;
     document.getElementById("reach").scrollTop = 0;
@@ -161,6 +178,7 @@ async function refresh() {
 document.addEventListener("click", (event) => {
   touchedAt = performance.now();
   if (event.target.closest("[data-close]")) {
+    closed = answerOf(screen);
     document.getElementById("answer").replaceChildren();
     document.getElementById("reach").focus();
     return;

@@ -16,6 +16,8 @@ ANSWER_SHOWN_S_MAX = 20
 THANKS_SHOWN_S_MAX = 60
 # The answers that say that all went well.
 GOOD_ANSWERS = frozenset({"welcome", "added_to_basket", "coupon", "paid"})
+# Those that refuse nothing: there is only something to do again, or not.
+MILD_ANSWERS = frozenset({"already_scanned", "uncertain"})
 
 State = Literal["idle", "basket", "paid"]
 
@@ -42,6 +44,11 @@ class TillScreen:
     def is_good(self) -> bool:
         """Tell whether the last answer says that all went well."""
         return self.answer is not None and self.answer.kind in GOOD_ANSWERS
+
+    @property
+    def is_mild(self) -> bool:
+        """Tell whether the last answer neither did nor refused anything."""
+        return self.answer is not None and self.answer.kind in MILD_ANSWERS
 
     @property
     def mark(self) -> str:

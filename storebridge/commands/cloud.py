@@ -214,6 +214,34 @@ def import_catalogue(
     )
 
 
+@app.command("code-keys")
+def set_keys(
+    config: ConfigFile,
+    tenant: Tenant,
+    keys: Annotated[list[str] | None, typer.Argument(help="Public keys, 64 hex digits.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Believe no key any more.")] = False,
+) -> None:
+    """Set the public keys that the tenant's codes are signed for, or show them, one a line.
+
+    Every store is told. Two keys may hold at once, so that a new one can take over in peace.
+    """
+    from cloud_sync.code_keys import code_keys, set_code_keys
+    from storebridge.assembly import tell_stores
+
+    with opened(read_config(config)) as database:
+        if keys or remove:
+            try:
+                with database.shopper(tenant) as connection:
+                    set_code_keys(connection, tenant, keys or [])
+            except ValueError as error:
+                typer.echo(f"These keys cannot be set: {error}.", err=True)
+                raise typer.Exit(2) from error
+            typer.echo(f"{tell_stores(database, tenant)} stores told.", err=True)
+        with database.shopper(tenant) as connection:
+            for each in code_keys(connection, tenant):
+                typer.echo(each)
+
+
 @app.command("key")
 def create_key(
     config: ConfigFile,

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from hardware.people import PeopleCounter
     from hardware.readings import PeopleReading
     from hardware.zones import ZoneMap
+    from storebridge.audit_clip import AuditClip
 
 app = typer.Typer()
 
@@ -22,6 +24,13 @@ FRAME_TIMEOUT_S = 10.0
 def dwell(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     zones: Annotated[Path, typer.Option(help="Zones and lines, as TOML or JSON.")],
+    model: Annotated[
+        str, typer.Option(help="Name or path of a model of people; without, the fallback sees.")
+    ] = "",
+    audit: Annotated[
+        Path | None,
+        typer.Option(help="Write a copy of the video with boxes, zones and counts drawn into it."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure how long people stand in the zones of a video, and how many pass its lines."""
@@ -29,47 +38,32 @@ def dwell(
     from hardware.zone_file import ZoneFileError, read_zone_file
 
     try:
-        result = measure(video, read_zone_file(zones))
+        result = measure(video, read_zone_file(zones), model, audit)
     except (DeviceError, ZoneFileError, ValueError) as error:
         typer.echo(f"Nothing was measured: {error}", err=True)
         raise typer.Exit(2) from None
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
 
 
-def measure(video: Path, zones: "ZoneMap") -> dict[str, object]:
-    """Return what the built-in counter sees in a video, every frame of it, ready to be printed.
+def measure(
+    video: Path, zones: "ZoneMap", model: str = "", audit: Path | None = None
+) -> dict[str, object]:
+    """Return what a counter sees in a video, every frame of it, ready to be printed.
 
-    Raises DeviceError when the video cannot be played.
+    Raises DeviceError when the video cannot be played, or the model or audit file not be used.
     """
-    from hardware.camera import CaptureSource
-    from hardware.detectors import DETECTORS
+    from hardware.detectors import detector_for
     from hardware.driver import DeviceError
-    from hardware.frames import SourceEndedError
     from hardware.people import PeopleCounter
 
     if not video.is_file():
         raise DeviceError(f"there is no file {video}")
-    source = CaptureSource(str(video), real_time=False)
-    detector = DETECTORS["background"]()
+    if audit is not None and audit.exists() and audit.samefile(video):
+        raise DeviceError(f"{audit} is the video itself: name another file for the audit")
+    detector = detector_for(model)
     counter = PeopleCounter(zones, detector)
-    readings: list[PeopleReading] = []
-    times_ms: list[int] = []
     began_cpu_s = time.process_time()
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.completed:.0f} frames"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None)
-        source.open()
-        try:
-            while (frame := source.take(FRAME_TIMEOUT_S)) is not None:
-                times_ms.append(frame.at_mono_ms)
-                readings.append(counter.see(frame))
-                progress.advance(task)
-            raise DeviceError(f"the video {video.name} gave no frame for {FRAME_TIMEOUT_S:.0f} s")
-        except SourceEndedError:
-            readings.append(counter.finish())
-        finally:
-            source.close()
+    times_ms, readings = _played(video, counter, _audit_clip(video, zones, audit))
     cpu_s = time.process_time() - began_cpu_s
     lasted_s = (times_ms[-1] - times_ms[0]) / 1000 if times_ms else 0.0
     return {
@@ -80,6 +74,48 @@ def measure(video: Path, zones: "ZoneMap") -> dict[str, object]:
         "footfall": {name: _footfall(name, readings) for name in zones.lines},
         "zones": {name: _visits(name, readings, times_ms) for name in zones.zones},
     }
+
+
+def _audit_clip(video: Path, zones: "ZoneMap", audit: Path | None) -> "AuditClip | None":
+    if audit is None:
+        return None
+    from hardware.camera import frames_per_s
+    from storebridge.audit_clip import AuditClip
+
+    return AuditClip(audit, frames_per_s(video), zones)
+
+
+def _played(
+    video: Path, counter: "PeopleCounter", clip: "AuditClip | None"
+) -> "tuple[list[int], list[PeopleReading]]":
+    """Return the time of each frame of a video, and what was counted in it and at its end."""
+    from hardware.camera import CaptureSource
+    from hardware.driver import DeviceError
+    from hardware.frames import SourceEndedError
+
+    source = CaptureSource(str(video), real_time=False)
+    readings: list[PeopleReading] = []
+    times_ms: list[int] = []
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.completed:.0f} frames"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        source.open()
+        try:
+            while (frame := source.take(FRAME_TIMEOUT_S)) is not None:
+                times_ms.append(frame.at_mono_ms)
+                readings.append(counter.see(frame))
+                if clip is not None:
+                    clip.add(frame.pixels, counter.tracks, readings[-1])
+                progress.advance(task)
+            raise DeviceError(f"the video {video.name} gave no frame for {FRAME_TIMEOUT_S:.0f} s")
+        except SourceEndedError:
+            readings.append(counter.finish())
+        finally:
+            source.close()
+            if clip is not None:
+                clip.close()
+    return times_ms, readings
 
 
 def _footfall(line: str, readings: "list[PeopleReading]") -> dict[str, int]:

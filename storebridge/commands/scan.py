@@ -1,9 +1,9 @@
-"""`storebridge scan`: reads the codes in image files, as a camera lane would."""
+"""`storebridge scan`: reads the codes in image files, and holds them against a catalogue."""
 
 import base64
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,13 @@ from rich.console import Console
 from rich.progress import track
 
 if TYPE_CHECKING:
+    from hardware.acceptance import Candidate, Verdict
     from hardware.decoder import Decoded, Decoder
 
 app = typer.Typer()
+
+# Whether a number read may be acted upon, as it is printed.
+ACCEPTED: dict[str, bool | str] = {"accepted": True, "refused": False, "uncertain": "uncertain"}
 
 # Bytes that are no UTF-8 are shown as Japanese, which QR codes of that make still are, or byte by
 # byte; `bytes_b64` always holds what the code really says.
@@ -25,35 +29,63 @@ ENCODINGS = ("utf-8", "shift_jis", "latin-1")
 def scan(
     paths: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each file.")] = False,
+    add_ons: Annotated[
+        bool, typer.Option("--add-ons", help="Also the digits beside product codes (EAN-2, EAN-5).")
+    ] = False,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(help="Known product numbers: one a line, or CSV or JSON with `gtin`."),
+    ] = None,
 ) -> None:
     """Read the codes in image files; a file that is no image is reported, and the rest go on."""
     from hardware.decoders import DECODERS
-    from hardware.readings import SYMBOLOGIES
+    from hardware.readings import ADD_ONS, SYMBOLOGIES
+    from storebridge.known_numbers import CatalogueFileError, read_known_numbers
 
-    decoder = DECODERS["zbar"]([name for name in SYMBOLOGIES if name])
+    known = None
+    if catalogue is not None:
+        try:
+            known = read_known_numbers(catalogue).__contains__
+        except CatalogueFileError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from None
+    expected = [name for name in SYMBOLOGIES if name and (add_ons or name not in ADD_ONS)]
+    decoder = DECODERS["still"](expected)
     console = Console(stderr=True)
     files = list(_files(paths))
     shown = track(files, "reading", console=console, disable=not console.is_terminal)
     for path in shown:
-        result = scan_file(path, decoder)
+        result = scan_file(path, decoder, known)
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _line(result))
 
 
-def scan_file(path: Path, decoder: "Decoder") -> dict[str, object]:
-    """Return what one file holds, ready to be printed; `error` where it is no readable image."""
+def scan_file(
+    path: Path, decoder: "Decoder", known: Callable[[str], bool] | None = None
+) -> dict[str, object]:
+    """Return what one file holds, ready to be printed; `error` where it is no readable image.
+
+    `ms` is how long the codes took to be found and read, the file's opening apart. With known
+    numbers each code says whether it is accepted.
+    """
     from hardware.frames import FrameError
     from hardware.images import read_image, to_grey
 
-    began = time.perf_counter()
     codes: Sequence[Decoded] = ()
     error = ""
+    began = time.perf_counter()
     try:
-        codes = decoder.decode(to_grey(read_image(path)))
+        grey = to_grey(read_image(path))
+        began = time.perf_counter()
+        codes = decoder.decode(grey)
     except FrameError as failure:
         error = str(failure)
+    shown = [_code(code) for code in codes]
+    if known is not None:
+        for code, each in zip(codes, shown, strict=True):
+            each["accepted"] = ACCEPTED[_verdict(code, codes, known)]
     result: dict[str, object] = {
         "file": str(path),
-        "codes": [_code(code) for code in codes],
+        "codes": shown,
         "ms": round((time.perf_counter() - began) * 1000, 3),
     }
     if error:
@@ -79,9 +111,30 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
+def _verdict(
+    code: "Decoded", codes: Sequence["Decoded"], known: Callable[[str], bool]
+) -> "Verdict":
+    from hardware.acceptance import judge
+    from hardware.decoder import overlap
+
+    rivals = [_candidate(other) for other in codes if other is not code and overlap(other, code)]
+    return judge(_candidate(code), rivals, known)
+
+
+def _candidate(code: "Decoded") -> "Candidate":
+    from edge_agent.codes import Rules, understand
+    from hardware.acceptance import Candidate
+    from storebridge.known_numbers import catalogue_number
+
+    data = code.data[:13] if code.aim_id == "]E3" else code.data
+    meant = understand(data, Rules())
+    number = catalogue_number(meant.subject) if meant.kind == "product" else ""
+    return Candidate(number=number, sure=code.trust != "doubtful")
+
+
 def _code(code: "Decoded") -> dict[str, object]:
     return {
-        "text": text_of(code.data),
+        "text": code.data.decode(code.charset) if code.charset else text_of(code.data),
         "bytes_b64": base64.b64encode(code.data).decode("ascii"),
         "symbology": code.symbology,
         "quad": [list(corner) for corner in code.quad],
@@ -94,9 +147,13 @@ def _line(result: dict[str, object]) -> str:
         return f"{result['file']}: not read: {result['error']}"
     if not isinstance(codes, list) or not codes:
         return f"{result['file']}: no code"
-    return "\n".join(
-        f"{result['file']}: {code['symbology']} {_visible(code['text'])}" for code in codes
-    )
+    return "\n".join(f"{result['file']}: {_shown(code)}" for code in codes)
+
+
+def _shown(code: dict[str, object]) -> str:
+    verdicts = {True: " (accepted)", False: " (not in the catalogue)", "uncertain": " (uncertain)"}
+    verdict = verdicts[code["accepted"]] if "accepted" in code else ""
+    return f"{code['symbology']} {_visible(str(code['text']))}{verdict}"
 
 
 def _visible(text: str) -> str:

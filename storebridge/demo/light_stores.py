@@ -31,7 +31,7 @@ DRAIN_S_MAX = 15.0
 DRAIN_POLL_S = 0.1
 UNWELL_DEVICE = "camera-door"
 OPERATOR = "light"
-UNWELL_REASON = "the picture has been black since 08:12: is the lens covered?"
+UNWELL_REASON = "black"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

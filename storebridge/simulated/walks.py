@@ -158,6 +158,47 @@ def visit_walk(size: Size, polygon: Polygon, *, starts_s: float, stay_s: float, 
     )
 
 
+def side_by_side(size: Size, *, at: Point, apart_px: float, wait_s: float, seed: int) -> list[Walk]:
+    """Return the walks of two who come in one behind the other and stand beside each other."""
+    rng = np.random.default_rng([seed, 8])
+    return [
+        Walk(
+            starts_s=1.0 + 1.8 * n,
+            stops=(
+                Stop(at=(-50.0, at[1])),
+                Stop(at=(at[0] + apart_px * (0.5 - n), at[1]), wait_s=wait_s),
+                Stop(at=(size[0] + 50.0, at[1])),
+            ),
+            looks=int(rng.integers(0, 1000)),
+        )
+        for n in range(2)
+    ]
+
+
+def crossing_walks(size: Size, *, at: Point, wait_s: float, passers: int, seed: int) -> list[Walk]:
+    """Return the walks of somebody who stands, and of passers-by who walk before them both ways."""
+    rng = np.random.default_rng([seed, 9])
+    walks = [
+        Walk(
+            starts_s=1.0,
+            stops=(Stop(at=(-50.0, at[1])), Stop(at=at, wait_s=wait_s), Stop(at=(-50.0, at[1]))),
+            looks=int(rng.integers(0, 1000)),
+        )
+    ]
+    for n in range(passers):
+        ends = [-50.0, size[0] + 50.0][:: 1 if n % 2 else -1]
+        floor_y = at[1] + float(rng.uniform(20, 60))
+        walks.append(
+            Walk(
+                starts_s=7.0 + 5 * n,
+                stops=(Stop(at=(ends[0], floor_y)), Stop(at=(ends[1], floor_y))),
+                looks=int(rng.integers(0, 1000)),
+                speed_px_s=SPEED_PX_S * float(rng.uniform(1.0, 1.4)),
+            )
+        )
+    return walks
+
+
 def _floor(size: Size, seed: int) -> Pixels:
     """Return the empty shop: a wall above, floorboards below."""
     width, height = size

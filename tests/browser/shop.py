@@ -16,6 +16,7 @@ from edge_agent.limits import Limits
 from edge_agent.recorder import Recorder
 from edge_agent.web import WebServer
 from kiosk_ui.app import Store, create_app
+from kiosk_ui.streams import Streams
 from tests.edge_store import KIOSK, NOON, SHOE, SOCK, TILL, Shop, a_plan
 
 PIN = "2468"
@@ -85,7 +86,9 @@ def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
 @contextmanager
 def served(screens: Screens, *, port: int = 0) -> Iterator[str]:
     """The address of the screens, served as the agent serves them."""
-    web = WebServer(create_app(screens.store), "127.0.0.1", port, THREADS)
+    streams = Streams(screens.store.doorbell)
+    app = create_app(screens.store, streams)
+    web = WebServer(app, "127.0.0.1", port, THREADS, end_streams=streams.close)
     web.start()
     try:
         yield f"http://127.0.0.1:{web.port}"

@@ -59,6 +59,7 @@ def faults(page: Page, at: str, path: str, size: tuple[int, int]) -> list[str]:
 
 def test_pages_without_a_visit(screens: Screens, page: Page):
     paths = ["", "/goods", "/search?q=P", "/search?q=zzz", f"/product/{SHOE}", "/help", "/privacy"]
+    paths.append("/brand?q=acme")
     with served(screens) as at:
         found = [faults(page, at, BASE + path, PORTRAIT) for path in [*paths, "/ordinary", "/no"]]
     assert [fault for each in found for fault in each] == []
@@ -111,7 +112,13 @@ def test_the_staff_pages(screens: Screens, page: Page):
             " VALUES ('cam', 'barcode-camera', 'failed', 'stalled', 1)"
         )
     )
+    for product in (SHOE, SHOE, SOCK):
+        shop.recorder.write(lambda w, p=product: till.add(w, shop.clock.now(), TILL, None, p))
+    order = shop.recorder.write(lambda w: till.pay(w, shop.clock.now(), TILL, None)).order
+    returns = ["/staff/returns", f"/staff/returns/{order}"]
+    returns.append(f"{returns[1]}?pieces-{SHOE}=1")
     paths = ["/staff", "/staff/stock", f"/staff/stock?saved={SHOE}", f"/staff/stock/{SHOE}"]
+    paths += returns
     with served(screens) as at:
         found = [faults(page, at, "/staff/enter", PHONE)]
         page.fill("#pin", PIN)

@@ -16,7 +16,7 @@ from wire.codec import decode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
 
-GTIN, OTHER = "4006381333931", "6901234567892"
+CODE, OTHER = "sb:c:spring-1", "sb:c:spring-2"
 HAND_MS = 140
 WAIT_S = 20
 STROKE_S = 0.01
@@ -33,10 +33,10 @@ class ScannedPage:
     devtools: CDPSession
     at_s: list[float]
 
-    def products(self) -> list[str]:
+    def codes(self) -> list[str]:
         rows = self.agent.database.reader().execute("SELECT row FROM outbox ORDER BY id")
         bodies = [decode_event(row).body for (row,) in rows]
-        return [body.product for body in bodies if isinstance(body, Scan)]
+        return [f"sb:c:{body.coupon}" for body in bodies if isinstance(body, Scan)]
 
     def scan(self, code: str, *, after_s: float = 3.0) -> None:
         """Type as a scanner does: 10 ms a stroke, and Enter, so long after the strokes before."""
@@ -62,9 +62,9 @@ class ScannedPage:
     def pause(self, for_s: float) -> None:
         self.at_s[0] += for_s
 
-    def has_scanned(self, *products: str) -> None:
-        self.wait_until(lambda: len(self.products()) >= len(products), "the scan")
-        assert self.products() == list(products)
+    def has_scanned(self, *codes: str) -> None:
+        self.wait_until(lambda: len(self.codes()) >= len(codes), "the scan")
+        assert self.codes() == list(codes)
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait as `wait_until` does, and let the browser's events reach their listeners."""
@@ -101,11 +101,11 @@ def scanned(browser: Browser, tmp_path: Path) -> Iterator[ScannedPage]:
 
 
 def test_scans_are_recorded_once_each_and_answered_on_the_page(scanned: ScannedPage):
-    scanned.scan(GTIN)
-    scanned.has_scanned(GTIN)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
     expect(scanned.page.get_by_role("alert")).to_be_visible()
     scanned.scan(OTHER)
-    scanned.has_scanned(GTIN, OTHER)
+    scanned.has_scanned(CODE, OTHER)
 
 
 def test_gs_reaches_the_store_however_it_is_typed(scanned: ScannedPage):
@@ -143,7 +143,7 @@ def test_what_a_person_types_is_searched_and_not_scanned(scanned: ScannedPage):
     scanned.pause(0.3)
     scanned.stroke(**ENTER)
     scanned.page.wait_for_timeout(300)
-    assert scanned.products() == []
+    assert scanned.codes() == []
 
 
 def test_a_scan_while_somebody_searches_leaves_the_search_as_it_was(scanned: ScannedPage):
@@ -151,16 +151,17 @@ def test_a_scan_while_somebody_searches_leaves_the_search_as_it_was(scanned: Sca
     field = scanned.page.get_by_role("searchbox")
     field.press_sequentially("sho", delay=HAND_MS)
     scanned.pause(1.0)  # and one of 3 s before the scan
-    scanned.scan(GTIN)
-    scanned.has_scanned(GTIN)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
     expect(field).to_have_value("sho")
 
 
 def test_a_scan_does_not_press_the_button_that_was_tapped_last(scanned: ScannedPage):
     scanned.page.get_by_role("navigation").get_by_role("link").nth(1).focus()
     before = scanned.page.url
-    scanned.scan(GTIN)
-    scanned.has_scanned(GTIN)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
+    scanned.page.wait_for_timeout(500)
     assert scanned.page.url == before
     scanned.stroke(**ENTER)
     scanned.page.wait_for_url("**/goods")
@@ -168,17 +169,17 @@ def test_a_scan_does_not_press_the_button_that_was_tapped_last(scanned: ScannedP
 
 def test_the_tail_of_a_scan_that_stalled_is_no_code(scanned: ScannedPage):
     scanned.type("690123", after_s=3)
-    scanned.scan(GTIN[1:], after_s=0.9)  # it would be a code of its own
+    scanned.scan(CODE[1:], after_s=0.9)  # it would be a code of its own
     scanned.type("40", after_s=3)
-    scanned.scan(GTIN[2:], after_s=0.2)
-    scanned.scan(GTIN)
-    scanned.has_scanned(GTIN)
+    scanned.scan(CODE[2:], after_s=0.2)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
 
 
 def test_a_scan_that_falters_once_is_whole(scanned: ScannedPage):
-    scanned.type(GTIN[:6], after_s=3)
-    scanned.scan(GTIN[6:], after_s=0.3)
-    scanned.has_scanned(GTIN)
+    scanned.type(CODE[:6], after_s=3)
+    scanned.scan(CODE[6:], after_s=0.3)
+    scanned.has_scanned(CODE)
 
 
 def test_a_key_that_is_held_is_no_scan(scanned: ScannedPage):
@@ -187,7 +188,7 @@ def test_a_key_that_is_held_is_no_scan(scanned: ScannedPage):
         scanned.send("keyDown", "4", text="4", autoRepeat=again > 0)
     scanned.stroke(**ENTER)
     scanned.page.wait_for_timeout(300)
-    assert scanned.products() == []
+    assert scanned.codes() == []
 
 
 def test_a_scan_that_the_store_did_not_answer_is_posted_again_and_counts_once(
@@ -204,8 +205,8 @@ def test_a_scan_that_the_store_did_not_answer_is_posted_again_and_counts_once(
         route.abort()
 
     scanned.page.route("**/scan", lose_the_answer)
-    scanned.scan(GTIN)
-    scanned.has_scanned(GTIN)
+    scanned.scan(CODE)
+    scanned.has_scanned(CODE)
     scanned.scan(OTHER)
-    scanned.has_scanned(GTIN, OTHER)
+    scanned.has_scanned(CODE, OTHER)
     assert dropped

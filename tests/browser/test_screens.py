@@ -128,6 +128,18 @@ def test_the_page_answers_without_the_line_and_says_so(screens: Screens, page: P
     page.locator("[data-tap=use]").click()
     page.locator("form[action$='/redeem'] button").click()
     shows(page, "redeemed")
+    page.goto(page.url.split(BASE)[0] + f"{BASE}/product/{SHOE}")
+    follow = page.locator("[data-tap=follow] button")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true", timeout=WAIT_S * 1_000)
+    page.locator("[data-tap=home]").click()
+    page.locator("[data-tap=brand]").click()
+    shows(page, "brand")
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "false", timeout=WAIT_S * 1_000)
+    eventually(lambda: len(screens.shop.events("viewed")) == 1)
+    assert [each.body.followed for each in screens.shop.events("followed")] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +150,16 @@ def test_every_control_is_large_enough_and_within_reach(
 ):
     screens.shop.begin(ANNA)
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    pages = ("", "/goods", "/search?q=P", f"/product/{SHOE}", "/coupon/c1", "/help", "/privacy")
+    pages = (
+        "",
+        "/goods",
+        "/search?q=P",
+        "/brand?q=acme",
+        f"/product/{SHOE}",
+        "/coupon/c1",
+        "/help",
+        "/privacy",
+    )
     for name in pages:
         page.goto(page.url.split(BASE)[0] + BASE + name)
         for control in page.locator("a:not(.skip), button").all():

@@ -98,7 +98,7 @@ def test_the_switch_says_what_happens_while_the_line_is_cut_and_after(page: Page
     expect(line).to_have_attribute("data-line", "cut", timeout=WAIT_MS)
     assert theatre.line_is_cut
     theatre.counted = {"recorded": 21, "waiting": 14}
-    expect(page.locator("#line-text")).to_contain_text("14 events wait", timeout=WAIT_MS)
+    expect(page.locator("#line-text")).to_contain_text("Waiting in the stores: 14", timeout=WAIT_MS)
     expect(page.locator('[data-figure="waiting"] b')).to_have_text("14")
     expect(page.locator("#line-title")).to_contain_text("Cut for")
     expect(page.locator(".switch__mend")).to_be_visible()

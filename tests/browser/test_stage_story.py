@@ -123,7 +123,8 @@ def test_looked_at_online_offered_in_the_store_used_online_gone_in_the_store(
     # Hold the card to the camera: the kiosk offers a coupon because of that look.
     page.click(f'[data-member="{theatre.town.members[0]}"]')
     expect(kiosk.locator(".ticket .why")).to_have_text(
-        "因为你在网店看过「明前龙井 100克」", timeout=WAIT_MS
+        "Because you looked at Longjing Green Tea, First Picking 100 g in the web shop",
+        timeout=WAIT_MS,
     )
     expect(page.locator('[data-step="3"]')).to_have_attribute("data-done", "", timeout=WAIT_MS)
 
@@ -138,7 +139,15 @@ def test_looked_at_online_offered_in_the_store_used_online_gone_in_the_store(
     page.click("#switch")
     expect(page.locator(".line")).to_have_attribute("data-line", "cut", timeout=WAIT_MS)
     page.click(f'.good[value="{theatre.products[1].product}"]')
-    expect(kiosk.locator(".detail h1")).to_have_text("碧螺春 100克", timeout=WAIT_MS)
+    name = "Biluochun Green Tea 100 g"
+    expect(kiosk.locator(".detail h1")).to_have_text(name, timeout=WAIT_MS)
     expect(page.locator('[data-figure="waiting"] b')).not_to_have_text("0", timeout=WAIT_MS)
     page.click("#switch")
     expect(page.locator(".line")).to_have_attribute("data-line", "whole", timeout=WAIT_MS)
+
+    # Whoever changes the language of the stage changes that of each screen in it.
+    page.click(".language")
+    expect(kiosk.locator(".dock")).to_contain_text("商品", timeout=WAIT_MS)
+    for pane, said in (("staff", "店员登录"), ("hq", "总部")):
+        screen = page.frame_locator(f"#pane-{pane} iframe")
+        expect(screen.locator("h1")).to_contain_text(said, timeout=WAIT_MS)

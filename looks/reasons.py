@@ -1,8 +1,8 @@
-"""Why a device or the store is unwell, in the words of staff instead of those of a program."""
+"""Why a device or a store is unwell, in the words of staff instead of those of a program."""
 
 from dataclasses import dataclass
 
-from kiosk_ui.texts import Words
+from looks.words import Words
 
 # What a reason contains, in the program's own words, and the code of what it means; the first that
 # fits. Drivers give some as one word, which must be the whole of it; sentences end differently.
@@ -15,7 +15,7 @@ CODES: tuple[tuple[str, str], ...] = (
     ("may not be used by this user", "not_allowed"),
     ("has a name that nobody knows", "unknown_name"),
     ("does not answer", "no_answer"),
-    ("refuses connections", "refused"),
+    ("refuses connections", "no_service"),
     ("wants a name and a password", "password"),
     ("has a certificate that nobody", "certificate"),
     ("has no stream at this path", "no_stream"),
@@ -24,6 +24,8 @@ CODES: tuple[tuple[str, str], ...] = (
     ("cannot be opened", "cannot_open"),
     ("cannot be reached", "unreachable"),
     ("is not open", "cannot_open"),
+    ("is everything installed that it needs", "helper"),
+    ("cannot be started", "helper"),
     ("was lost", "lost"),
     ("serial scanner at", "lost"),
     ("failed in the video library", "video_library"),
@@ -31,6 +33,12 @@ CODES: tuple[tuple[str, str], ...] = (
     ("there is no image in", "no_images"),
     ("cannot be listed", "no_folder"),
     ("in the program; see the log", "mistake"),
+    ("the uplink failed and begins again", "uplink"),
+    ("the uplink waits for the database", "uplink"),
+    ("does not run: restart the agent", "thread"),
+    ("a chore cannot be done", "chore"),
+    ("the outbox was full and refused", "refused"),
+    ("readings were not recorded", "unrecorded"),
     ("the recorder does not run", "recorder"),
     ("nothing can be recorded", "recorder"),
     ("the outbox is nearly full", "outbox_full"),
