@@ -1,4 +1,4 @@
-"""The benchmark of codes runs on a few photos, and a hundred thousand changed things stop nothing."""
+"""The benchmark of codes runs on a few photos; a hundred thousand changed things stop nothing."""
 
 from pathlib import Path
 
