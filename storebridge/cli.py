@@ -8,6 +8,7 @@ import typer
 from storebridge.commands import (
     agent,
     bench,
+    camera,
     cloud,
     code,
     demo,
@@ -49,6 +50,7 @@ def top(
 
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
+app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(simulate.app, name="simulate")
