@@ -16,11 +16,12 @@ import psutil
 import pytest
 import requests
 
+from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from edge_agent.database import Database
 from storebridge.commands.demo import duration_s, percentiles
 from storebridge.demo.light_stores import UNWELL_DEVICE
 from storebridge.demo.town import LIGHT_STORES
-from storebridge.simulated.cards import draw_card, draw_product, gtin_of
+from storebridge.simulated.cards import draw_card, draw_product
 from tests.cloud_parts import wait_until
 from wire.codec import decode_event
 from wire.events import Scan
@@ -89,7 +90,7 @@ def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: 
 
 
 def test_a_real_camera_takes_the_place_of_the_first_kiosks_drawn_one(folder: Path, tmp_path: Path):
-    product = gtin_of(7)
+    product = read_catalogue(SAMPLE).products[0].product
     for number, frame in enumerate(
         (draw_card((640, 480), "sb:m:M00000001", 1), draw_product((640, 480), product, 1))
     ):
