@@ -1,6 +1,7 @@
 """A frame that can be recognised by any piece of it, and the search for such pieces."""
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from hardware.frames import Pixels
 
-WIDTH, HEIGHT = 320, 240
-CODE_AT, CODE_SIDE = (90, 50), 140
+WIDTH, HEIGHT = 480, 360
+CODE_AT, CODE_SIDE = (100, 60), 29 * 8
 # A piece of so many bytes in a row is found wherever it stands.
 WORD_BYTES = 8
 # The head of an encoded picture is the same in every one.
 HEAD_BYTES = 1024
 # What repeats itself is no mark of this picture.
 DISTINCT_BYTES_MIN = 6
+HEX = re.compile(rb"[0-9a-fA-F]{32,}")
+BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{24,}")
+URL_LETTERS = bytes.maketrans(b"-_", b"+/")
 
 
 class Canary:
@@ -27,17 +31,20 @@ class Canary:
     def __init__(self, code: str, seed: int) -> None:
         noise = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
         self.pixels: Pixels = noise
-        card = np.array([list(row) for row in segno.make(code, error="m").matrix_iter(border=4)])
+        card = np.array([list(row) for row in segno.make_qr(code, error="m").matrix_iter(border=4)])
         card = np.where(card > 0, 0, 255).astype(np.uint8)
         card = cv2.resize(card, (CODE_SIDE, CODE_SIDE), interpolation=cv2.INTER_NEAREST)
         x, y = CODE_AT
         self.pixels[y : y + CODE_SIDE, x : x + CODE_SIDE] = card[:, :, None]
         self.png = cv2.imencode(".png", self.pixels)[1].tobytes()
         self.jpeg = cv2.imencode(".jpg", self.pixels, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
-        self._words = np.unique(np.concatenate(list(self._all_words())))
+        self._words = np.unique(np.concatenate([words_of(each) for each in self.forms()]))
 
     def pieces_in(self, content: bytes) -> int:
-        """How many words of the canary stand in the content, in any form."""
+        """How many words of the canary stand in the content: as they are, or spelled in letters."""
+        return sum(self._words_in(each) for each in (content, *unspelled(content)))
+
+    def _words_in(self, content: bytes) -> int:
         found = 0
         for offset in range(WORD_BYTES):
             length = (len(content) - offset) // WORD_BYTES
@@ -46,13 +53,6 @@ class Canary:
                 places = np.minimum(np.searchsorted(self._words, words), self._words.size - 1)
                 found += int(np.count_nonzero(self._words[places] == words))
         return found
-
-    def _all_words(self) -> Iterator[NDArray[np.uint64]]:
-        for form in self.forms():
-            yield words_of(form)
-            for shift in range(3):  # a piece may begin anywhere between two letters
-                yield words_of(base64.b64encode(form[shift:]))
-            yield words_of(form.hex().encode())
 
     def forms(self) -> Iterator[bytes]:
         """Yield the pictures as they are encoded, and as they lie in memory after decoding."""
@@ -64,6 +64,17 @@ class Canary:
             yield cv2.cvtColor(colours, cv2.COLOR_BGR2RGB).tobytes()
             yield cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY).tobytes()
         yield cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE).tobytes()
+
+
+def unspelled(content: bytes) -> Iterator[bytes]:
+    """Yield what stands in the content in base64 or hexadecimal, wherever it begins."""
+    for run in HEX.findall(content):
+        for at in range(2):
+            yield bytes.fromhex(run[at : at + (len(run) - at) // 2 * 2].decode())
+    for run in BASE64.findall(content):
+        for at in range(4):
+            part = run[at:].translate(URL_LETTERS)
+            yield base64.b64decode(part[: len(part) // 4 * 4])
 
 
 def words_of(form: bytes) -> NDArray[np.uint64]:

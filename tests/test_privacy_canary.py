@@ -8,6 +8,7 @@ every byte that crossed its sockets. That the search would find it is shown by p
 import ast
 import base64
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -144,8 +145,10 @@ def look_at_screens(at: str) -> None:
     """Open the kiosk and the staff page, and follow what they push for a while."""
     with requests.Session() as browser:
         assert browser.get(f"{at}/kiosk/kiosk-1", timeout=60).status_code == 200
-        assert browser.post(f"{at}/staff/enter", {"pin": PIN}, timeout=60).status_code in {200, 400}
-        browser.get(f"{at}/staff", timeout=60)
+        entry = browser.get(f"{at}/staff/enter", timeout=60).text
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', entry))
+        browser.post(f"{at}/staff/enter", {**hidden, "pin": PIN}, timeout=60).raise_for_status()
+        assert browser.get(f"{at}/staff", timeout=60).url == f"{at}/staff"
         browser.get(f"{at}/healthz", timeout=60)
         browser.get(f"{at}/metrics", timeout=60)
         until_s = time.monotonic() + STREAMED_S
