@@ -50,6 +50,12 @@ def _memory() -> Iterable[Result]:
     return memory()
 
 
+def _people() -> Iterable[Result]:
+    from benchmarks.people import people
+
+    return people()
+
+
 def _restart() -> Iterable[Result]:
     from benchmarks.restart import restart
 
@@ -76,6 +82,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "lane": _lane,
     "decoding": _decoding,
     "memory": _memory,
+    "people": _people,
     "scanners": _scanners,
     "tokens": _tokens,
     "codes": _codes,

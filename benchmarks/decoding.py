@@ -29,7 +29,8 @@ def decoding(*, turns: int = 7, faults: int = 10) -> Iterator[Result]:
             name=f"decoding: after {fault}, until the next code is read, longest",
             value=max(_back_ms(harm) for _ in range(faults)),
             unit="ms",
-            goal=Goal(of="value", better="at most", number=1_000),
+            # No picture reaches the keeper: its end is another matter, known but without a goal.
+            goal=None if harm is _kill_keeper else Goal(of="value", better="at most", number=1_000),
             runs=faults,
         )
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,18 +14,23 @@ from msgspec.structs import replace
 from benchmarks.enqueue import bare_queue
 from benchmarks.producers import an_event
 from benchmarks.result import Goal, Result, percentile
+from edge_agent import local_view
 from edge_agent.agent import Agent
 from edge_agent.config import load
+from edge_agent.recorder import Writing
 from hardware.barcode_camera import BarcodeCameraOptions
 from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoder
 from hardware.decoders import DECODERS
 from hardware.frames import FrameSlot, Pixels
+from hardware.gtin import check_digit
 from hardware.images import to_grey
 from hardware.zbar import ZbarDecoder
-from storebridge.simulated.cards import draw_card, draw_empty, draw_product, gtin_of
+from storebridge.simulated.cards import draw_card, draw_empty, draw_product
 from wire.codec import decode_event, encode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
+from wire.messages import Change
+from wire.views import ProductView, encode_view
 
 SIZE = (640, 480)
 EVERY_S = 0.1
@@ -108,11 +114,12 @@ def lane(*, shown: int = 120) -> Iterator[Result]:
 
 def _show_all(folder: Path, shown: int) -> _Showings:
     told = _Showings()
-    with _a_lane(folder) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
+    goods = [_gtin(number) for number in range(1, shown, 2)]
+    with _a_lane(folder, goods) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
         readers = [ZbarDecoder(SYMBOLOGIES_DEFAULT), _Zxing()]
         ours = in_process()
         for number in range(shown):
-            gtin = gtin_of(number) if number % 2 else ""
+            gtin = _gtin(number) if number % 2 else ""
             text = gtin or f"LANE-{number:06}"
             draw = draw_product if gtin else draw_card
             frames = [draw(SIZE, text, number, moment) for moment in range(FRAMES_A_SHOWING)]
@@ -124,6 +131,12 @@ def _show_all(folder: Path, shown: int) -> _Showings:
                 insert(encode_event(an_event(number)))
                 told.bare_ms.append((time.perf_counter() - began_s) * 1_000)
     return told
+
+
+def _gtin(number: int) -> str:
+    """Return the number of an article on sale everywhere, not one that a store gives itself."""
+    body = f"690{number:09}"
+    return f"{body}{check_digit(body)}"
 
 
 def _show(
@@ -177,8 +190,8 @@ def _scans(agent: Agent, head: int) -> list[Scan]:
 
 
 @contextmanager
-def _a_lane(folder: Path) -> Iterator[tuple[Agent, FrameSlot]]:
-    """Run the agent of a store whose camera shows what is put into the slot."""
+def _a_lane(folder: Path, goods: Sequence[str]) -> Iterator[tuple[Agent, FrameSlot]]:
+    """Run the agent of a store that sells `goods`, whose camera shows what is put into the slot."""
     path = folder / "store.toml"
     path.touch(mode=0o600)
     path.write_text(CONFIG)
@@ -188,12 +201,20 @@ def _a_lane(folder: Path) -> Iterator[tuple[Agent, FrameSlot]]:
     agent = Agent(replace(config, devices=devices), LoopbackLink(LoopbackBroker(), "store"))
     agent.start()
     try:
+        for gtin in goods:
+            agent.recorder.write(partial(_sell, gtin))
         until_s = time.monotonic() + OPEN_TIMEOUT_S
         while not agent.devices["camera-1"].is_open and time.monotonic() < until_s:
             time.sleep(EVERY_S)
         yield agent, slot
     finally:
         agent.close()
+
+
+def _sell(gtin: str, writing: Writing) -> None:
+    view = ProductView(gtin, {"en": f"Article {gtin}"}, "maru", "things", 100, "CNY")
+    change = Change(table="product", key=gtin, value=encode_view(view))
+    local_view.apply(writing.connection, change)
 
 
 class _Zxing:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from benchmarks.result import Goal, Result
-from edge_agent.codes import understand
+from edge_agent.codes import Rules, understand
 from hardware.cascade import LaneCascade
 from hardware.decoder import SYMBOLOGIES_DEFAULT
 from hardware.frames import FrameError, Pixels
@@ -28,7 +28,7 @@ def mutate_codes(count: int) -> Iterator[Result]:
     chance = random.Random(11)
     lane = LaneCascade(SYMBOLOGIES_DEFAULT)
     files, payloads = _files(), [b"sb:m:ANNA-1", gtin_of(7).encode(), b"\x1d01" + b"0" * 14]
-    longest_s, pictures = 0.0, 0
+    rules, longest_s, pictures = Rules(), 0.0, 0
     for number in range(count):
         began = time.perf_counter()
         if number % 100 < FILES_OF_HUNDRED:
@@ -38,7 +38,7 @@ def mutate_codes(count: int) -> Iterator[Result]:
                 lane.decode(picture)
         else:
             raw = _changed(chance.choice(payloads), chance)
-            understand(raw)
+            understand(raw, rules)
             text_of(raw)
         longest_s = max(longest_s, time.perf_counter() - began)
     yield Result(

@@ -41,8 +41,8 @@ _SPREAD_MIN = 0.15
 _DARKNESS_MIN = 0.1
 # Templates are drawn so many times finer than modules, then averaged down.
 _FINE = 24
-_CONTEXT_MODULES = 3
 _NEVER = np.float32(-1e9)
+_NOTHING = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
     `windows` cuts a line into windows, `bank` compares each with every form at every width,
-    `boxes` sums it up, `looks` compares digits at one size in every look; `begins` leads from where
-    a part ends back to where it began, at each width.
+    `boxes` sums it up, `looks` compares windows of one size in every look; `begins` leads from
+    where a part ends back to where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
@@ -162,6 +162,11 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
 
 
+def prepare(grammar: Grammar) -> None:
+    """Draw the templates of a kind of code now: the first picture shall not wait for them."""
+    _plan(grammar)
+
+
 def lay_out(lines: Floats, grammar: Grammar) -> Layout:
     """Return where the parts of a code lie on each line, so that all together fit best."""
     plan = _plan(grammar)
@@ -194,10 +199,10 @@ def _fits_by_end(lines: Floats, plan: _Plan) -> list[Floats]:
     padded = np.zeros((count, size + widest), np.float32)
     padded[:, :size] = lines
     windows = padded.take(plan.windows, axis=1)
-    matches = plan.bank @ windows
-    sums = plan.boxes @ windows
+    matches = _products(plan.bank, windows)
+    sums = _products(plan.boxes, windows)
     areas = plan.boxes.sum(axis=1, keepdims=True)
-    spread = plan.boxes @ (windows * windows) - sums * sums / areas
+    spread = _products(plan.boxes, windows * windows) - sums * sums / areas
     floor = (_least(lines) ** 2)[:, None, None] * areas
     scale = 1 / np.sqrt(np.maximum(spread, floor))
     ends = []
@@ -218,11 +223,24 @@ def _fits(windows: Floats, plan: _Plan) -> Floats:
     begin = 0
     for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
         end = begin + kinds.count(kind)
-        found = windows[:, begin:end] @ plan.looks[kind]
-        found = found.reshape(len(windows), end - begin, len(_LOOKS), -1)
+        flat = np.ascontiguousarray(windows[:, begin:end]).reshape(-1, _LOOK_SAMPLES)
+        found = _product(flat, plan.looks[kind]).reshape(len(windows), end - begin, len(_LOOKS), -1)
         fits[:, begin:end, :, : found.shape[3]] = found
         begin = end
     return fits
+
+
+def _products(weights: Floats, pictures: Floats) -> Floats:
+    return np.stack([_product(weights, picture) for picture in pictures])
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    """Return the matrix product, in this thread alone.
+
+    NumPy's library shares even these small ones out among all cores, and waits for them ten times
+    longer than it calculates where others use the machine, too.
+    """
+    return np.asarray(cv2.gemm(one, other, 1.0, _NOTHING, 0.0), np.float32)
 
 
 def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
@@ -264,8 +282,9 @@ def _plan(grammar: Grammar) -> _Plan:
     rows, blocks, at = [], [], 0
     for kind, part in enumerate(parts):
         block = np.zeros((len(part.forms), wide, widest), np.float32)
+        usual = _printed(part, *_USUAL)
         for index, samples in enumerate(widths[kind]):
-            block[:, index, :samples] = _templates(part, *_USUAL, samples).T
+            block[:, index, :samples] = _templates(part, usual, samples).T
             boxes[kind * wide + index, :samples] = 1
         blocks.append(block.reshape(-1, widest))
         rows.append(slice(at, at + len(blocks[-1])))
@@ -287,21 +306,25 @@ def _mixed(grammar: Grammar) -> bool:
 
 def _looks(part: _Part) -> Floats:
     """Return the templates of a part in every look, samples x (looks x forms)."""
-    looks = [_templates(part, *look, _LOOK_SAMPLES) for look in _LOOKS]
+    looks = [_templates(part, _printed(part, *look), _LOOK_SAMPLES) for look in _LOOKS]
     return np.concatenate(looks, axis=1)
 
 
-def _templates(part: _Part, blur: float, growth: float, samples: int) -> Floats:
+def _templates(part: _Part, printed: Floats, samples: int) -> Floats:
     """Return what each form of a part looks like, samples x forms, without mean, of length 1."""
-    drawn = np.empty((samples, len(part.forms)), np.float32)
-    for index, form in enumerate(part.forms):
-        modules = np.array([int(bit) for bit in part.before + form + part.after], np.float32)
-        fine = np.repeat(modules, _FINE)[None]
-        grown = round(abs(growth) * _FINE / 2)
-        kernel = np.ones((1, 2 * grown + 1), np.uint8)
-        printed = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
-        blurred = cv2.GaussianBlur(printed, (0, 0), blur * _FINE)
-        inside = blurred[:, len(part.before) * _FINE : -len(part.after) * _FINE]
-        drawn[:, index] = cv2.resize(inside, (samples, 1), interpolation=cv2.INTER_AREA)[0]
-    drawn -= drawn.mean(axis=0)
+    inside = printed[:, len(part.before) * _FINE : -len(part.after) * _FINE]
+    size = (samples, len(part.forms))
+    drawn = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32).T
+    drawn = drawn - drawn.mean(axis=0)
     return np.asarray(drawn / np.sqrt((drawn * drawn).sum(axis=0)), np.float32)
+
+
+def _printed(part: _Part, blur: float, growth: float) -> Floats:
+    """Return each form of a part between its neighbours as printed and seen, finely, in a row."""
+    modules = [[int(bit) for bit in part.before + form + part.after] for form in part.forms]
+    fine = np.repeat(np.array(modules, np.float32), _FINE, axis=1)
+    grown = round(abs(growth) * _FINE / 2)
+    kernel = np.ones((1, 2 * grown + 1), np.uint8)
+    inked = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
+    reach = 2 * round(3 * blur * _FINE) + 1
+    return np.asarray(cv2.GaussianBlur(inked, (reach, 1), blur * _FINE, None, 1e-6), np.float32)

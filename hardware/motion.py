@@ -64,6 +64,8 @@ class MotionMap:
 
     def places(self) -> list[Box]:
         """Return the boxes, in pixels of the frame, around what moves now."""
+        if not self.moving.any():
+            return []
         spread = cv2.dilate(self.moving, np.ones((5, 5), np.uint8))
         _, _, parts, _ = cv2.connectedComponentsWithStats(spread)
         return [

@@ -25,6 +25,7 @@ from hardware.likeliest import (
     lead_of,
     likeliest,
     line_samples,
+    prepare,
 )
 from hardware.places import PLACES_MAX, Place, cut_out, find_bars
 from hardware.readings import Quad
@@ -39,6 +40,11 @@ FIT_MIN = 0.8
 GUARDS_FIT_MIN = 0.5
 LEAD_MIN = 0.25
 LEAD_AGREED_MIN = 0.1
+# What nobody else reads has to fit better. A blurred long code may seem to hold a short one, which
+# has to be beyond doubt then; for the six digits of a UPC-E that is never enough.
+ALONE_FIT_MIN = 0.88
+SHORT_FIT_MIN = 0.93
+SHORT_LEAD_MIN = 0.35
 
 BANDS = 9
 BANDS_READ = 4
@@ -84,6 +90,8 @@ class ProductCodeReader:
             self._grammars.append(EAN_8)
         if "UPC-E" in self._wanted:
             self._grammars.append(UPC_E)
+        for grammar in self._grammars:
+            prepare(grammar)
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
@@ -94,8 +102,8 @@ class ProductCodeReader:
 
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
         """Return the code at a place with bars, None where it is not certain."""
-        for code, lead in self._readings(grey, place):
-            if lead >= LEAD_MIN:
+        for code, best in self._readings(grey, place):
+            if _stands_alone(code, best):
                 return code
         return None
 
@@ -112,15 +120,15 @@ class ProductCodeReader:
         best = likeliest(line, lay_out(line, grammar), grammar)
         if _agree(best, grammar, digits):
             return replace(code, trust="proven")
-        for read, lead in self._readings(grey, place):
+        for read, best in self._readings(grey, place):
             if read.data == code.data[: len(read.data)]:
-                if lead >= LEAD_AGREED_MIN:
+                if best.lead >= LEAD_AGREED_MIN:
                     return replace(code, trust="proven")
-            elif lead >= LEAD_MIN:
+            elif _stands_alone(read, best):
                 return read
         return replace(code, trust="doubtful")
 
-    def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, float]]:
+    def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, Likeliest]]:
         """Yield what may stand at a place, with its lead, the likeliest ends of the code first."""
         bands, scale = _bands(grey, place)
         clearest = np.argsort(-np.abs(np.diff(bands, axis=1)).sum(axis=1))[:BANDS_READ]
@@ -139,7 +147,7 @@ class ProductCodeReader:
                     quad = code_place.corners(backwards=reading.backwards)
                     data = digits.encode("ascii")
                     code = Decoded(data=data, symbology=name, quad=quad, trust="proven")
-                    yield code, best.lead
+                    yield code, best
 
 
 def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
@@ -153,6 +161,15 @@ def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
     strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
     line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
     return lead_of(said, line, grammar) >= LEAD_AGREED_MIN
+
+
+def _stands_alone(code: Decoded, best: Likeliest) -> bool:
+    """Tell whether a code is certain though nobody else read it."""
+    if code.symbology == "UPC-E":
+        return False
+    if code.symbology == "EAN-8":
+        return best.fit >= SHORT_FIT_MIN and best.lead >= SHORT_LEAD_MIN
+    return best.fit >= ALONE_FIT_MIN and best.lead >= LEAD_MIN
 
 
 def _agree(best: Likeliest, grammar: Grammar, digits: str) -> bool:

@@ -20,6 +20,8 @@ SAVINGS_PX_MAX = 60_000
 MOVING_EVERY_MS = 90
 STILL_EVERY_MS = 2_000
 WHOLE_EVERY_MS = 10_000
+# Where nothing has moved since, and nobody is followed, nobody can have come.
+QUIET_EVERY_MS = 60_000
 # Around what moves there may be more of a person: this share of its size, and at least so much.
 MARGIN_SHARE = 0.35
 MARGIN_PX = 28
@@ -62,18 +64,23 @@ class Ration:
         self._purse_px = 0.0
         self._at_ms: int | None = None
         self._whole_ms: int | None = None
+        self._quiet = False
         self._moving_ms = 0
         self._still_ms = 0
 
     def parts(self, scene: Scene) -> tuple[Part, ...]:
         """Return the parts of the picture to look at now; none when there is no need or no money.
 
-        The first picture is looked at as a whole, and so is one every WHOLE_EVERY_MS.
+        The first picture is looked at as a whole, and so is one every WHOLE_EVERY_MS, in an empty
+        and still shop every QUIET_EVERY_MS.
         """
         self._earn(scene.at_ms)
         if self._purse_px < 0:
             return ()
-        if self._whole_ms is None or scene.at_ms - self._whole_ms >= WHOLE_EVERY_MS:
+        self._quiet = self._quiet and not scene.moving and not scene.held
+        every_ms = QUIET_EVERY_MS if self._quiet else WHOLE_EVERY_MS
+        if self._whole_ms is None or scene.at_ms - self._whole_ms >= every_ms:
+            self._quiet = not scene.moving and not scene.held
             self._whole_ms = self._moving_ms = self._still_ms = scene.at_ms
             return self._paid([_whole(scene)])
         if scene.moving and scene.at_ms - self._moving_ms >= MOVING_EVERY_MS:

@@ -20,6 +20,9 @@ _QR_MODULES = 21
 # The bars of EAN-13 9780201379624.
 _EAN_13 = 0x576253934E6550A274A1B2E5
 _EAN_MODULES = 95
+# What looks like a code and is none leads a decoder through its last attempts; one that spreads
+# them over frames has made them all after so many.
+_ATTEMPTS = 12
 
 # What a code may say that its bytes are written in (AIM's extended channel interpretations), by
 # Python's names, and by those that ZBar asks the C library for (its qrcode/qrdectxt.c).
@@ -49,8 +52,8 @@ def warm_up_pictures() -> Iterator[Pixels]:
     chance = np.random.default_rng(1)
     yield np.full((_SIDE, _SIDE), 128, np.uint8)
     yield chance.integers(0, 255, (_SIDE, _SIDE), np.uint8)
-    # What looks like a code and is none leads a decoder through its last attempts.
-    yield _drawn([list(chance.integers(0, 2, _EAN_MODULES))] * 40, magnified=3)
+    for _ in range(_ATTEMPTS):
+        yield _drawn([list(chance.integers(0, 2, _EAN_MODULES))] * 40, magnified=3)
     yield _drawn([_modules(row, _QR_MODULES) for row in _QR], magnified=6)
     yield _drawn([_modules(_EAN_13, _EAN_MODULES)] * 40, magnified=3)
 

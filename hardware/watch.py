@@ -28,6 +28,28 @@ BLACK_STEP = 23
 # How often the picture of a live camera is measured; see `sight.py`.
 LOOK_EVERY_MS = 1_000
 
+# What a look finds (sight.py) and a capture says (capture.py) reaches staff through here: these
+# must have words in looks/reasons.py.
+DEVICE_REASONS = (
+    "blank",
+    "frozen",
+    "blurred",
+    "moved",
+    "… is not there: was it unplugged?",
+    "… is in use by another program: close that",
+    "… may not be used by this user: add it to the group video",
+    "… has a name that nobody knows: check the address, and the network's DNS",
+    "… does not answer: is it switched on, and in this network?",
+    "… refuses connections: is its port right, and its stream switched on?",
+    "… wants a name and a password, or refuses those it was given",
+    "… has a certificate that nobody vouches for",
+    "… has no stream at this path",
+    "… answers, but gives no video that can be read",
+    "… gives no more frames: was it unplugged?",
+    "… gives frames above … pixels: set a lower resolution",
+    "… made the video library crash: it is being started again",
+)
+
 
 class Watch:
     """A frame source whose condition is reported when it changes, and only then.

@@ -54,7 +54,12 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Outside libraries with one home each; the composition root may start what it likes.
 HOMES: dict[str, tuple[str, ...]] = {
     "paho": ("wire/mqtt.py",),
-    "cv2": ("hardware/", "storebridge/simulated/", "storebridge/audit_clip.py"),
+    "cv2": (
+        "hardware/",
+        "storebridge/simulated/",
+        "storebridge/audit_clip.py",
+        "storebridge/drawing/",
+    ),
     "pyzbar": ("hardware/",),
     "psycopg": ("cloud_sync/", "storebridge/"),
     "psycopg_pool": ("cloud_sync/database/",),

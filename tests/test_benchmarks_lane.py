@@ -13,4 +13,4 @@ def test_decoding_is_measured_confined_and_not_and_after_each_fault():
     cost, *faults = decoding(turns=1, faults=1)
     assert cost.peer_value
     assert len(faults) == 3
-    assert all(each.goal is not None for each in faults)
+    assert sum(each.goal is not None for each in faults) == 2

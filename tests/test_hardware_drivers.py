@@ -43,7 +43,7 @@ def test_a_store_without_cameras_never_loads_opencv() -> None:
     [
         ("barcode-camera", {}, ["source: is missing"]),
         ("barcode-camera", {"source": 0, "symbologies": ["QX"]}, ["symbologies: no 'QX'; known"]),
-        ("barcode-camera", {"source": 0, "decoder": "x"}, ["decoder: no 'x'; known: zbar"]),
+        ("barcode-camera", {"source": 0, "decoder": "x"}, ["decoder: no 'x'; known: cascade"]),
         ("barcode-camera", {"source": "/no/such"}, ["source: there is no file or folder /no/such"]),
         ("barcode-camera", {"source": 0, "sightings": 0}, ["sightings: expects at least 1"]),
         ("people-camera", {"source": 0}, ["zones, lines: expects at least one"]),

@@ -4,7 +4,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 from hardware.detector import Box
-from hardware.ration import INCOME_PX_S, PERSON_PX, STILL_EVERY_MS, WHOLE_EVERY_MS, Ration, Scene
+from hardware.ration import (
+    INCOME_PX_S,
+    PERSON_PX,
+    QUIET_EVERY_MS,
+    STILL_EVERY_MS,
+    WHOLE_EVERY_MS,
+    Ration,
+    Scene,
+)
 
 EMPTY = Scene(at_ms=0, size=(768, 576), scale=416 / 768, moving=(), held=())
 PERSON = Box(left=300, top=200, right=360, bottom=380)
@@ -19,8 +27,17 @@ def spent_px_s(ration: Ration, scene: Scene, seconds: int) -> float:
 
 def test_an_empty_and_still_shop_is_looked_at_every_few_seconds_only() -> None:
     ration = Ration()
-    looks = [at for at in range(0, 60_000, 100) if ration.parts(replace(EMPTY, at_ms=at))]
-    assert looks == list(range(0, 60_000, WHOLE_EVERY_MS))
+    looks = [at for at in range(0, 180_000, 100) if ration.parts(replace(EMPTY, at_ms=at))]
+    assert looks == list(range(0, 180_000, QUIET_EVERY_MS))
+
+
+def test_where_something_has_moved_the_whole_is_looked_at_sooner() -> None:
+    ration = Ration()
+    ration.parts(EMPTY)
+    ration.parts(replace(EMPTY, at_ms=1_000, moving=(PERSON,)))
+    assert ration.parts(replace(EMPTY, at_ms=WHOLE_EVERY_MS - 100)) == ()
+    (part,) = ration.parts(replace(EMPTY, at_ms=WHOLE_EVERY_MS))
+    assert part.box.width == 768
 
 
 def test_a_crowd_costs_no_more_than_the_income() -> None:

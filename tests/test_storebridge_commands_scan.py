@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -42,3 +43,43 @@ def test_bytes_are_shown_in_the_first_encoding_they_are_valid_in() -> None:
     assert text_of("会员".encode()) == "会员"
     assert text_of("漢字".encode("shift-jis")) == "漢字"
     assert text_of(b"\xff\xfe") == "ÿþ"
+
+
+def test_what_is_read_is_held_against_a_catalogue(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "known.png"), draw_product((1280, 960), gtin_of(77), 1))
+    cv2.imwrite(str(tmp_path / "other.png"), draw_product((1280, 960), gtin_of(78), 1))
+    for name, content in (
+        ("lines.txt", f"4006381333931\n{gtin_of(77)}\n"),
+        ("table.csv", f"name;GTIN\ntea;4006381333931\ncup;{gtin_of(77)}\n"),
+        ("file.json", json.dumps({"products": [{"product": gtin_of(77), "name": {"en": "cup"}}]})),
+    ):
+        catalogue = tmp_path / "catalogues" / name
+        catalogue.parent.mkdir(exist_ok=True)
+        catalogue.write_text(content)
+        pictures = [str(tmp_path / "known.png"), str(tmp_path / "other.png")]
+        result = CliRunner().invoke(app, [*pictures, "--json", "--catalogue", str(catalogue)])
+        assert result.exit_code == 0
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [[code["accepted"] for code in line["codes"]] for line in lines] == [[True], [False]]
+
+
+def test_a_file_without_product_numbers_is_no_catalogue(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("nothing\n")
+    for wrong in (empty, tmp_path / "missing", tmp_path):
+        result = CliRunner().invoke(app, [str(tmp_path), "--catalogue", str(wrong)])
+        assert result.exit_code == 2
+        assert str(wrong) in result.stderr
+
+
+def test_a_pipe_and_a_broken_picture_are_reported_and_the_rest_go_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    whole = cv2.imencode(".jpg", draw_card((640, 480), b"sb:m:A", 1))[1].tobytes()
+    (tmp_path / "half.jpg").write_bytes(whole[:90])
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    paths = [str(tmp_path / name) for name in ("pipe.png", "half.jpg", "whole.jpg")]
+    result = CliRunner().invoke(app, [*paths, "--json"])
+    pipe, half, card = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (pipe["codes"], pipe["error"]) == ([], "no file")
+    assert half["codes"] == []
+    assert [code["text"] for code in card["codes"]] == ["sb:m:A"]

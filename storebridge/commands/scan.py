@@ -127,6 +127,8 @@ def _candidate(code: "Decoded") -> "Candidate":
     from storebridge.known_numbers import catalogue_number
 
     data = code.data[:13] if code.aim_id == "]E3" else code.data
+    if code.aim_id in {"]C1", "]d2", "]Q3"}:  # GS1 element strings say so in front
+        data = code.aim_id.encode("ascii") + data
     meant = understand(data, Rules())
     number = catalogue_number(meant.subject) if meant.kind == "product" else ""
     return Candidate(number=number, sure=code.trust != "doubtful")
