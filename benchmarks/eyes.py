@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.result import Goal, Result, in_turns
 from hardware.address import parse_address
-from hardware.frames import Frame, FrameSlot, Pixels
+from hardware.frames import FrameSlot, Pixels
 from hardware.images import to_grey
 from hardware.mjpeg import MjpegCapture
 from hardware.sight import Sight
@@ -107,11 +107,11 @@ def _cpu_ms(step: Callable[[int], object], count: int) -> float:
 
 @contextmanager
 def _a_camera(shown: Sequence[Pixels]) -> Iterator[str]:
-    """A network camera that gives the frames as fast as they are taken."""
+    """Serve the frames as a network camera, as fast as they are taken."""
     jpegs = [cv2.imencode(".jpg", pixels)[1].tobytes() for pixels in shown]
 
     class Camera(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 (the library's name)
+        def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
             self.end_headers()
@@ -126,7 +126,7 @@ def _a_camera(shown: Sequence[Pixels]) -> Iterator[str]:
                 return
 
         def log_message(self, *words: object) -> None:
-            return
+            del words
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
     server.daemon_threads = True
