@@ -26,6 +26,12 @@ def _codes() -> Iterable[Result]:
     return codes()
 
 
+def _eyes() -> Iterable[Result]:
+    from benchmarks.eyes import eyes
+
+    return eyes()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -81,6 +87,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "latency": _latency,
     "lane": _lane,
     "decoding": _decoding,
+    "eyes": _eyes,
     "memory": _memory,
     "people": _people,
     "scanners": _scanners,

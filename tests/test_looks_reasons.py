@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hardware.capture import REASONS
+from hardware.sight import FAULTS, SIGN_LOOKS
 from kiosk_ui.texts import LANGUAGES, words_in
 from looks.reasons import CODES, WORDS, Reason, code_of, say_reason
 from tests.reasons_given import ROOT, Given, Search
@@ -105,3 +107,13 @@ def _searched(folder: Path, written: str, more: str = "") -> Search:
         """)
     (folder / "driver.py").write_text(source, encoding="utf-8")
     return Search(folder)
+
+
+@pytest.mark.parametrize("raw", REASONS.values())
+def test_every_reason_of_a_camera_that_is_away_has_a_sentence(raw: str):
+    assert code_of(raw.format("the rtsp camera at 10.0.0.1:554")), raw
+
+
+@pytest.mark.parametrize("sign", [*SIGN_LOOKS, "reads-little"])
+def test_every_fault_of_a_picture_has_a_sentence(sign: str):
+    assert code_of(FAULTS.get(sign, sign)), sign
