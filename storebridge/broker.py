@@ -6,6 +6,7 @@ both everywhere. What one store sends in another's name never reaches anybody.
 
 import os
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -186,8 +187,24 @@ def end_left_over(folder: Path) -> None:
     except (OSError, ValueError):
         return
     if "nats-server" in command and str(folder) in command:
-        os.kill(pid, signal.SIGKILL)
+        _kill_and_wait(pid)
     pid_file.unlink(missing_ok=True)
+
+
+def _kill_and_wait(pid: int) -> None:
+    """Kill a process, a child of ours or not, and return when it holds nothing any more."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        # Until it is gone its port and its store folder are still taken.
+        select.select([handle], [], [], STOP_TIMEOUT_S)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
 
 
 def new_password() -> str:
