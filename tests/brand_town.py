@@ -21,6 +21,7 @@ from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.publisher import put
+from cloud_sync.reports import brand_funnel
 from cloud_sync.road import Road
 from cloud_sync.shoppers.identity import identifier_id
 from tests.shopper_builders import NOW, happened, member, web
@@ -81,6 +82,8 @@ def settle(dsn: str) -> Town:
                 *(str(UUID(identifier_id(each))) for each in (member("rival fan"), web("r"))),
                 *_coupons(connection, tenant, RIVAL),
             ]
+    with town.database.shopper(OURS) as connection:
+        brand_funnel.count_due(connection)
     return town
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -11,7 +12,9 @@ from psycopg import sql
 from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Sight
-from cloud_sync.database.sight import take
+from cloud_sync.database.migrations import migrate
+from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.database.sight import ROLES, take
 from cloud_sync.fleet import twins
 from tests.brand_town import MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
 from tests.conftest import fresh_database
@@ -117,8 +120,16 @@ def test_everybody_sees_what_is_theirs_in_each_table_that_they_may_read(connecti
 
 def test_a_brand_reads_no_table_in_which_brands_cannot_be_told_apart(connection):
     assert set(seen_of(connection, BRAND)) == {
-        *("product", "brand_shelf", "brand_hour", "brand_store", "store_hour", "store_product"),
-        *("product_pair", "atom_product", "atom_brand", "atom_zone", "coupon", "coupon_act"),
+        *("product", "brand_shelf", "brand_hour", "brand_store", "brand_funnel", "store_hour"),
+        *(
+            "store_product",
+            "product_pair",
+            "atom_product",
+            "atom_brand",
+            "atom_zone",
+            "coupon",
+            "coupon_act",
+        ),
     }
 
 
@@ -189,6 +200,37 @@ def test_a_table_that_comes_later_is_seen_by_nobody_until_a_policy_says_so(town,
     for table in ("product", "coupon", "atom_product"):
         connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
         assert any(each.startswith(f"{table}: ") for each in leaks(connection, BRAND, town))
+
+
+@contextmanager
+def database_of(server: str, owner: str) -> Iterator[str]:
+    """A database of a user who is no superuser and may make no roles."""
+    with fresh_database(server) as dsn, psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {owner} LOGIN")
+        name = psycopg.conninfo.conninfo_to_dict(dsn)["dbname"]
+        admin.execute(f"ALTER DATABASE {name} OWNER TO {owner}")
+        yield psycopg.conninfo.make_conninfo(dsn, user=owner)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"DROP ROLE {owner}")
+        admin.execute(f"CREATE DATABASE {name}")
+
+
+def test_an_ordinary_user_of_the_database_needs_no_more_than_the_roles(
+    postgres_server: str, cloud_template: str
+):
+    with (
+        database_of(postgres_server, "plain_owner") as dsn,
+        psycopg.connect(postgres_server, autocommit=True) as admin,
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="Who sees what"):
+            migrate(dsn, MIGRATIONS)
+        admin.execute(f"GRANT {', '.join(ROLES)} TO plain_owner")
+        migrate(dsn, MIGRATIONS)
+        town = settle(dsn)
+        with town.database.seen_by(BRAND) as connection:
+            brands = connection.execute("SELECT DISTINCT brand FROM product").fetchall()
+        assert brands == [(MINE,)]
+        town.database.close()
 
 
 def test_a_sight_is_never_two_at_once():

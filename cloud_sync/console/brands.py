@@ -7,7 +7,8 @@ from typing import NamedTuple
 from psycopg import Connection
 
 from cloud_sync.console.stores import sales_of
-from cloud_sync.reports import brand_hour
+from cloud_sync.reports import brand_funnel, brand_hour
+from cloud_sync.reports.brand_funnel import Funnel
 from cloud_sync.reports.brand_hour import BrandTotals, Figures
 
 NOTHING: Figures = {}
@@ -72,6 +73,7 @@ class BrandPage:
 
     brand: str
     figures: Figures
+    funnel: Funnel
     goods: Sequence[GoodsRow]
     stores: Sequence[ReachRow]
     online: Figures
@@ -108,11 +110,16 @@ def read_page(connection: Connection, tenant: str, brand: str, since: int, until
         [Goods(*row) for row in goods],
         [Reach(*row) for row in stores],
         brand_hour.totals(connection, tenant, brand, since, until),
+        brand_funnel.funnel_of(connection, tenant, brand),
     )
 
 
 def page_of(
-    brand: str, goods: Sequence[Goods], stores: Sequence[Reach], totals: BrandTotals
+    brand: str,
+    goods: Sequence[Goods],
+    stores: Sequence[Reach],
+    totals: BrandTotals,
+    funnel: Funnel,
 ) -> BrandPage:
     """Put a brand's page together; goods that are no longer sold stand there only with figures."""
     rows = [
@@ -126,6 +133,7 @@ def page_of(
     return BrandPage(
         brand=brand,
         figures=_sum(totals.stores.values()),
+        funnel=funnel,
         goods=sorted(rows, key=lambda row: (*_rank(row.figures), row.goods.product)),
         stores=sorted(places, key=lambda row: (*_rank(row.figures), row.reach.store)),
         online=totals.stores.get("", NOTHING),
@@ -138,6 +146,8 @@ def plain(page: BrandPage) -> dict[str, object]:
         "brand": page.brand,
         "complete": round(page.complete, 6),
         "figures": page.figures,
+        "shoppers": page.funnel.shoppers,
+        "shoppers_counted_at": page.funnel.counted_at,
         "goods": [{"product": row.goods.product, "figures": row.figures} for row in page.goods],
         "stores": [
             {

@@ -20,11 +20,17 @@ DO $$ BEGIN
         CREATE ROLE {role} NOLOGIN NOINHERIT;
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+WHEN insufficient_privilege THEN
+    RAISE insufficient_privilege USING MESSAGE = 'the role {role} is missing, and ' || current_user
+        || ' may not make it: see "Who sees what" in docs/operations.md';
 END $$;
 DO $$ BEGIN
     IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
         GRANT {role} TO CURRENT_USER;
     END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE insufficient_privilege USING MESSAGE = 'the role {role} is not granted to '
+        || current_user || ', who may not do it: see "Who sees what" in docs/operations.md';
 END $$;
 """
 _ROLES = "".join(_ROLE.format(role=role) for role in ROLES)
@@ -82,6 +88,23 @@ SELECT tenant, brand, zone, plan, store, coalesce(standing.goods, 0)
 FROM named JOIN shelf_plan USING (tenant, zone, plan)
 LEFT JOIN standing USING (tenant, brand, zone, plan, store)
 ON CONFLICT (tenant, brand, zone, plan, store) DO UPDATE SET goods = excluded.goods
+"""
+
+# In how many orders an atom bought goods of a brand, and when last; and how many shoppers stand at
+# which stage with a brand, by the last count, which rests for a while.
+FUNNELS = """
+ALTER TABLE atom_brand
+    ADD COLUMN orders bigint NOT NULL DEFAULT 0,
+    ADD COLUMN bought_at bigint NOT NULL DEFAULT 0;
+CREATE TABLE brand_funnel (
+    tenant text NOT NULL,
+    brand text NOT NULL,
+    stage text NOT NULL,
+    shoppers bigint NOT NULL,
+    counted_at bigint NOT NULL,
+    rests_until timestamptz NOT NULL DEFAULT '-infinity',
+    PRIMARY KEY (tenant, brand, stage)
+);
 """
 
 PEOPLE = """
@@ -143,6 +166,7 @@ WHERE counted.tenant = {TENANT} AND (
 _TENANTS_WHOLE = (
     *("ledger", "stream", "stream_absent", "quarantine", "store_twin", "seen", "shopper_due"),
     *("downlink", "downlink_key", "store_hour", "brand_hour", "brand_shelf", "visit"),
+    "brand_funnel",
     *("identifier", "link", "atom_act", "atom_product", "atom_brand", "atom_zone", "atom_money"),
     *("atom_store", "store_product", "product_pair", "interest_due", "coupon", "coupon_act"),
     *("shopper_view", "product", "shelf_plan", "catalogue_view", "tenant_setting"),
@@ -168,6 +192,7 @@ _BRANDS = {
     "product": _MY_GOODS,
     "brand_shelf": _MY_GOODS,
     "brand_hour": _MY_GOODS,
+    "brand_funnel": _MY_GOODS,
     "store_hour": _BEFORE_MY_GOODS.format(table="store_hour"),
     "store_product": _OF_MY_GOODS,
     "product_pair": _TWO_OF_MY_GOODS,
@@ -201,13 +226,13 @@ POLICIES = "".join(
 )
 
 # Table → its distribution column, for the list in tables.py.
-DISTRIBUTION: dict[str, str] = {"brand_hour": "shard", "brand_shelf": ""}
+DISTRIBUTION: dict[str, str] = {"brand_hour": "shard", "brand_shelf": "", "brand_funnel": ""}
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(
         number=300,
         name="figures of brands",
-        sql=";".join((FIGURES, FILL_SHELVES.format(condition="true"), PEOPLE)),
+        sql=";".join((FIGURES, FILL_SHELVES.format(condition="true"), FUNNELS, PEOPLE)),
     ),
     Migration(number=301, name="who sees what", sql=f"{_ROLES}{COUNTS}{POLICIES}"),
 )
