@@ -1,0 +1,117 @@
+"""`storebridge identity`: who is who, in files of records and of events."""
+
+import csv
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Who is who: link noisy records, replay events, measure both.", no_args_is_help=True
+)
+
+NOT_POSSIBLE = 2
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+@app.callback()
+def main() -> None:
+    """Say who is who in files of records and of events."""
+
+
+@app.command()
+def link(
+    file: Annotated[Path, typer.Argument(help="CSV with unique_id and names, dates, places; .gz.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write: unique_id, cluster_id.")],
+    as_json: Json = False,
+) -> None:
+    """Group the records of each person, without being told any pair that is right."""
+    from cloud_sync.identity.linkage.link import link as link_people
+    from cloud_sync.identity.linkage.people import PeopleError, read_people
+
+    began = time.monotonic()
+    try:
+        people = read_people(file)
+        linked = link_people(people)
+        _write_csv(out, ("unique_id", "cluster_id"), zip(people.ids, linked.groups, strict=True))
+    except PeopleError as error:
+        raise refusal(f"Nothing was linked: {error}") from None
+    except OSError as error:
+        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+    sizes = Counter(linked.groups)
+    say(
+        {
+            "records": len(people.ids),
+            "clusters": len(sizes),
+            "largest_cluster": max(sizes.values(), default=0),
+            **{name: round(figure, 4) for name, figure in linked.figures.items()},
+            "columns": {name: role for name, (role, _) in people.columns.items()},
+            "ignored_columns": list(people.ignored),
+            "problems": dict(people.problems),
+            "seconds": round(time.monotonic() - began, 1),
+        },
+        as_json,
+    )
+
+
+@app.command()
+def evaluate(
+    links: Annotated[Path, typer.Argument(help="CSV with unique_id and cluster_id.")],
+    file: Annotated[Path, typer.Argument(help="CSV with unique_id and the true group.")],
+    truth: Annotated[str, typer.Option(help="The column of the true group.")] = "cluster",
+    as_json: Json = False,
+) -> None:
+    """Measure groups against the truth: precision, recall and F1 over pairs of records."""
+    from cloud_sync.identity.linkage.evaluation import evaluate as compare
+    from cloud_sync.identity.linkage.people import PeopleError, read_column
+
+    try:
+        found, true = read_column(links, "cluster_id"), read_column(file, truth)
+    except PeopleError as error:
+        raise refusal(f"Nothing was measured: {error}") from None
+    measured = compare(found, {record: group for record, group in true.items() if group})
+    say(
+        {
+            "precision": round(measured.precision, 6),
+            "recall": round(measured.recall, 6),
+            "f1": round(measured.f1, 6),
+            "largest_cluster": measured.largest,
+            "clusters": measured.groups,
+            "records": measured.records,
+            "records_not_in_links": measured.absent,
+            "pairs_joined": measured.joined,
+            "pairs_true": measured.true,
+            "pairs_right": measured.right,
+        },
+        as_json,
+    )
+
+
+def say(figures: Mapping[str, object], as_json: bool) -> None:
+    """Print figures as one JSON object, or one a line."""
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    for name, figure in figures.items():
+        typer.echo(f"{name.replace('_', ' ')}: {figure}")
+
+
+def refusal(reason: str) -> typer.Exit:
+    """Print why nothing was done, and return the exit that says so."""
+    typer.echo(reason, err=True)
+    return typer.Exit(NOT_POSSIBLE)
+
+
+def _write_csv(out: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a file whole or not at all."""
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    partial.replace(out)
