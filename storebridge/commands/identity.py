@@ -1,12 +1,14 @@
 """`storebridge identity`: who is who, in files of records and of events."""
 
 import csv
+import gzip
 import json
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, cast
 
 import typer
 
@@ -92,6 +94,50 @@ def evaluate(
     )
 
 
+@app.command()
+def replay(
+    events: Annotated[Path, typer.Argument(help="JSON Lines, an event a line; .gz.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON Lines to write: event_id, shopper_id.")],
+    as_json: Json = False,
+) -> None:
+    """Say whose each event is, as it is known after the last one.
+
+    Lines that are no events are kept, with the reason, in a file beside the output.
+    """
+    from cloud_sync.identity.replay import Replay, assign
+
+    began = time.monotonic()
+    replayed = Replay()
+    try:
+        with _opened(events) as lines:
+            replayed.take(lines)
+    except (OSError, EOFError, zlib.error) as error:
+        raise refusal(f"Nothing was replayed: {events} cannot be read: {error}") from None
+    assigned = assign(replayed.events)
+    rejects = out.with_name(f"{out.name}.rejects.jsonl")
+    try:
+        write_lines(
+            out,
+            (
+                {"event_id": replayed.written[event], "shopper_id": shopper}
+                for event, shopper in assigned.shoppers.items()
+            ),
+        )
+        rejects.unlink(missing_ok=True)
+        if replayed.rejects:
+            write_lines(rejects, (each.as_json() for each in replayed.rejects))
+    except OSError as error:
+        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+    figures = {
+        **assigned.figures(),
+        "repeated_events": replayed.repeated,
+        "rejects": len(replayed.rejects),
+        "rejects_file": str(rejects) if replayed.rejects else None,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    say(figures, as_json)
+
+
 def say(figures: Mapping[str, object], as_json: bool) -> None:
     """Print figures as one JSON object, or one a line."""
     if as_json:
@@ -105,6 +151,22 @@ def refusal(reason: str) -> typer.Exit:
     """Print why nothing was done, and return the exit that says so."""
     typer.echo(reason, err=True)
     return typer.Exit(NOT_POSSIBLE)
+
+
+def write_lines(out: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write one JSON object a line, the file whole or not at all."""
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    partial.replace(out)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file that may be packed with gzip."""
+    file = path.open("rb")
+    if file.peek(2)[:2] != b"\x1f\x8b":
+        return file
+    return cast("IO[bytes]", gzip.open(file))
 
 
 def _write_csv(out: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -44,7 +44,7 @@ class Comparison(Protocol):
 class DateComparison:
     """Compares dates of birth: equal, mistyped, only the year equal, or another date."""
 
-    expected = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
+    expected: tuple[float, ...] = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
     _EQUAL, _NEAR, _NEAR_COARSE, _TWO_OFF, _YEAR_COARSE, _YEAR, _YEARS, _OTHER, _NONE = (
         0,
         *range(3, 11),
@@ -135,7 +135,7 @@ class PlaceComparison:
 class CategoryComparison:
     """Compares words out of a list, such as an occupation: equal (rare to common) or not."""
 
-    expected = (0.25, 0.25, 0.3, 0.2, 0.0)
+    expected: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2, 0.0)
 
     def __init__(self, name: str, values: Sequence[str]) -> None:
         self.name = name
@@ -154,7 +154,7 @@ class CategoryComparison:
 class NumberComparison:
     """Compares identifying numbers and addresses: equal, one typing error, or different."""
 
-    expected = (0.75, 0.05, 0.1, 0.1, 0.0)
+    expected: tuple[float, ...] = (0.75, 0.05, 0.1, 0.1, 0.0)
 
     def __init__(self, name: str, values: Sequence[str]) -> None:
         self.name = name

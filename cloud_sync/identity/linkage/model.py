@@ -38,10 +38,11 @@ class Model:
 
     def bits(self, levels: Sequence[Levels]) -> Floats:
         """Return the binary logarithm of the odds that each pair is of one person."""
-        total = np.full(len(levels[0]), self.prior_bits)
+        total: Floats = np.full(len(levels[0]), self.prior_bits)
         for weight, level in zip(self.weights, levels, strict=True):
             total += weight[level]
-        return np.clip(total, -WEIGHT_BITS_MAX, WEIGHT_BITS_MAX)
+        np.clip(total, -WEIGHT_BITS_MAX, WEIGHT_BITS_MAX, out=total)
+        return total
 
 
 def probability(bits: Floats) -> Floats:
@@ -104,9 +105,9 @@ def _weights(same: Floats, other: Floats) -> Floats:
 
 
 def _shares(levels: Levels, count: Floats, size: int) -> Floats:
-    shares: Floats = np.bincount(levels, count, size) + UNSEEN_PAIRS
-    shares /= shares.sum()
-    return shares
+    seen: Floats = np.bincount(levels, count, size).astype(np.float64) + UNSEEN_PAIRS
+    seen /= seen.sum()
+    return seen
 
 
 def _patterns(levels: Sequence[Levels], sizes: Sequence[int]) -> tuple[list[Levels], Floats]:
