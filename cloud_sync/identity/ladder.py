@@ -6,7 +6,7 @@ those may be one shopper it joins them, and where they cannot, it is itself the 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import comb, factorial
@@ -15,8 +15,8 @@ from cloud_sync.identity.shared import shared_by_degree
 from cloud_sync.identity.sightings import Sightings
 
 # Whoever is seen with an identifier this often, and others hardly ever, has it.
-OWNER_SHARE = 0.9
-OWNER_EVENTS_MIN = 4
+OWNER_SHARE = 0.95
+OWNER_EVENTS_MIN = 6
 # One owner after the other is no chance where so few orders of the same events would look like it.
 HAND_OVER_CHANCE_MAX = 0.01
 # Of more people an identifier is never taken to have been handed on.
@@ -85,7 +85,7 @@ class _Climb:
         met = Counter(owner for _, owners in shown for owner in owners)
         if not met:
             return
-        if self._may_be_one(at, list(met)):
+        if self._may_be_one(at, met, self._below(at)):
             self._join(at, met)
         elif len(met) > 1:
             self._divide(at, shown, met)
@@ -93,8 +93,7 @@ class _Climb:
     def _shown(self, at: int) -> list[tuple[int, list[int]]]:
         """Return the shoppers that an identifier is seen with, by event, the strongest first."""
         found = []
-        rule = self.sightings.rule(at)
-        looks_down = bool(rule.exclusive) and not rule.trusted
+        below = self._below(at)
         for event in self.sightings.seen[at]:
             owners: dict[int, None] = {}
             for other in self.sightings.events[event]:
@@ -102,34 +101,61 @@ class _Climb:
                     continue
                 if self._placed[other]:
                     owners[self.verdicts.root(other)] = None
-                elif looks_down and self.sightings.rule(other).exclusive:
-                    owners |= dict.fromkeys(self._owner_below(other, at))
+                elif below.get(other) is not None:
+                    owners[below[other]] = None
             if owners:
                 found.append((event, list(owners)))
         return found
 
-    def _owner_below(self, below: int, at: int) -> list[int]:
-        """Return whose a weaker identifier will be: those it is seen with, or only itself."""
+    def _below(self, at: int) -> dict[int, int]:
+        """Return, of weaker kinds of which people have one, what is seen with an identifier.
+
+        Each with whose it will be; it may be nobody's yet but its own. A trusted identifier is not
+        judged by them.
+        """
+        rule = self.sightings.rule(at)
+        if rule.trusted or not rule.exclusive:
+            return {}
+        weaker = {
+            other
+            for event in self.sightings.seen[at]
+            for other in self.sightings.events[event]
+            if other != at and not self._placed[other] and not self._is_nobody(other)
+        }
+        owners = {
+            other: self._owner_below(other, at)
+            for other in sorted(weaker)
+            if self.sightings.rule(other).exclusive
+        }
+        return {other: owner for other, owner in owners.items() if owner is not None}
+
+    def _owner_below(self, below: int, at: int) -> int | None:
+        """Return whose a weaker identifier will be; itself where it is nobody's yet."""
         owners = {
             self.verdicts.root(other)
             for event in self.sightings.seen[below]
             for other in self.sightings.events[event]
             if other not in (below, at) and self._placed[other] and not self._is_nobody(other)
         }
-        if not owners:
-            return [below]
-        return list(owners) if len(owners) == 1 else []
+        if len(owners) > 1:
+            return None
+        return owners.pop() if owners else below
 
     def _is_nobody(self, at: int) -> bool:
         return at in self.verdicts.shared or at in self.verdicts.tenures
 
-    def _may_be_one(self, at: int, met: Sequence[int]) -> bool:
+    def _may_be_one(self, at: int, met: Iterable[int], below: Mapping[int, int]) -> bool:
         """Tell whether the shoppers that an identifier is seen with, and it, may be one."""
         total = Counter([self.sightings.kind(at)])
         holders: Counter[str] = Counter()
         for owner in met:
-            total += self._owned[owner]
-            holders.update(self._owned[owner].keys())
+            owned = self._owned[owner] + Counter(
+                self.sightings.kind(other)
+                for other, whose in below.items()
+                if whose == owner != other
+            )
+            total += owned
+            holders.update(owned.keys())
         for kind, count in total.items():
             rule = self.sightings.rules[kind]
             if count > (1 if rule.forbids else rule.own_max):
@@ -160,7 +186,7 @@ class _Climb:
         counts = Counter(owner for _, owner in turns)
         owner, most = min(counts.items(), key=lambda each: (-each[1], each[0]))
         if most >= max(OWNER_EVENTS_MIN, OWNER_SHARE * len(turns)):
-            if self._may_be_one(at, [owner]):
+            if self._may_be_one(at, [owner], {}):
                 self._join(at, {owner: most})
             return
         tenures = tenures_of(turns)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from cloud_sync.identity.observations import Identifier, Observation
@@ -24,6 +24,8 @@ EXCLUSIVE_SEEN_MIN = 20
 # A kind of which a value is seen with more than this many of another kind, on average, is a kind
 # of things: that each person uses the same one says nothing.
 THINGS_SEEN_WITH = 8.0
+# What is seen with more than one phone or e-mail this rarely is one person's own.
+TRUSTED_SEEN_WITH = 1.05
 _PHONE = re.compile(r"[+\d\s()./-]+")
 
 
@@ -109,15 +111,15 @@ def _rules(
                 if identifiers[other][0] != kind:
                     shown[identifiers[other][0]][other] += 1
         found.take(kind, shown)
-    return {kind: found.rule(kind) for kind in {kind for kind, _ in identifiers}}
+    return found.rules({kind for kind, _ in identifiers})
 
 
 class _Habits:
     """How many values of each kind are seen with the identifiers of other kinds."""
 
     def __init__(self) -> None:
-        self._once: Counter[str] = Counter()
-        self._often: Counter[str] = Counter()
+        self._once: Counter[tuple[str, str]] = Counter()
+        self._often: Counter[tuple[str, str]] = Counter()
         self._values: Counter[tuple[str, str]] = Counter()
         self._holders: Counter[tuple[str, str]] = Counter()
 
@@ -127,21 +129,46 @@ class _Habits:
             self._values[kind, other] += len(counts)
             self._holders[kind, other] += 1
             if counts.total() >= 2:
-                self._often[other] += 1
-                self._once[other] += len(counts) == 1
+                self._often[kind, other] += 1
+                self._once[kind, other] += len(counts) == 1
 
-    def rule(self, kind: str) -> KindRule:
-        """Return the rule of a kind."""
-        known = LADDER.get(kind, DEFAULT_RULE)
-        if known.exclusive is not None:
-            return known
-        many = self._often[kind] >= EXCLUSIVE_SEEN_MIN
-        once = self._once[kind] >= EXCLUSIVE_SHARE * self._often[kind]
+    def rules(self, kinds: Set[str]) -> dict[str, KindRule]:
+        """Return the rule of each kind."""
+        exclusive = {kind for kind in kinds if self._is_exclusive(kind)}
+        found = {}
+        for kind in sorted(kinds):
+            known = LADDER.get(kind)
+            if known is None:
+                found[kind] = self._unknown(kind, exclusive)
+            elif known.exclusive is None:
+                found[kind] = replace(known, exclusive=kind in exclusive)
+            else:
+                found[kind] = known
+        return found
+
+    def _unknown(self, kind: str, exclusive: Set[str]) -> KindRule:
+        if kind not in exclusive:
+            return DEFAULT_RULE
+        seen_with = [
+            self._values[kind, other] / holders
+            for (holder, other), holders in self._holders.items()
+            if holder == kind and other in exclusive
+        ]
+        trusted = max(seen_with, default=1.0) <= TRUSTED_SEEN_WITH
+        return EXCLUSIVE_RULE if trusted else replace(EXCLUSIVE_RULE, rank=3, trusted=False)
+
+    def _is_exclusive(self, kind: str) -> bool:
+        """Tell whether people have one value of a kind, as those who are seen with it have."""
+        seen = {pair: count for pair, count in self._often.items() if pair[1] == kind}
         if kind in LADDER:
-            return replace(known, exclusive=once or not many)
+            clear = [pair for pair, count in seen.items() if count >= EXCLUSIVE_SEEN_MIN]
+            return not clear or any(
+                self._once[pair] >= EXCLUSIVE_SHARE * seen[pair] for pair in clear
+            )
         things = any(
             total > THINGS_SEEN_WITH * self._holders[pair]
             for pair, total in self._values.items()
             if pair[0] == kind
         )
-        return EXCLUSIVE_RULE if many and once and not things else DEFAULT_RULE
+        once, often = sum(self._once[pair] for pair in seen), sum(seen.values())
+        return not things and often >= EXCLUSIVE_SEEN_MIN and once >= EXCLUSIVE_SHARE * often

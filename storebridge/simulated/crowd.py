@@ -146,7 +146,7 @@ def _act(
 ) -> tuple[str, list[tuple[str, str]], str]:
     """Return the kind of an event, what was shown in it, and the device it happened at."""
     dice = chance.random()
-    who = [("member", person.member)] if person.member else [("phone", person.phone)]
+    who = _name(person)
     if dice < crowd.kiosk_share:
         kiosk = f"kiosk-{person.store}-{chance.randrange(max(1, crowd.kiosks_a_store))}"
         return "scan", [*_some(who, 0.9, chance), (crowd.kiosk_kind, kiosk)], kiosk
@@ -160,6 +160,15 @@ def _act(
         shown = [("phone", phone), *_some([("email", person.email)], 0.7, chance)]
         return "purchased", [*shown, *_some(who, 0.4, chance), ("web", browser)], ""
     return "viewed", [("web", browser), *_some(who, crowd.login_share / 2, chance)], ""
+
+
+def _name(person: _Person) -> list[tuple[str, str]]:
+    """Return how somebody says who they are: by what is theirs alone."""
+    if person.member:
+        return [("member", person.member)]
+    if person.phone == person.own_phone:
+        return [("phone", person.phone)]
+    return [("email", person.email)]
 
 
 def _some(
