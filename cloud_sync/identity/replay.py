@@ -2,11 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloud_sync.identity.ladder import Verdicts, decide
+from cloud_sync.identity.links import Demoted, Joined, LinkEvent
 from cloud_sync.identity.observations import Observation, Unreadable, read_line
+from cloud_sync.identity.rules import LADDER, KindRule
 from cloud_sync.identity.sessions import anonymous_ids, place_of
 from cloud_sync.identity.sightings import Sightings, sightings_of
 
@@ -64,6 +66,29 @@ class Assigned:
     sightings: Sightings
     verdicts: Verdicts
 
+    def shared(self) -> Iterator[dict[str, str]]:
+        """Yield the identifiers that were demoted, each with the reason."""
+        for at, reason in sorted(self.verdicts.shared.items()):
+            kind, value = self.sightings.identifiers[at]
+            yield {"kind": kind, "value": value, "reason": reason}
+
+    def log(self) -> Iterator[LinkEvent]:
+        """Yield what was decided as the link events that the identity graph is folded from."""
+        ids = [shopper_id(self.sightings, at) for at in range(len(self.sightings.identifiers))]
+        seen, observations = self.sightings.seen, self.sightings.observations
+        for at, owner, weight in self.verdicts.joins:
+            yield Joined(
+                join=f"{ids[at]}+{ids[owner]}",
+                at=observations[seen[at][0]].occurred_at,
+                one=ids[at],
+                other=ids[owner],
+                weight=weight,
+                because="seen together",
+            )
+        for at, reason in sorted(self.verdicts.shared.items()):
+            moment = observations[seen[at][-1]].occurred_at
+            yield Demoted(identifier=ids[at], at=moment, because=reason)
+
     def figures(self) -> dict[str, object]:
         """Return how many of what there are."""
         shared = Counter(self.sightings.kind(at) for at in self.verdicts.shared)
@@ -82,9 +107,9 @@ class Assigned:
         }
 
 
-def assign(events: dict[str, Observation]) -> Assigned:
+def assign(events: Mapping[str, Observation], ladder: Mapping[str, KindRule] = LADDER) -> Assigned:
     """Decide who did what. The answer depends on the events alone, not on their order."""
-    sightings = sightings_of(events.values())
+    sightings = sightings_of(events.values(), ladder)
     verdicts = decide(sightings)
     owners = [_owner(those, event, verdicts) for event, those in _each(sightings)]
     ids = [None if owner is None else shopper_id(sightings, owner) for owner in owners]

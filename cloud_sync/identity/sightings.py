@@ -54,7 +54,9 @@ class Sightings:
         return self.identifiers[identifier][0]
 
 
-def sightings_of(observations: Iterable[Observation]) -> Sightings:
+def sightings_of(
+    observations: Iterable[Observation], ladder: Mapping[str, KindRule] = LADDER
+) -> Sightings:
     """Return events with numbered identifiers, without junk, and with a rule for each kind."""
     ordered = sorted(observations)
     refused: Counter[str] = Counter()
@@ -66,7 +68,7 @@ def sightings_of(observations: Iterable[Observation]) -> Sightings:
     for event, those in enumerate(events):
         for identifier in those:
             seen[identifier].append(event)
-    rules = _rules(distinct, events, seen)
+    rules = _rules(distinct, events, seen, ladder)
     by_rank = [
         tuple(sorted(those, key=lambda each: (rules[distinct[each][0]].rank, each)))
         for those in events
@@ -99,6 +101,7 @@ def _rules(
     identifiers: Sequence[Identifier],
     events: Sequence[tuple[int, ...]],
     seen: Sequence[Sequence[int]],
+    ladder: Mapping[str, KindRule],
 ) -> dict[str, KindRule]:
     """Return the rule of each kind; `exclusive` is found where no table says it."""
     found = _Habits()
@@ -111,7 +114,7 @@ def _rules(
                 if identifiers[other][0] != kind:
                     shown[identifiers[other][0]][other] += 1
         found.take(kind, shown)
-    return found.rules({kind for kind, _ in identifiers})
+    return found.rules({kind for kind, _ in identifiers}, ladder)
 
 
 class _Habits:
@@ -132,12 +135,12 @@ class _Habits:
                 self._often[kind, other] += 1
                 self._once[kind, other] += len(counts) == 1
 
-    def rules(self, kinds: Set[str]) -> dict[str, KindRule]:
+    def rules(self, kinds: Set[str], ladder: Mapping[str, KindRule]) -> dict[str, KindRule]:
         """Return the rule of each kind."""
-        exclusive = {kind for kind in kinds if self._is_exclusive(kind)}
+        exclusive = {kind for kind in kinds if self._is_exclusive(kind, kind in ladder)}
         found = {}
         for kind in sorted(kinds):
-            known = LADDER.get(kind)
+            known = ladder.get(kind)
             if known is None:
                 found[kind] = self._unknown(kind, exclusive)
             elif known.exclusive is None:
@@ -157,10 +160,10 @@ class _Habits:
         trusted = max(seen_with, default=1.0) <= TRUSTED_SEEN_WITH
         return EXCLUSIVE_RULE if trusted else replace(EXCLUSIVE_RULE, rank=3, trusted=False)
 
-    def _is_exclusive(self, kind: str) -> bool:
+    def _is_exclusive(self, kind: str, known: bool) -> bool:
         """Tell whether people have one value of a kind, as those who are seen with it have."""
         seen = {pair: count for pair, count in self._often.items() if pair[1] == kind}
-        if kind in LADDER:
+        if known:
             clear = [pair for pair, count in seen.items() if count >= EXCLUSIVE_SEEN_MIN]
             return not clear or any(
                 self._once[pair] >= EXCLUSIVE_SHARE * seen[pair] for pair in clear

@@ -8,13 +8,19 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Annotated, cast
+from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from cloud_sync.identity.replay import Replay
 
 app = typer.Typer(
     help="Who is who: link noisy records, replay events, measure both.", no_args_is_help=True
 )
+
+rules = typer.Typer(help="The rules of what is joined.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
 
 NOT_POSSIBLE = 2
 
@@ -24,6 +30,11 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 @app.callback()
 def main() -> None:
     """Say who is who in files of records and of events."""
+
+
+@rules.callback()
+def rules_main() -> None:
+    """Try the rules of what is joined."""
 
 
 @app.command()
@@ -98,21 +109,20 @@ def evaluate(
 def replay(
     events: Annotated[Path, typer.Argument(help="JSON Lines, an event a line; .gz.")],
     out: Annotated[Path, typer.Option("--out", help="JSON Lines to write: event_id, shopper_id.")],
+    shared: Annotated[
+        Path | None,
+        typer.Option(help="JSON Lines to write: what many people use, each with the reason."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say whose each event is, as it is known after the last one.
 
     Lines that are no events are kept, with the reason, in a file beside the output.
     """
-    from cloud_sync.identity.replay import Replay, assign
+    from cloud_sync.identity.replay import assign
 
     began = time.monotonic()
-    replayed = Replay()
-    try:
-        with _opened(events) as lines:
-            replayed.take(lines)
-    except (OSError, EOFError, zlib.error) as error:
-        raise refusal(f"Nothing was replayed: {events} cannot be read: {error}") from None
+    replayed = _replayed(events)
     assigned = assign(replayed.events)
     rejects = out.with_name(f"{out.name}.rejects.jsonl")
     try:
@@ -124,6 +134,8 @@ def replay(
             ),
         )
         rejects.unlink(missing_ok=True)
+        if shared:
+            write_lines(shared, assigned.shared())
         if replayed.rejects:
             write_lines(rejects, (each.as_json() for each in replayed.rejects))
     except OSError as error:
@@ -136,6 +148,34 @@ def replay(
         "seconds": round(time.monotonic() - began, 1),
     }
     say(figures, as_json)
+
+
+@rules.command("try")
+def try_rules(
+    file: Annotated[Path, typer.Argument(help="TOML: a table a kind, with what is to differ.")],
+    events: Annotated[Path, typer.Option(help="JSON Lines, as for `identity replay`.")],
+    as_json: Json = False,
+) -> None:
+    """Tell what other rules would join and split among the shoppers of some events."""
+    from cloud_sync.identity.replay import assign
+    from cloud_sync.identity.trial import RulesError, compare, read_rules
+
+    try:
+        ladder = read_rules(file)
+    except RulesError as error:
+        raise refusal(f"Nothing was tried: {error}") from None
+    replayed = _replayed(events)
+    trial = compare(assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers)
+    say(
+        {
+            "would_join": trial.joins,
+            "would_split": trial.splits,
+            "largest_cluster": trial.largest,
+            "largest_cluster_now": trial.largest_before,
+            "rejects": len(replayed.rejects),
+        },
+        as_json,
+    )
 
 
 def say(figures: Mapping[str, object], as_json: bool) -> None:
@@ -151,6 +191,18 @@ def refusal(reason: str) -> typer.Exit:
     """Print why nothing was done, and return the exit that says so."""
     typer.echo(reason, err=True)
     return typer.Exit(NOT_POSSIBLE)
+
+
+def _replayed(events: Path) -> "Replay":
+    from cloud_sync.identity.replay import Replay
+
+    replayed = Replay()
+    try:
+        with _opened(events) as lines:
+            replayed.take(lines)
+    except (OSError, EOFError, zlib.error) as error:
+        raise refusal(f"{events} cannot be read: {error}") from None
+    return replayed
 
 
 def write_lines(out: Path, rows: Iterable[Mapping[str, object]]) -> None:
