@@ -72,8 +72,10 @@ class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
     `windows` cuts a line into windows, `bank` compares each with every form at every width,
-    `boxes` sums it up, `looks` compares windows of one size in every look; `begins` leads from
-    where a part ends back to where it began, at each width.
+    `boxes` sums it up, `looks` compares windows of one size in every look and `drawn` holds the
+    same for each digit of a code, digits x forms x looks x samples; `flat` cuts a line that the
+    code fills exactly, digits x shifts x samples; `begins` leads from where a part ends back to
+    where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
@@ -83,6 +85,8 @@ class _Plan:
     bank: Floats
     boxes: Floats
     looks: tuple[Floats, ...]
+    drawn: Floats
+    flat: Ints
     begins: tuple[Ints, ...]
     rows: tuple[slice, ...]
 
@@ -146,15 +150,14 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     printed = digits[len(way.head) : len(way.head) + grammar.digits]
     claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
     places = np.arange(len(claimed))
-    begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
-    at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)
-    windows = _normal(line[at].reshape(-1, _LOOK_SAMPLES), float(_least(line[None])[0]))
-    fits = _fits(windows.reshape(len(_SHIFTS), len(claimed), -1), plan)
+    windows = _normal(line[plan.flat], float(_least(line[None])[0]))
     # Look and shifts are those that suit the digits best, and their rivals have to do with them.
-    ours = fits[:, places, :, claimed].transpose(1, 0, 2)
-    look = ours.max(axis=0).sum(axis=0).argmax()
-    shifts = ours[:, :, look].argmax(axis=0)
-    chosen = fits[shifts, places, look]
+    ours = windows @ plan.drawn[places, claimed].transpose(0, 2, 1)
+    look = ours.max(axis=1).sum(axis=0).argmax()
+    shifts = ours[:, :, look].argmax(axis=1)
+    drawn = plan.drawn[:, :, look]
+    chosen = (drawn @ windows[places, shifts, :, None])[:, :, 0]
+    chosen[~drawn.any(axis=2)] = _NEVER
     mine = chosen[places, claimed].copy()
     chosen[places, claimed] = _NEVER
     gaps = np.sort(mine - chosen.max(axis=1))
@@ -252,8 +255,8 @@ def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
 
 def _normal(windows: Floats, least: float) -> Floats:
     """Return windows without their brightness and contrast, except where there is none."""
-    windows = windows - windows.mean(axis=1, keepdims=True)
-    norm = np.sqrt((windows * windows).sum(axis=1, keepdims=True))
+    windows = windows - windows.mean(axis=-1, keepdims=True)
+    norm = np.sqrt((windows * windows).sum(axis=-1, keepdims=True))
     return np.asarray(windows / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES)), np.float32)
 
 
@@ -294,9 +297,27 @@ def _plan(grammar: Grammar) -> _Plan:
     windows = np.arange(widest)[:, None] + ends
     bank = np.concatenate(blocks)
     looks = tuple(_looks(part) for part in parts)
+    drawn = np.stack([_by_form(looks[kind]) for kind in order if len(parts[kind].forms) > 1])
     return _Plan(
-        tuple(parts), tuple(order), widths, windows, bank, boxes, looks, begins, tuple(rows)
+        parts=tuple(parts),
+        order=tuple(order),
+        widths=widths,
+        windows=windows,
+        bank=bank,
+        boxes=boxes,
+        looks=looks,
+        drawn=drawn,
+        flat=_flat(grammar),
+        begins=begins,
+        rows=tuple(rows),
     )
+
+
+def _flat(grammar: Grammar) -> Ints:
+    """Return where the digits lie on a line that the code fills, with each shift."""
+    begins = grammar.begins[:, None, None] * MODULE_SAMPLES + _SHIFTS[:, None]
+    last = grammar.modules * MODULE_SAMPLES - 1
+    return np.asarray(np.clip(begins + np.arange(_LOOK_SAMPLES), 0, last), np.intp)
 
 
 def _mixed(grammar: Grammar) -> bool:
@@ -308,6 +329,14 @@ def _looks(part: _Part) -> Floats:
     """Return the templates of a part in every look, samples x (looks x forms)."""
     looks = [_templates(part, _printed(part, *look), _LOOK_SAMPLES) for look in _LOOKS]
     return np.concatenate(looks, axis=1)
+
+
+def _by_form(looks: Floats) -> Floats:
+    """Return a digit's templates, forms x looks x samples; forms it does not have are empty."""
+    by_form = looks.reshape(_LOOK_SAMPLES, len(_LOOKS), -1).transpose(2, 1, 0)
+    padded = np.zeros((2 * len(RIGHT), *by_form.shape[1:]), np.float32)
+    padded[: len(by_form)] = by_form
+    return padded
 
 
 def _templates(part: _Part, printed: Floats, samples: int) -> Floats:
