@@ -45,6 +45,10 @@ LEAD_AGREED_MIN = 0.1
 ALONE_FIT_MIN = 0.88
 SHORT_FIT_MIN = 0.93
 SHORT_LEAD_MIN = 0.35
+# One line of usual look has to fit so well before more lines and looks are tried: where somebody
+# else read a code, and where nobody did (of all codes found so in photos the worst fits by 0.88).
+LINE_FIT_MIN = 0.6
+ALONE_LINE_FIT_MIN = 0.8
 
 BANDS = 9
 BANDS_READ = 4
@@ -57,7 +61,6 @@ _INWARD = (1.0, 0.8)
 # Between two edges inside a code there is at most so many times the usual distance.
 _GAP_MAX = 3.6
 _EDGES_MIN = 20
-_LINE_FIT_MIN = 0.6
 
 
 _GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
@@ -92,17 +95,19 @@ class ProductCodeReader:
             self._grammars.append(UPC_E)
         for grammar in self._grammars:
             prepare(grammar)
+        # The six digits of a UPC-E are never certain alone.
+        self._alone = [grammar for grammar in self._grammars if grammar is not UPC_E]
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        if not self._grammars:
+        if not self._alone:
             return ()
         found = (self.read(grey, place) for place in find_bars(grey)[: self._places])
         return tuple(dict.fromkeys(code for code in found if code is not None))
 
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
         """Return the code at a place with bars, None where it is not certain."""
-        for code, best in self._readings(grey, place):
+        for code, best in self._readings(grey, place, self._alone, ALONE_LINE_FIT_MIN):
             if _stands_alone(code, best):
                 return code
         return None
@@ -120,7 +125,7 @@ class ProductCodeReader:
         best = likeliest(line, lay_out(line, grammar), grammar)
         if _agree(best, grammar, digits):
             return replace(code, trust="proven")
-        for read, best in self._readings(grey, place):
+        for read, best in self._readings(grey, place, self._grammars, LINE_FIT_MIN):
             if read.data == code.data[: len(read.data)]:
                 if best.lead >= LEAD_AGREED_MIN:
                     return replace(code, trust="proven")
@@ -128,7 +133,9 @@ class ProductCodeReader:
                 return read
         return replace(code, trust="doubtful")
 
-    def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, Likeliest]]:
+    def _readings(
+        self, grey: Pixels, place: Place, grammars: Sequence[Grammar], line_fit_min: float
+    ) -> Iterator[tuple[Decoded, Likeliest]]:
         """Yield what may stand at a place, with its lead, the likeliest ends of the code first."""
         bands, scale = _bands(grey, place)
         clearest = np.argsort(-np.abs(np.diff(bands, axis=1)).sum(axis=1))[:BANDS_READ]
@@ -136,8 +143,8 @@ class ProductCodeReader:
         for begin, end in _ends(bands[0], place.length / scale):
             middle = ((begin + end) / 2 - bands.shape[1] / 2) * scale
             code_place = place.moved(middle, length=(end - begin) * scale)
-            for grammar in self._grammars:
-                reading = _read(bands, begin, end, grammar)
+            for grammar in grammars:
+                reading = _read(bands, begin, end, grammar, line_fit_min)
                 if reading is None:
                     continue
                 best = reading.best
@@ -187,12 +194,14 @@ def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
     return "UPC-A" if digits.startswith("0") else "EAN-13", digits
 
 
-def _read(bands: Floats, begin: float, end: float, grammar: Grammar) -> _Reading | None:
+def _read(
+    bands: Floats, begin: float, end: float, grammar: Grammar, line_fit_min: float
+) -> _Reading | None:
     """Return what stands between these ends, unless it is clearly no such code."""
     one = _sampled(bands[:1], begin, end, grammar)
     both = lay_out(np.concatenate([one, one[:, ::-1]]), grammar)
     backwards = bool(both.fits[1] > both.fits[0])
-    if both.fits[int(backwards)] < _LINE_FIT_MIN:
+    if both.fits[int(backwards)] < line_fit_min:
         return None
     lines = _sampled(bands, begin, end, grammar)
     lines = lines[:, ::-1] if backwards else lines
