@@ -51,13 +51,15 @@ _NOTHING = np.zeros((0, 0), np.float32)
 class Likeliest:
     """The likeliest number, how well lines fit it (1: perfectly), and its lead over the next.
 
-    `guards_fit` is the worst fit of start, middle and end with their quiet zones. The lead is what
-    the digits in which the two numbers differ fit better, 1 for a whole digit.
+    `guards_fit` is the worst fit of start, middle and end with their quiet zones, `worst_fit` that
+    of the digits. The lead is what the digits in which the two numbers differ fit better, 1 for a
+    whole digit.
     """
 
     digits: str
     fit: float
     guards_fit: float
+    worst_fit: float
     lead: float
 
 
@@ -80,7 +82,8 @@ class _Plan:
     `bank` compares a line with every form at every width, each weighed by its modules, and `rows`
     are those of each part in it. `looks` compares windows of one size in every look and
     `drawn` holds the same for each digit of a code, digits x forms x looks x samples. `flat` cuts
-    a line that the code fills exactly, digits x shifts x samples; `begins` leads from where a part
+    a line that the code fills exactly, digits x shifts x samples, and `guards_at` likewise where
+    each of the `guards` may be, shifts x its samples; `begins` leads from where a part
     ends back to how well it fits where it began, at each width.
     """
 
@@ -91,6 +94,8 @@ class _Plan:
     looks: tuple[Floats, ...]
     drawn: Floats
     flat: Ints
+    guards: tuple[Floats, ...]
+    guards_at: tuple[Ints, ...]
     begins: tuple[Ints, ...]
     rows: tuple[slice, ...]
 
@@ -133,28 +138,30 @@ def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
         fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
         for at, guard in enumerate(guards):
             guard_fits[at] += (windows[guard] @ plan.looks[plan.order[guard]]).max()
-    spelled = spell(np.asarray(fits / len(lines), np.float32), grammar)
+    fits /= len(lines)
     guard_fits /= len(lines)
+    spelled = spell(fits, grammar)
     return Likeliest(
         digits=spelled.digits,
         fit=(spelled.score + float(guard_fits.sum())) / len(plan.order),
         guards_fit=float(guard_fits.min()),
+        worst_fit=float(fits[np.arange(len(fits)), _claimed(spelled.digits, grammar)].min()),
         lead=spelled.lead,
     )
 
 
-def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
-    """Return by how much these digits lead, at least, where the code fills the line exactly.
+def held_against(digits: str, line: Floats, grammar: Grammar) -> Likeliest:
+    """Return how well these digits fit a line that the code fills exactly, supposing it is flat.
 
-    The line has three samples for each module and nothing more. Below 0 another digit fits better
-    somewhere: the digits are wrong, or the code is bent and `lay_out` has to find its digits.
+    The line has three samples for each module of the code and its quiet zones, and nothing more.
+    The lead is that over all numbers, at least. Below 0 another digit fits better somewhere: the
+    digits are wrong, or the code is bent and `lay_out` has to find its digits.
     """
     plan = _plan(grammar)
-    way = next(way for way in grammar.ways if way.spells(digits))
-    printed = digits[len(way.head) : len(way.head) + grammar.digits]
-    claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
+    claimed = _claimed(digits, grammar)
     places = np.arange(len(claimed))
-    windows = _normal(line[plan.flat], float(_least(line[None])[0]))
+    least = float(_least(line[None])[0])
+    windows = _normal(line[plan.flat], least)
     # Look and shifts are those that suit the digits best, and their rivals have to do with them.
     ours = windows @ plan.drawn[places, claimed].transpose(0, 2, 1)
     look = ours.max(axis=1).sum(axis=0).argmax()
@@ -165,8 +172,30 @@ def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
     mine = chosen[places, claimed].copy()
     chosen[places, claimed] = _NEVER
     gaps = np.sort(mine - chosen.max(axis=1))
-    # A check digit lets no number differ in one digit alone.
-    return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
+    guards = [
+        float((_normal(line[at], least) @ drawn).max())
+        for at, drawn in zip(plan.guards_at, plan.guards, strict=True)
+    ]
+    return Likeliest(
+        digits=digits,
+        fit=(float(mine.sum()) + sum(guards)) / len(plan.order),
+        guards_fit=min(guards),
+        worst_fit=float(mine.min()),
+        # A check digit lets no number differ in one digit alone.
+        lead=float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1]),
+    )
+
+
+def flat_samples(grammar: Grammar) -> int:
+    """Return how many samples a line must have for `held_against`."""
+    return (grammar.modules + 2 * grammar.quiet) * MODULE_SAMPLES
+
+
+def _claimed(digits: str, grammar: Grammar) -> list[int]:
+    """Return which forms are printed for these digits."""
+    way = next(way for way in grammar.ways if way.spells(digits))
+    printed = digits[len(way.head) : len(way.head) + grammar.digits]
+    return [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
 
 
 def prepare(grammar: Grammar) -> None:
@@ -299,6 +328,7 @@ def _plan(grammar: Grammar) -> _Plan:
     begins = tuple(_begins(each, line_samples(grammar) + 1) for each in widths)
     looks = tuple(_looks(part) for part in parts)
     drawn = np.stack([_by_form(looks[kind]) for kind in order if len(parts[kind].forms) > 1])
+    guards = [parts[kind] for kind in order if len(parts[kind].forms) == 1]
     return _Plan(
         parts=tuple(parts),
         order=tuple(order),
@@ -306,7 +336,12 @@ def _plan(grammar: Grammar) -> _Plan:
         bank=bank,
         looks=looks,
         drawn=drawn,
-        flat=_flat(grammar),
+        flat=_flat(grammar.begins, DIGIT_MODULES, grammar),
+        guards=tuple(_guard(part) for part in guards),
+        guards_at=tuple(
+            _flat(np.array([begin]), len(part.forms[0]), grammar)[0]
+            for part, begin in zip(guards, grammar.guards_begin, strict=True)
+        ),
         begins=begins,
         rows=rows,
     )
@@ -340,11 +375,17 @@ def _begins(widths: Sequence[int], places: int) -> Ints:
     return np.asarray(begins + (places + 1) * np.arange(len(widths))[:, None], np.intp)
 
 
-def _flat(grammar: Grammar) -> Ints:
-    """Return where the digits lie on a line that the code fills, with each shift."""
-    begins = grammar.begins[:, None, None] * MODULE_SAMPLES + _SHIFTS[:, None]
-    last = grammar.modules * MODULE_SAMPLES - 1
-    return np.asarray(np.clip(begins + np.arange(_LOOK_SAMPLES), 0, last), np.intp)
+def _flat(begins: Ints, modules: int, grammar: Grammar) -> Ints:
+    """Return where parts lie on a line that the code fills, parts x shifts x samples."""
+    firsts = (begins[:, None, None] + grammar.quiet) * MODULE_SAMPLES + _SHIFTS[:, None]
+    at = firsts + np.arange(modules * MODULE_SAMPLES)
+    return np.asarray(np.clip(at, 0, flat_samples(grammar) - 1), np.intp)
+
+
+def _guard(part: _Part) -> Floats:
+    """Return a guard in every look, samples x looks."""
+    samples = len(part.forms[0]) * MODULE_SAMPLES
+    return np.concatenate([_templates(part, _printed(part, *look), samples) for look in _LOOKS], 1)
 
 
 def _mixed(grammar: Grammar) -> bool:

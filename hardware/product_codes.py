@@ -21,8 +21,9 @@ from hardware.likeliest import (
     MARGIN_MODULES,
     MODULE_SAMPLES,
     Likeliest,
+    flat_samples,
+    held_against,
     lay_out,
-    lead_of,
     likeliest,
     line_samples,
     prepare,
@@ -117,7 +118,8 @@ class ProductCodeReader:
         place = place_of(code.quad)
         digits = code.data.decode("ascii")
         grammar = _GRAMMARS[code.symbology]
-        if _leads(grey, place, digits, grammar):
+        flat = _held_against(grey, place, digits, grammar)
+        if flat is not None and flat.lead >= LEAD_AGREED_MIN:
             return replace(code, trust="proven")
         bands, scale = _bands(grey, place)
         begin, end = _middle(bands, place.length / scale)
@@ -157,17 +159,18 @@ class ProductCodeReader:
                     yield code, best
 
 
-def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
-    """Tell whether these digits stand out at a place, supposing that the code is flat there."""
+def _held_against(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> Likeliest | None:
+    """Return how well these digits fit at a place, supposing that the code is flat there."""
     said = shorten_to_upc_e(digits) if grammar is UPC_E else digits[: _DIGITS[grammar]]
     if said is None:
-        return False
-    samples = grammar.modules * MODULE_SAMPLES
-    finer = max(1, ceil(place.length / samples))
+        return None
+    samples = flat_samples(grammar)
+    length = place.length * samples / (grammar.modules * MODULE_SAMPLES)
+    finer = max(1, ceil(length / samples))
     rows = min(_LINE_ROWS, max(1, round(place.height)))
-    strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
+    strip = cut_out(grey, replace(place, height=rows), length, (samples * finer, rows))
     line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
-    return lead_of(said, line, grammar) >= LEAD_AGREED_MIN
+    return held_against(said, line, grammar)
 
 
 def _stands_alone(code: Decoded, best: Likeliest) -> bool:
