@@ -93,9 +93,10 @@ def _weighed(
 ) -> Translated:
     """Hold a code against what the store knows; returns it refused where nothing may be done.
 
-    What its reader is not sure of is asked for again, though the store sells it. Two readers can agree on a wrong number whose check digit is right. So a number that the store
-    does not sell is asked for a second time before it is believed; one of those that are free for
-    use within a store or country may be a stranger's card, and is never kept plain.
+    What its reader is not sure of is asked for again, though the store sells it. Two readers can
+    agree on a wrong number whose check digit is right, so a number that the store does not sell
+    is asked for a second time before it is believed; one of those that are free for use within a
+    store or country may be a stranger's card, and is never kept plain.
     """
     code = translated.code
     if code.fault:

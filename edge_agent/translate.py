@@ -27,8 +27,8 @@ class Translated:
     """A code as it may be recorded.
 
     `code` holds no plain membership code any more; `identifiers` name the member who showed it.
-    `sure` is False where the reader could not make sure what it says. `if_refused` is what is recorded instead when nothing may be done on the code: it names neither
-    member nor product.
+    `sure` is False where the reader could not make sure what it says. `if_refused` is what is
+    recorded instead when nothing may be done on the code: it names neither member nor product.
     """
 
     scan: Scan
