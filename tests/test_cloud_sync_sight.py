@@ -10,15 +10,16 @@ from flask.testing import FlaskClient
 from psycopg import sql
 
 from cloud_sync.app import create_app
+from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
-from cloud_sync.database import Sight
+from cloud_sync.database import Database, Sight
 from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.database.sight import ROLES, take
 from cloud_sync.fleet import twins
 from tests.brand_town import MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
 from tests.conftest import fresh_database
-from tests.shopper_builders import KEY, NOW
+from tests.shopper_builders import KEY, NOW, sell_sample
 
 TENANT = Sight(tenant=OURS)
 BRAND = Sight(tenant=OURS, brand=MINE)
@@ -226,11 +227,13 @@ def test_an_ordinary_user_of_the_database_needs_no_more_than_the_roles(
             migrate(dsn, MIGRATIONS)
         admin.execute(f"GRANT {', '.join(ROLES)} TO plain_owner")
         migrate(dsn, MIGRATIONS)
-        town = settle(dsn)
-        with town.database.seen_by(BRAND) as connection:
-            brands = connection.execute("SELECT DISTINCT brand FROM product").fetchall()
-        assert brands == [(MINE,)]
-        town.database.close()
+        database = Database(dsn)
+        with database.shopper(OURS) as connection:
+            sell_sample(connection, OURS)
+            assert len(brands_of(connection, OURS)) == 2
+        with database.seen_by(Sight(tenant=OURS, brand="yunwu")) as connection:
+            assert brands_of(connection, OURS) == ["yunwu"]
+        database.close()
 
 
 def test_a_sight_is_never_two_at_once():
