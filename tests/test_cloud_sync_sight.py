@@ -17,7 +17,7 @@ from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.database.sight import ROLES, take
 from cloud_sync.fleet import twins
-from tests.brand_town import MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
+from tests.brand_town import GUEST, MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
 from tests.conftest import fresh_database
 from tests.shopper_builders import KEY, NOW, sell_sample
 
@@ -316,6 +316,15 @@ def test_an_operators_person_sees_the_stores_that_it_runs_and_no_brand(client):
     assert 'data-store="s-north"' in page
     assert "s-south" not in page
     assert client.get(f"/hq/brands/{MINE}").status_code == 404
+
+
+def test_an_operator_of_a_zone_sees_what_happened_there_and_not_how_the_store_is(client):
+    sign_in(client, f"of {NORTH}")
+    page = client.get("/hq/?language=en").text
+    row = page.split(f'data-store="{GUEST}"')[1].split("</tr>")[0]
+    assert "somebody else runs" in row
+    assert "1 min" in row
+    assert "online" not in row
 
 
 @pytest.mark.parametrize("path", [f"/hq/brands/{MINE}", f"/hq/api/brands/{MINE}", "/hq/"])
