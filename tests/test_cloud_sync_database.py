@@ -157,7 +157,7 @@ def test_a_fold_plans_once_by_key_and_a_connection_is_planned_back_for_others(
 
     with database.pipelined(0) as connection:
         assert settings(connection) == ["force_generic_plan", "off"]
-    with database.ledger(0) as connection:
+    with database.shopper("acme") as connection:
         assert settings(connection) == ["auto", "on"]
     with database.question(0) as connection:
         assert settings(connection) == ["force_generic_plan", "off"]

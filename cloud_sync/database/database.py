@@ -42,7 +42,7 @@ class Database:
       ends and is undone when it raises; `question` one without, for single statements;
     - at most `connections_max` are open; who asks for more waits for one to come back;
     - a connection that broke is not given out again;
-    - `pipelined` and `question` give one that plans a statement once, to look rows up by key.
+    - all but `shopper` give one that plans a statement once, to look rows up by key.
     """
 
     def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
@@ -60,12 +60,12 @@ class Database:
     def ledger(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a transaction where the ledger and streams of a shard live."""
         del shard  # one server holds all shards; a spread database is entered by it
-        return self._transaction()
+        return self._transaction("by key")
 
     def shopper(self, tenant: str, shopper: str = "") -> AbstractContextManager[Connection]:
         """Open a transaction where a shopper of the tenant lives."""
         del tenant, shopper
-        return self._transaction()
+        return self._transaction("anew")
 
     def pipelined(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a transaction like `ledger`, in which nothing waits but for answers that are read.
@@ -90,8 +90,8 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._connected("anew") as connection, connection.transaction():
+    def _transaction(self, plans: _Plans) -> Iterator[Connection]:
+        with self._connected(plans) as connection, connection.transaction():
             yield connection
 
     @contextmanager

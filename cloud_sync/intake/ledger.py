@@ -9,8 +9,10 @@ from typing import Protocol
 import msgspec
 from psycopg import Connection, sql
 
+from cloud_sync.intake import inserting
 from cloud_sync.intake.accept import AcceptedRow
 from cloud_sync.intake.copying import COLUMNS, END, SIGNATURE, LedgerRow, Place, packed
+from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import decode_event, encode_event
 from wire.events import EVENT_KINDS, Body, Event, Origin
@@ -73,9 +75,24 @@ def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]
 
     Returns where they were appended, by shard.
     """
-    places = reserve(connection, rows)
-    with appending(connection, places, rows):
-        return places
+    places = append_few(connection, rows)
+    rest = {shard: some for shard, some in rows.items() if shard not in places}
+    reserved = reserve(connection, rest)
+    with appending(connection, reserved, rest):
+        return places | reserved
+
+
+def append_few(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
+    """Append rows where they are few together, and return where, by shard.
+
+    A shard is left out where the day is not open yet.
+    """
+    if sum(map(len, rows.values())) > FEW_ROWS_MAX:
+        return {}
+    places = {
+        shard: inserting.append_few(connection, shard, list(rows[shard])) for shard in sorted(rows)
+    }
+    return {shard: place for shard, place in places.items() if place is not None}
 
 
 def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:

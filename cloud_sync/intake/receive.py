@@ -195,9 +195,12 @@ def store(
         streams.report_absent(connection, draft.absent, now)
         quarantine.keep(connection, draft.poison)
         answer = greet(connection, live)
-        places = ledger.reserve(connection, draft.appended)
+        places = ledger.append_few(connection, draft.appended)
+        rest = {shard: rows for shard, rows in draft.appended.items() if shard not in places}
+        reserved = ledger.reserve(connection, rest)
         greeted = answer()
-    with ledger.appending(connection, places, draft.appended):
+    places |= reserved
+    with ledger.appending(connection, reserved, rest):
         events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
