@@ -5,6 +5,7 @@ stands at a screen waits for them.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from psycopg import Connection
 
@@ -61,6 +62,24 @@ def append_few(connection: Connection, shard: int, rows: Sequence[LedgerRow]) ->
         },
     ).fetchone()
     return Place(*found) if found else None
+
+
+def day_of(connection: Connection, shard: int) -> date:
+    """Return the day to which a shard is appended now."""
+    found = connection.execute(
+        "SELECT greatest(day, (clock_timestamp() AT TIME ZONE 'UTC')::date) FROM shard_head"
+        " WHERE shard = %s",
+        (shard,),
+    ).fetchone()
+    if found is None:
+        raise no_head(shard)
+    day: date = found[0]
+    return day
+
+
+def no_head(shard: int) -> LookupError:
+    """Return what is wrong with a database that does not know a shard."""
+    return LookupError(f"shard {shard} has no line in shard_head: the migrations did not run")
 
 
 def _numbers(values: Iterable[int | None]) -> str:

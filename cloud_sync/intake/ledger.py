@@ -75,24 +75,30 @@ def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]
 
     Returns where they were appended, by shard.
     """
-    places = append_few(connection, rows)
-    rest = {shard: some for shard, some in rows.items() if shard not in places}
-    reserved = reserve(connection, rest)
-    with appending(connection, reserved, rest):
-        return places | reserved
+    if are_few(rows):
+        return append_few(connection, rows)
+    places = reserve(connection, rows)
+    with appending(connection, places, rows):
+        return places
+
+
+def are_few(rows: Mapping[int, Rows]) -> bool:
+    """Tell whether rows are few enough for `append_few`."""
+    return sum(map(len, rows.values())) <= FEW_ROWS_MAX
 
 
 def append_few(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
-    """Append rows where they are few together, and return where, by shard.
+    """Append rows as `append` does, each shard's with their places in one statement, without COPY.
 
-    A shard is left out where the day is not open yet.
+    So it may stand in a pipelined transaction.
     """
-    if sum(map(len, rows.values())) > FEW_ROWS_MAX:
-        return {}
-    places = {
-        shard: inserting.append_few(connection, shard, list(rows[shard])) for shard in sorted(rows)
-    }
-    return {shard: place for shard, place in places.items() if place is not None}
+    places: dict[int, Place] = {}
+    for shard in sorted(rows):
+        some = list(rows[shard])
+        while (place := inserting.append_few(connection, shard, some)) is None:
+            _open_day(connection, inserting.day_of(connection, shard))
+        places[shard] = place
+    return places
 
 
 def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
@@ -279,7 +285,7 @@ def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date,
         (count, shard),
     ).fetchone()
     if row is None:
-        raise LookupError(f"shard {shard} has no line in shard_head: the migrations did not run")
+        raise inserting.no_head(shard)
     position, day, accepted_at, is_open = row
     return position, day, accepted_at, is_open
 

@@ -26,6 +26,7 @@ from cloud_sync.intake.accept import (
 )
 from cloud_sync.intake.copying import LedgerRow, Place
 from cloud_sync.intake.incoming import Incoming
+from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.revisions import Put
@@ -145,8 +146,9 @@ def receive(
     if not messages:
         return []
     shard = messages[0].topic.shard
+    place = database.pipelined if _are_few(messages) else database.ledger
     try:
-        return [retried(lambda: database.ledger(shard), lambda c: store(c, messages, now, greet))]
+        return [retried(lambda: place(shard), lambda c: store(c, messages, now, greet))]
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         if greet is not nobody:
             return receive(database, messages, now)
@@ -195,12 +197,11 @@ def store(
         streams.report_absent(connection, draft.absent, now)
         quarantine.keep(connection, draft.poison)
         answer = greet(connection, live)
-        places = ledger.append_few(connection, draft.appended)
-        rest = {shard: rows for shard, rows in draft.appended.items() if shard not in places}
-        reserved = ledger.reserve(connection, rest)
+        few = ledger.are_few(draft.appended)
+        append = ledger.append_few if few else ledger.reserve
+        places = append(connection, draft.appended)
         greeted = answer()
-    places |= reserved
-    with ledger.appending(connection, reserved, rest):
+    with ledger.appending(connection, {} if few else places, draft.appended):
         events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
@@ -212,6 +213,13 @@ def store(
         poisoned=len(draft.poison),
         greeted=greeted,
     )
+
+
+def _are_few(messages: Sequence[Incoming]) -> bool:
+    """Tell whether these are Batches that a transaction without COPY can take."""
+    batches = [each.message for each in messages if isinstance(each.message, Batch)]
+    rows = sum(len(batch.rows) for batch in batches)
+    return rows <= FEW_ROWS_MAX and len(batches) == len(messages)
 
 
 def _named(messages: Iterable[Incoming]) -> set[StreamKey]:
