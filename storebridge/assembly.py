@@ -125,11 +125,13 @@ def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
     """Build the server of headquarters' pages and the API."""
     from cloud_sync.app import create_app as create_cloud_app
     from cloud_sync.cloud import Cloud
+    from cloud_sync.signing_key import read_signing_key
 
     web = config.web
     cloud = Cloud(
         database=database,
         identifier_keys=config.identifier_keys,
+        signing_keys={name: read_signing_key(file) for name, file in config.code_keys.items()},
         time_zone=web.time_zone,
         secure=web.secure,
         frame_ancestors=web.frame_ancestors,
