@@ -1,4 +1,4 @@
-"""Members' tokens as the shopper's app gets them, and as a store that was told the key reads them."""
+"""Members' tokens as the shopper's app gets them, and as a store that knows the key reads them."""
 
 import stat
 from collections.abc import Iterator
