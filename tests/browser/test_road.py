@@ -104,7 +104,7 @@ def test_a_card_becomes_a_coupon_and_the_kiosk_goes_on_while_the_line_is_cut(
     end_visit(kiosk)
 
     hold(town, Held(phone.text, "card"))  # a photo of Ann's phone, in somebody else's hand
-    expect(kiosk.get_by_role("alert")).to_contain_text("was shown before", timeout=WAIT_MS)
+    expect(kiosk.get_by_role("alert")).to_contain_text("这个码已经用过一次", timeout=WAIT_MS)
     expect(kiosk.locator("#screen[data-page=welcome]")).to_have_count(0)
     hold(town, town.phone(bob))
     page_is(kiosk, "welcome")
