@@ -78,6 +78,11 @@ class Watch:
         self._skipped = 0
         self._ended = False
 
+    @property
+    def skipped(self) -> int:
+        """Return how many pictures could not be read since the start."""
+        return self._skipped
+
     def open(self) -> None:
         """Open the source; raises DeviceError when it cannot be."""
         self._source.open()

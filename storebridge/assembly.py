@@ -92,7 +92,9 @@ def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
     """Return the devices of a store whose codes are posted to its address."""
     kiosks = {each.name: each.kiosk for each in agent.config.devices}
     return {
-        name: Scanner(post=device.post, kiosk=kiosks[name], token=driver.token)
+        name: Scanner(
+            post=device.post, refuse=device.refuse, kiosk=kiosks[name], token=driver.token
+        )
         for name, device in agent.devices.items()
         if isinstance(driver := device.equipment.driver, PostedScanner)
     }

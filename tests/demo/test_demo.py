@@ -23,6 +23,7 @@ from storebridge.demo.light_stores import UNWELL_DEVICE
 from storebridge.demo.town import LIGHT_STORES
 from storebridge.simulated.cards import draw_card, draw_product
 from tests.cloud_parts import wait_until
+from tests.terminal import make_in_a_terminal
 from wire.codec import decode_event
 from wire.events import Scan
 from wire.views import ShopperView, decode_view
@@ -158,14 +159,26 @@ def test_the_addresses_it_prints_lead_to_four_screens_and_to_the_store_that_is_u
     run.communicate(timeout=END_TIMEOUT_S)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_however_a_demo_ends_no_process_is_left(folder: Path, how: signal.Signals):
+def test_make_demo_in_a_terminal_shows_what_happens_and_leaves_nothing_after_ctrl_c():
+    with make_in_a_terminal("demo") as terminal:
+        terminal.read_until("headquarters")
+        terminal.read_until("recorded", "accepted", "Ctrl-C ends everything")
+        (guard,) = (each for each in terminal.processes() if "guard" in each.cmdline())
+        folder = Path(guard.cmdline()[guard.cmdline().index("guard") + 1])
+        assert len(processes_of(folder)) >= 6  # broker, database, guard, cloud, agents
+        terminal.type("\x03")
+        terminal.read_to_the_end()
+    assert wait_until_none(folder) == []
+    assert not folder.exists()
+
+
+def test_a_demo_that_is_killed_leaves_no_process(folder: Path):
     run = start(folder, "--stores", "1")
     assert run.stdout is not None
     ready = any("headquarters" in line for line in run.stdout)
     assert ready, run.stderr.read() if run.stderr else ""
     assert len(processes_of(folder)) >= 6  # the demo, broker, database, guard, cloud, agent
-    run.send_signal(how)
+    run.kill()
     run.wait(END_TIMEOUT_S)
     assert wait_until_none(folder) == []
     run.communicate()
