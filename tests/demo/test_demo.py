@@ -26,7 +26,6 @@ from tests.cloud_parts import wait_until
 from tests.terminal import make_in_a_terminal
 from wire.codec import decode_event
 from wire.events import Scan
-from wire.views import ShopperView, decode_view
 
 # What was promised to scripts, and what else there is to know.
 PROMISED = {
@@ -37,7 +36,7 @@ MORE = {
     "absent", "online_events", "scans_shown", "scans_answered", "scans_answered_while_cut",
     "scan_to_coupon_ms",
 }  # fmt: skip
-END_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 120.0
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -74,16 +73,6 @@ def folder() -> Iterator[Path]:
         yield Path(name) / "town"
 
 
-def reasons_of_coupons(store: Path) -> set[str]:
-    """Return why the coupons were given that a store knows of."""
-    database = Database(store)
-    rows = database.reader().execute("SELECT value FROM local_view WHERE view = 'shopper'")
-    views = [decode_view(value) for (value,) in rows]
-    database.close()
-    shoppers = [view for view in views if isinstance(view, ShopperView)]
-    return {coupon.because.reason for view in shoppers for coupon in view.coupons}
-
-
 def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: Path):
     run = start(
         folder, "--for", "30s", "--json", "--stores", "1", "--speed", "10",
@@ -104,7 +93,6 @@ def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: 
     assert result["dwell_events"] > 0
     assert result["online_events"] > 0
     assert result["offers_shown"] > 0
-    assert "viewed_online" in reasons_of_coupons(folder / "s0001" / "store.sqlite3")
     ready = re.search(r"Ready after (\d+) s", err)
     assert ready is not None
     assert int(ready[1]) <= 60
