@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from cloud_sync.cloud import Cloud
-from cloud_sync.database import retried
+from cloud_sync.database import Sight, retried
 from cloud_sync.decisions.channel import NotUsed, Use, channel_view, plain, redeem
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey, check_key
@@ -71,7 +71,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     def post_shopper() -> Response:
         key: ApiKey = g.key
         asked = keyed(parse_asked(request.get_data(), Asked), cloud.identifier_keys[key.tenant])
-        with cloud.database.shopper(key.tenant) as connection:
+        with cloud.database.seen_by(Sight(tenant=key.tenant)) as connection:
             return jsonify(plain(channel_view(connection, key.tenant, asked, cloud.now())))
 
     @api.post("/coupons/<coupon>/redeem")

@@ -26,7 +26,7 @@ from edge_agent.showings import Showings, ask_again, next_person, show
 from edge_agent.translate import Keys, translate, unread
 from edge_agent.wellness import Wellness
 from hardware.clock import mono_ms
-from hardware.driver import ActResult, Driver
+from hardware.driver import ActResult, Driver, LateDriver
 from hardware.readings import (
     CodeReading,
     DeviceCondition,
@@ -93,7 +93,7 @@ class Device:
         self._posted: deque[str] = deque(maxlen=POSTS_REMEMBERED)
         self._wellness = Wellness(self.name)
         self._noting = threading.Lock()
-        self._said = _State("ok")
+        self._said: _State | None = None
         self._owed: _State | None = None
         self._owed_since_s = 0.0
         self._open = False
@@ -114,13 +114,16 @@ class Device:
         try:
             driver.open()
             self._open = True
-            if not self._unsteady:
+            is_late = isinstance(driver, LateDriver) and driver.is_late
+            if not self._unsteady and not is_late:
                 self._say(_State("ok"))
             while not stop.is_set():
                 self._beat = time.monotonic()
-                if self._stalled or (self._unsteady and self._beat - began_s >= STEADY_S):
-                    self._stalled = self._unsteady = False
-                    self._say(_State("ok"))
+                self._stalled = False
+                if self._unsteady and self._beat - began_s >= STEADY_S:
+                    self._unsteady = False
+                    if not is_late:
+                        self._say(_State("ok"))
                 self._calm()
                 for reading in driver.read(READ_TIMEOUT_S):
                     with self._taking:
@@ -167,7 +170,7 @@ class Device:
         beat = self._beat
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
-            self._say(_State("failed", "stalled"))
+            self._note_now()
 
     def judge(self, *, reads_little: bool) -> None:
         """Take whether the device reads far less than it usually does at this hour.
@@ -298,7 +301,9 @@ class Device:
                 self._note(self._owed)
 
     def _note_now(self) -> None:
-        at_ms, state = mono_ms(), self._said
+        at_ms, state = mono_ms(), _STALLED if self._stalled else self._said
+        if state is None:
+            return
         if state.condition == "ok" and self._trigger.is_stuck(at_ms):
             state = _State("degraded", "stuck-trigger")
         elif state.condition == "ok" and self._noise.is_loud(at_ms):
@@ -348,3 +353,6 @@ class _State:
     condition: DeviceCondition
     reason: str = ""
     figures: Mapping[str, int] | None = None
+
+
+_STALLED = _State("failed", "stalled")

@@ -81,11 +81,17 @@ class BarcodeCamera:
         self._shows_files = isinstance(source, FolderSource)
         self._evidence = Evidence(1 if self._shows_files else options.sightings)
         self._decoder = decoder or ChildDecoder(options.decoder, options.symbologies)
-        self._camera = self._told = _WELL
+        self._camera: HealthReading | None = None
+        self._told: HealthReading | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the camera may be away when `open` returns."""
+        return self._watch.is_late
 
     def open(self) -> None:
         """Open the camera; raises DeviceError when that is not possible now."""
-        self._camera = self._told = _WELL
+        self._camera = self._told = None if self.is_late else _WELL
         self._decoder.start()
         self._watch.open()
         self._decoder.open()
@@ -114,9 +120,11 @@ class BarcodeCamera:
         """Yield how the lane is, whenever camera or decoder changed it."""
         for camera in (*changes, None):
             self._camera = camera or self._camera
+            if self._camera is None:
+                continue
             lane = lane_health(self._camera, self._decoder.trouble, mono_ms())
-            if (lane.condition, lane.reason) != (self._told.condition, self._told.reason):
-                self._told = lane
+            told, self._told = self._told, lane
+            if told is None or (lane.condition, lane.reason) != (told.condition, told.reason):
                 yield replace(lane, figures={**lane.figures, **self._decoder.figures})
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from hardware.decoder import SELF_PROVING, Decoded, Decoder, overlap
 from hardware.frames import Pixels
+from hardware.gtin import is_gtin
 from hardware.places import PLACES_MAX
 from hardware.product_codes import PRODUCT_CODES, ProductCodeReader
 from hardware.stages import Resized, Rows, Smoothed
@@ -155,14 +156,25 @@ class LaneCascade:
 def checked(
     grey: Pixels, codes: Sequence[Decoded], checker: ProductCodeReader
 ) -> Iterator[Decoded]:
-    """Yield the codes with what speaks for them, wrong ones put right."""
+    """Yield the codes with what speaks for them, wrong ones put right.
+
+    A part of an ITF code is itself one, and both readers read it: only the number of goods, whose
+    length and check digit are known, is more than a doubt.
+    """
     for code in codes:
         if code.symbology in SELF_PROVING:
             yield replace(code, trust="proven")
         elif code.symbology in PRODUCT_CODES and code.trust == "seen":
             yield checker.check(grey, code)
+        elif code.symbology == "ITF" and not is_itf_14(code.data):
+            yield replace(code, trust="doubtful")
         else:
             yield code
+
+
+def is_itf_14(data: bytes) -> bool:
+    """Tell whether these are the 14 digits of goods with their check digit."""
+    return len(data) == 14 and data.isdigit() and is_gtin(data.decode("ascii"))
 
 
 def _certain(codes: Sequence[Decoded]) -> bool:

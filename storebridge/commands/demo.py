@@ -124,7 +124,7 @@ def addresses(demo: "Demo") -> Table:
     table.add_row(
         "headquarters",
         town.console_url,
-        f"brand {TENANT}, name {CONSOLE_NAME}, password {town.console_password}",
+        f"organisation {TENANT}, name {CONSOLE_NAME}, password {town.console_password}",
     )
     return table
 
