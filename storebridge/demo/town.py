@@ -181,7 +181,7 @@ def agent_toml(town: Town, store: StorePlan, *, line_port: int, public_key: str)
         f"staff_pin_hash = {_quoted(generate_password_hash(STAFF_PIN))}",
         f"frame_ancestors = [{_quoted(town.stage_url.rstrip('/'))}]",
         "[codes]",
-        "held_s = 1.2",  # a drawn card is not read in every frame
+        "held_s = 2.5",  # a drawn card is not read in every frame, by a busy machine in few
         f"public_keys = [{_quoted(public_key)}]",
         f"unsigned = {_inline([*HARMLESS, 'member'] if camera else HARMLESS)}",
         "[visits]",

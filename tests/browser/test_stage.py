@@ -78,8 +78,8 @@ def test_a_card_that_is_clicked_is_held_to_the_camera_and_is_who_shops(page: Pag
 
 def test_goods_and_a_hostile_code_are_held_too(page: Page, theatre):
     page.click(".good >> nth=1")
-    page.click('.good[value="odd"]')
-    expect(page.locator('.good[value="odd"]')).to_have_attribute("data-held", "", timeout=WAIT_MS)
+    page.click('.trick[value="odd"]')
+    expect(page.locator('.trick[value="odd"]')).to_have_attribute("data-held", "", timeout=WAIT_MS)
     wait_until(lambda: len(theatre.shown) == 2, "both to be held up")
     texts = [held.text for _, held in theatre.shown]
     assert texts[0] == theatre.products[1].product

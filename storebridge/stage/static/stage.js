@@ -70,7 +70,7 @@ document.addEventListener("submit", (event) => {
   pressed.removeAttribute("data-held");
   requestAnimationFrame(() => pressed.setAttribute("data-held", ""));
   if (!pressed.dataset.member) return;
-  document.querySelector(".good--photo").disabled = false;
+  $("photo").disabled = false;
   be(pressed.dataset.member);
   finish("2");
 });
