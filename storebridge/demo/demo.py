@@ -53,7 +53,7 @@ DRAIN_TIMEOUT_S = 90.0
 DRAIN_POLL_S = 0.25
 MAKE_WAY_S = 40.0
 METRICS_TIMEOUT_S = 5.0
-QUEUE_ROWS = re.compile(r"^storebridge_edge_queue_rows (\S+)$", re.MULTILINE)
+FIGURE = re.compile(r"^storebridge_edge_(\w+) (\S+)$", re.MULTILINE)
 STAGE_THREADS = 48
 
 log = logging.getLogger(__name__)
@@ -184,14 +184,17 @@ class Demo:
 
     def figures(self) -> dict[str, object]:
         """Return what the stage shows of the whole town."""
-        counts = auditing.counts_now(self.dsn, TENANT)
+        counts = auditing.counts_now(self.dsn, TENANT, [store.name for store in self.town.stores])
+        # What a store has recorded only it can say while the line is cut.
+        told = [self._figures_of(store) for store in self.town.stores]
+        counts["recorded"] += sum(each.get("head", 0) for each in told)
         with self.seen.lock:
             times_ms = sorted(self.seen.scan_to_screen_ms)
             answered = self.seen.answered
         median_ms = times_ms[len(times_ms) // 2] if times_ms else None
         return {
             **counts,
-            "waiting": sum(self._queued(store) for store in self.town.stores),
+            "waiting": sum(each.get("queue_rows", 0) for each in told),
             "scans_answered": answered,
             "scan_to_screen_ms": None if median_ms is None else round(median_ms),
             "line_is_cut": self.line_is_cut,
@@ -211,7 +214,7 @@ class Demo:
         self._light_stores.end()
         gives_up_s = time.monotonic() + DRAIN_TIMEOUT_S
         while time.monotonic() < gives_up_s and any(
-            self._queued(store) for store in self.town.stores
+            self._figures_of(store).get("queue_rows") for store in self.town.stores
         ):
             time.sleep(DRAIN_POLL_S)
 
@@ -224,14 +227,13 @@ class Demo:
                 return
             time.sleep(DRAIN_POLL_S)
 
-    def _queued(self, store: StorePlan) -> int:
-        """Return how many events a store holds that the cloud has not receipted."""
+    def _figures_of(self, store: StorePlan) -> dict[str, int]:
+        """Return what a store's agent says of itself; nothing while it starts or ends."""
         try:
             text = requests.get(self.town.metrics_url(store), timeout=METRICS_TIMEOUT_S).text
         except requests.RequestException:
-            return 0  # it is starting or ending, and has nothing to say
-        found = QUEUE_ROWS.search(text)
-        return int(float(found[1])) if found else 0
+            return {}
+        return {name: int(float(value)) for name, value in FIGURE.findall(text)}
 
     def audit(self) -> auditing.Audit:
         """End the stores and hold what they recorded against what the cloud has."""
