@@ -44,7 +44,7 @@ class Database:
     - `seen_by` gives one that only reads, and only what the one who looks may see;
     - at most `connections_max` are open; who asks for more waits for one to come back;
     - a connection that broke is not given out again;
-    - all but `shopper` give one that plans a statement once, to look rows up by key.
+    - all but `shopper` and `seen_by` give one that plans a statement once, to look rows up by key.
     """
 
     def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
@@ -102,7 +102,7 @@ class Database:
 
     @contextmanager
     def _seen_by(self, sight: Sight) -> Iterator[Connection]:
-        with self._transaction() as connection:
+        with self._transaction("anew") as connection:
             take(connection, sight)
             yield connection
 
