@@ -49,6 +49,7 @@ class Store:
     clock: StoreTime
     doorbell: Doorbell
     health: Callable[[], Health]
+    link_up: Callable[[], bool]
     tenant: str
     store: str
     name: Mapping[str, str]
@@ -75,7 +76,7 @@ class Store:
 
     def line(self, at: int) -> Line:
         """Return how the line to headquarters is."""
-        return self.line_watch.look(up=self.health().link_up, at=at)
+        return self.line_watch.look(up=self.link_up(), at=at)
 
     def zone_title(self, zone: str, words: Words) -> str:
         """Return the title of a zone, or its name where nobody gave it one."""
