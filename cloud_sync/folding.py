@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 # BUSY_EVENTS.
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
-# While live events come a step folds no more than this, which takes some 10 ms.
-HURRIED_EVENTS_MAX = 300
+# While live events come a step folds no more than this, which takes some 5 ms.
+HURRIED_EVENTS_MAX = 150
 
 # Below all shards, tenants and shoppers.
 ROUND_BEGINS = (-1, "", "")

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 
 from cloud_sync.database.migrations import Migration, migrate
+from cloud_sync.database.sight import Sight, take
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +41,10 @@ class Database:
     Guarantees:
     - `ledger` and `shopper` give a connection inside a transaction that commits when the block
       ends and is undone when it raises; `question` one without, for single statements;
+    - `seen_by` gives one that only reads, and only what the one who looks may see;
     - at most `connections_max` are open; who asks for more waits for one to come back;
     - a connection that broke is not given out again;
-    - all but `shopper` give one that plans a statement once, to look rows up by key.
+    - all but `shopper` and `seen_by` give one that plans a statement once, to look rows up by key.
     """
 
     def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
@@ -66,6 +68,10 @@ class Database:
         """Open a transaction where a shopper of the tenant lives."""
         del tenant, shopper
         return self._transaction("anew")
+
+    def seen_by(self, sight: Sight) -> AbstractContextManager[Connection]:
+        """Open a transaction that only reads, and only what the one who looks may see."""
+        return self._seen_by(sight)
 
     def pipelined(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a transaction like `ledger`, in which nothing waits but for answers that are read.
@@ -92,6 +98,12 @@ class Database:
     @contextmanager
     def _transaction(self, plans: _Plans) -> Iterator[Connection]:
         with self._connected(plans) as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def _seen_by(self, sight: Sight) -> Iterator[Connection]:
+        with self._transaction("anew") as connection:
+            take(connection, sight)
             yield connection
 
     @contextmanager
