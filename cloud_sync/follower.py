@@ -33,6 +33,8 @@ BEHIND_EVENTS_MAX = TAIL_EVENTS_MAX // 2
 # Live events came within this time: the follower's steps are short, and give way to new ones.
 HURRIED_WITHIN_S = 1.0
 GIVEN_WAY_S_MAX = 0.02
+# A live event that is answered by the fold waits until those before it are folded.
+HURRIED_BEHIND_MAX = 1_000
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -110,7 +112,8 @@ class Follower:
     @property
     def is_behind(self) -> bool:
         """Tell whether so much waits to be folded that no more of a backlog should come in."""
-        return self._folding.remembered > BEHIND_EVENTS_MAX
+        hurried = self._quiet_s < HURRIED_WITHIN_S
+        return self._folding.remembered > (HURRIED_BEHIND_MAX if hurried else BEHIND_EVENTS_MAX)
 
     def start(self) -> None:
         """Follow the ledger from now on."""
