@@ -51,6 +51,7 @@ NORTH, SOUTH = "north", "south"
 GOODS = {MINE: ("MINE-1", "MINE-2"), RIVAL: ("RIVAL-1", "RIVAL-2")}
 # A shared shelf in the north, where both brands are sold; the south sells the rival alone.
 STORES = {"s-north": NORTH, "s-south": SOUTH}
+GUEST = "s-guest"
 PLANS = (
     ShelfPlan(store="s-north", zone="shared", plan=1, products=("MINE-1", "RIVAL-1")),
     ShelfPlan(store="s-north", zone="theirs", plan=2, products=("RIVAL-2",)),
@@ -92,7 +93,7 @@ def in_store(
 ) -> LedgerEvent:
     """An event of a store under its operator."""
     each = happened(body, *who, store=store, tenant=tenant, zone=zone, at=NOW)
-    said = replace(each.event, operator=STORES[store], brand=brand)
+    said = replace(each.event, operator=STORES.get(store, NORTH), brand=brand)
     return replace(each, event=said)
 
 
@@ -124,6 +125,9 @@ def _events(tenant: str) -> Iterator[LedgerEvent]:
     for store, zone, plan in (("s-north", "shared", 1), ("s-north", "theirs", 2)):
         stay = Dwell(entered_at=NOW, dwell_ms=20_000, confidence_pct=90, plan=plan)
         yield in_store(tenant, store, stay, member("both fan"), zone=zone)
+    # The north runs a zone in a store of the south, whose name it therefore knows.
+    guest = in_store(tenant, GUEST, Dwell(entered_at=NOW, dwell_ms=60_000), zone="corner")
+    yield guest
     alone = Dwell(entered_at=NOW, dwell_ms=20_000, confidence_pct=90, plan=3)
     yield in_store(tenant, "s-south", alone, member("rival fan"), zone="alone")
     both = bought("both-order", "MINE-1", "RIVAL-1", "MINE-2", "RIVAL-2")

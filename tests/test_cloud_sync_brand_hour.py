@@ -6,7 +6,7 @@ from psycopg import Connection
 
 from cloud_sync.catalogue import import_catalogue
 from cloud_sync.catalogue_file import Catalogue, Product, ShelfPlan
-from cloud_sync.reports import brand_hour, store_hour
+from cloud_sync.reports import brand_hour, shelf_hour, store_hour
 from cloud_sync.reports.brand_hour import amounts_of, fold, totals
 from tests.shopper_builders import NOW, TENANT, happened, rolled_back
 from wire.events import (
@@ -124,6 +124,7 @@ def test_hostile_figures_and_names_break_nothing(connection):
     ]
     fold(connection, events)
     store_hour.fold(connection, events)
+    shelf_hour.fold(connection, events)
     assert seen(connection, "a" * 64).products["a1"] == {"pieces": 10_000}
 
 
@@ -149,7 +150,7 @@ def test_a_brand_sees_the_stays_where_its_goods_stood_by_the_plan_of_that_time(c
         happened(Dwell(entered_at=NOW, dwell_ms=1_000 * n, plan=plan), zone=zone, store=store)
         for n, (store, zone, plan) in enumerate(stays, 1)
     ]
-    store_hour.fold(connection, events)
+    shelf_hour.fold(connection, events)
     shelves = connection.execute(
         "SELECT zone, plan, store, goods FROM brand_shelf WHERE tenant = %s AND brand = 'a'"
         " ORDER BY zone, plan, store",

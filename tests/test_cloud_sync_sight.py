@@ -10,15 +10,16 @@ from flask.testing import FlaskClient
 from psycopg import sql
 
 from cloud_sync.app import create_app
+from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
-from cloud_sync.database import Sight
+from cloud_sync.database import Database, Sight
 from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.database.sight import ROLES, take
 from cloud_sync.fleet import twins
-from tests.brand_town import MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
+from tests.brand_town import GUEST, MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
 from tests.conftest import fresh_database
-from tests.shopper_builders import KEY, NOW
+from tests.shopper_builders import KEY, NOW, sell_sample
 
 TENANT = Sight(tenant=OURS)
 BRAND = Sight(tenant=OURS, brand=MINE)
@@ -120,7 +121,7 @@ def test_everybody_sees_what_is_theirs_in_each_table_that_they_may_read(connecti
 
 def test_a_brand_reads_no_table_in_which_brands_cannot_be_told_apart(connection):
     assert set(seen_of(connection, BRAND)) == {
-        *("product", "brand_shelf", "brand_hour", "brand_store", "brand_funnel", "store_hour"),
+        *("product", "brand_shelf", "brand_hour", "brand_store", "brand_funnel", "shelf_hour"),
         *(
             "store_product",
             "product_pair",
@@ -226,11 +227,13 @@ def test_an_ordinary_user_of_the_database_needs_no_more_than_the_roles(
             migrate(dsn, MIGRATIONS)
         admin.execute(f"GRANT {', '.join(ROLES)} TO plain_owner")
         migrate(dsn, MIGRATIONS)
-        town = settle(dsn)
-        with town.database.seen_by(BRAND) as connection:
-            brands = connection.execute("SELECT DISTINCT brand FROM product").fetchall()
-        assert brands == [(MINE,)]
-        town.database.close()
+        database = Database(dsn)
+        with database.shopper(OURS) as connection:
+            sell_sample(connection, OURS)
+            assert len(brands_of(connection, OURS)) == 2
+        with database.seen_by(Sight(tenant=OURS, brand="yunwu")) as connection:
+            assert brands_of(connection, OURS) == ["yunwu"]
+        database.close()
 
 
 def test_a_sight_is_never_two_at_once():
@@ -313,6 +316,15 @@ def test_an_operators_person_sees_the_stores_that_it_runs_and_no_brand(client):
     assert 'data-store="s-north"' in page
     assert "s-south" not in page
     assert client.get(f"/hq/brands/{MINE}").status_code == 404
+
+
+def test_an_operator_of_a_zone_sees_what_happened_there_and_not_how_the_store_is(client):
+    sign_in(client, f"of {NORTH}")
+    page = client.get("/hq/?language=en").text
+    row = page.split(f'data-store="{GUEST}"')[1].split("</tr>")[0]
+    assert "somebody else runs" in row
+    assert "1 min" in row
+    assert "online" not in row
 
 
 @pytest.mark.parametrize("path", [f"/hq/brands/{MINE}", f"/hq/api/brands/{MINE}", "/hq/"])

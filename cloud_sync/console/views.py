@@ -23,7 +23,7 @@ from cloud_sync.cloud import Cloud
 from cloud_sync.console import brands, people
 from cloud_sync.console.brands import BrandPage
 from cloud_sync.console.people import SignIn
-from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_of
+from cloud_sync.console.stores import day_began_at, rows_of, sales_of, shared_of, summary_of
 from cloud_sync.database import Sight
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
@@ -96,11 +96,13 @@ class _Pages:
             listed = [] if person.operator else brands_of(connection, person.tenant)
         rows = rows_of(found, totals)
         summary, online = summary_of(rows, totals), sales_of(totals.get("", {}))
+        shared = shared_of(rows, totals) if person.operator else {}
         return page(
             "stores.html",
             rows=rows,
             summary=summary,
             online=online,
+            shared=[(each, sales_of(of), of) for each, of in shared.items()],
             brands=listed,
             now=now,
             say_reason=say_reason,

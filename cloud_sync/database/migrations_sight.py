@@ -35,15 +35,26 @@ END $$;
 """
 _ROLES = "".join(_ROLE.format(role=role) for role in ROLES)
 
-# A sum is kept apart by the operator whom its events name, and that of stays by zone and plan, too.
+# A sum of a store is kept apart by the operator whom its events name.
 FIGURES = """
 ALTER TABLE store_hour
     ADD COLUMN operator text NOT NULL DEFAULT '',
-    ADD COLUMN zone text NOT NULL DEFAULT '',
-    ADD COLUMN plan integer NOT NULL DEFAULT 0,
     DROP CONSTRAINT store_hour_pkey,
-    ADD PRIMARY KEY (shard, tenant, store, hour, figure, operator, zone, plan);
-CREATE INDEX store_hour_by_shelf ON store_hour (tenant, zone, plan, hour) WHERE zone <> '';
+    ADD PRIMARY KEY (shard, tenant, store, hour, figure, operator);
+
+-- Stays by what stood before those who stayed.
+CREATE TABLE shelf_hour (
+    shard smallint NOT NULL,
+    tenant text NOT NULL,
+    store text NOT NULL,
+    zone text NOT NULL,
+    plan integer NOT NULL,
+    hour bigint NOT NULL,
+    stays bigint NOT NULL,
+    dwell_ms bigint NOT NULL,
+    PRIMARY KEY (shard, tenant, store, zone, plan, hour)
+);
+CREATE INDEX shelf_hour_by_shelf ON shelf_hour (tenant, zone, plan, hour);
 
 -- What happened to a brand's goods in an hour; product is empty for what concerns all of them.
 CREATE TABLE brand_hour (
@@ -165,8 +176,8 @@ WHERE counted.tenant = {TENANT} AND (
 # What a tenant's own people see: all that is the tenant's, but no secret.
 _TENANTS_WHOLE = (
     *("ledger", "stream", "stream_absent", "quarantine", "store_twin", "seen", "shopper_due"),
-    *("downlink", "downlink_key", "store_hour", "brand_hour", "brand_shelf", "visit"),
-    "brand_funnel",
+    *("downlink", "downlink_key", "store_hour", "shelf_hour", "brand_hour", "visit"),
+    *("brand_shelf", "brand_funnel"),
     *("identifier", "link", "atom_act", "atom_product", "atom_brand", "atom_zone", "atom_money"),
     *("atom_store", "store_product", "product_pair", "interest_due", "coupon", "coupon_act"),
     *("shopper_view", "product", "shelf_plan", "catalogue_view", "tenant_setting"),
@@ -180,12 +191,12 @@ _MY_GOODS = f"brand = {BRAND}"
 # A subquery sees what its role sees: of `product` a brand's own goods, and so on.
 _OF_MY_GOODS = "product IN (SELECT product FROM product)"
 _TWO_OF_MY_GOODS = f"{_OF_MY_GOODS} AND other IN (SELECT product FROM product)"  # noqa: S608
-_BEFORE_MY_GOODS = (
-    "zone <> '' AND (SELECT shelf.goods FROM brand_shelf AS shelf"  # noqa: S608 (a table is put in)
-    f" WHERE shelf.tenant = {{table}}.tenant AND shelf.brand = {BRAND}"
-    " AND shelf.zone = {table}.zone AND shelf.plan = {table}.plan"
-    " AND shelf.store IN ({table}.store, '') ORDER BY shelf.store DESC LIMIT 1) > 0"
-)
+# No subquery depends on the row, so that each is answered once for all rows.
+_BEFORE_MY_GOODS = """
+    (zone, plan) IN (SELECT zone, plan FROM brand_shelf WHERE store = '' AND goods > 0)
+        AND (store, zone, plan) NOT IN (SELECT store, zone, plan FROM brand_shelf WHERE goods = 0)
+    OR (store, zone, plan) IN (SELECT store, zone, plan FROM brand_shelf WHERE goods > 0)
+"""
 # What a brand sees: its goods, what happened to them, and its own relation to a shopper. Acts,
 # money and stores of a shopper are of all brands together, so they stay out.
 _BRANDS = {
@@ -193,12 +204,12 @@ _BRANDS = {
     "brand_shelf": _MY_GOODS,
     "brand_hour": _MY_GOODS,
     "brand_funnel": _MY_GOODS,
-    "store_hour": _BEFORE_MY_GOODS.format(table="store_hour"),
+    "shelf_hour": _BEFORE_MY_GOODS,
     "store_product": _OF_MY_GOODS,
     "product_pair": _TWO_OF_MY_GOODS,
     "atom_product": _OF_MY_GOODS,
     "atom_brand": _MY_GOODS,
-    "atom_zone": _BEFORE_MY_GOODS.format(table="atom_zone"),
+    "atom_zone": _BEFORE_MY_GOODS,
     "coupon": _OF_MY_GOODS,
     "coupon_act": "coupon IN (SELECT coupon FROM coupon)",
 }
@@ -226,7 +237,12 @@ POLICIES = "".join(
 )
 
 # Table → its distribution column, for the list in tables.py.
-DISTRIBUTION: dict[str, str] = {"brand_hour": "shard", "brand_shelf": "", "brand_funnel": ""}
+DISTRIBUTION: dict[str, str] = {
+    "shelf_hour": "shard",
+    "brand_hour": "shard",
+    "brand_shelf": "",
+    "brand_funnel": "",
+}
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(

@@ -6,7 +6,7 @@ kiosks are, and are found first, being seen with hundreds of members.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from cloud_sync.identity.sightings import DAY_US, Sightings
@@ -30,13 +30,13 @@ def shared_by_degree(sightings: Sightings) -> dict[int, str]:
         (-excess, at, kind)
         for at, by_kind in enumerate(partners)
         for kind in by_kind
-        for excess in [_excess(sightings, by_kind[kind], kind)]
+        for excess in [_excess(sightings, partners, at, kind)]
         if excess > 1
     ]
     heapify(waiting)
     while waiting:
         before, at, kind = heappop(waiting)
-        excess = _excess(sightings, partners[at].get(kind, {}), kind)
+        excess = _excess(sightings, partners, at, kind)
         if excess <= 1:
             continue
         if -excess > before:
@@ -59,16 +59,24 @@ def most_within(times: Iterable[int], length: int) -> int:
     return most
 
 
-def _excess(sightings: Sightings, seen_with: Mapping[int, int], kind: str) -> float:
+def _excess(
+    sightings: Sightings, partners: Sequence[Mapping[str, Mapping[int, int]]], at: int, kind: str
+) -> float:
     """Return how many times the limit an identifier is seen with values of a kind.
 
-    `seen_with` has the time at which each of them was first seen with it.
+    Things of a weaker kind that many others are seen with too do not count against it.
     """
-    rule = sightings.rules[kind]
-    over_all = len(seen_with) / rule.seen_with_max
-    if len(seen_with) <= rule.seen_with_a_day_max:
+    mine, rule = sightings.rule(at), sightings.rules[kind]
+    own_kind = sightings.kind(at)
+    times = [
+        first
+        for other, first in partners[at].get(kind, {}).items()
+        if rule.rank <= mine.rank or 2 * len(partners[other][own_kind]) <= mine.seen_with_max
+    ]
+    over_all = len(times) / rule.seen_with_max
+    if len(times) <= rule.seen_with_a_day_max:
         return over_all
-    return max(over_all, most_within(seen_with.values(), DAY_US) / rule.seen_with_a_day_max)
+    return max(over_all, most_within(times, DAY_US) / rule.seen_with_a_day_max)
 
 
 def _partners(sightings: Sightings) -> list[dict[str, dict[int, int]]]:

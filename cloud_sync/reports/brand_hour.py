@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from cloud_sync.catalogue import goods_of
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.reports import shelf_hour
 from cloud_sync.reports.store_hour import HOUR_US, clean
 from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX, time_of
 from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
@@ -147,15 +148,8 @@ def totals(connection: Connection, tenant: str, brand: str, since: int, until: i
             products[product][figure] = amount
         else:
             stores[store][figure] = amount
-    rows = connection.execute(
-        "SELECT store, figure, sum(amount)::bigint FROM (SELECT DISTINCT zone, plan"
-        "  FROM brand_shelf WHERE tenant = %s AND brand = %s) AS shelf"
-        " JOIN store_hour USING (zone, plan)"
-        " WHERE tenant = %s AND zone <> '' AND hour >= %s AND hour < %s GROUP BY store, figure",
-        (tenant, brand, tenant, since, until),
-    )
-    for store, figure, amount in rows:
-        stores[store][figure] = amount
+    for store, figures in shelf_hour.before_goods(connection, tenant, brand, since, until).items():
+        stores[store] |= figures
     return BrandTotals(products=products, stores=stores)
 
 

@@ -1,7 +1,6 @@
 """Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons.
 
-A sum is kept apart by the operator whom its events name; that of stays by zone and plan, too, so
-that a brand sees those before its own goods.
+A sum is kept apart by the operator whom its events name.
 """
 
 from collections import Counter, defaultdict
@@ -90,8 +89,6 @@ class _Place(NamedTuple):
     store: str
     hour: int
     operator: str
-    zone: str
-    plan: int
 
 
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
@@ -102,7 +99,14 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     places: dict[_Place, Counter[str]] = defaultdict(Counter)
     for event in events:
         if type(event.event.body) in COUNTED:
-            sums = places[_place(event)]
+            place = _Place(
+                shard=event.shard,
+                tenant=event.tenant,
+                store=event.store or "",
+                hour=time_of(event) // HOUR_US * HOUR_US,
+                operator=clean(event.event.operator),
+            )
+            sums = places[place]
             for figure, amount in figures_of(event.event.body):
                 sums[figure] += amount
     rows = sorted(
@@ -116,29 +120,12 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     columns = list(map(list, zip(*rows, strict=True)))
     connection.execute(
         "INSERT INTO store_hour AS kept"
-        " (shard, tenant, store, hour, operator, zone, plan, figure, amount)"
+        " (shard, tenant, store, hour, operator, figure, amount)"
         " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-        " %s::text[], %s::integer[], %s::text[], %s::bigint[])"
-        " ON CONFLICT (shard, tenant, store, hour, figure, operator, zone, plan)"
+        " %s::text[], %s::bigint[])"
+        " ON CONFLICT (shard, tenant, store, hour, figure, operator)"
         " DO UPDATE SET amount = kept.amount + excluded.amount",
         columns,
-    )
-
-
-def _place(event: LedgerEvent) -> _Place:
-    """Return where an event counts; only a stay is told apart by the shelf before which it was."""
-    said, zone, plan = event.event, "", 0
-    if isinstance(said.body, Dwell):
-        zone = clean(said.zone)
-        plan = said.body.plan if 0 <= said.body.plan < 2**31 else 0
-    return _Place(
-        shard=event.shard,
-        tenant=event.tenant,
-        store=event.store or "",
-        hour=time_of(event) // HOUR_US * HOUR_US,
-        operator=clean(said.operator),
-        zone=zone,
-        plan=plan,
     )
 
 

@@ -1,8 +1,8 @@
 """How two records compare, column by column: each comparison gives one of a few levels.
 
 A level is a number; that of a pair of which one says nothing is the last one, and weighs nothing.
-`expected` tells how often each level is expected of two records of one person, before any file was
-seen; the file itself soon outweighs it.
+`same` tells how often each level is expected of two records of one person, `other` of two persons,
+before any file was seen; the file itself soon outweighs both.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,8 @@ class Comparison(Protocol):
     """Compares pairs of records in one respect."""
 
     name: str
-    expected: tuple[float, ...]
+    same: tuple[float, ...]
+    other: tuple[float, ...]
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return the level of each pair of records; the last level is "not known"."""
@@ -44,7 +45,8 @@ class Comparison(Protocol):
 class DateComparison:
     """Compares dates of birth: equal, mistyped, only the year equal, or another date."""
 
-    expected: tuple[float, ...] = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
+    same: tuple[float, ...] = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
+    other: tuple[float, ...] = (*([0.0] * 9), 1.0, 0.0)
     _EQUAL, _NEAR, _NEAR_COARSE, _TWO_OFF, _YEAR_COARSE, _YEAR, _YEARS, _OTHER, _NONE = (
         0,
         *range(3, 11),
@@ -101,7 +103,9 @@ class PlaceComparison:
         self._areas = [Column.of([area[wide] for area in areas]).codes for wide in range(3)]
         by_postcode = (0.55, 0.1, 0.1, 0.05, 0.2, 0.3)
         by_place = (0.2, 0.2, 0.2, 0.1, 0.3, 0.3)
-        self.expected = tuple(float(a * b) for a in by_postcode for b in by_place)
+        self.same = tuple(a * b for a in by_postcode for b in by_place)
+        both_differ = 4 * self._PLACES + 4
+        self.other = tuple(float(at == both_differ) for at in range(len(self.same)))
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return six levels of the postcode, in each six of the place."""
@@ -135,7 +139,8 @@ class PlaceComparison:
 class CategoryComparison:
     """Compares words out of a list, such as an occupation: equal (rare to common) or not."""
 
-    expected: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2, 0.0)
+    same: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2, 0.0)
+    other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, 0.0)
 
     def __init__(self, name: str, values: Sequence[str]) -> None:
         self.name = name
@@ -154,7 +159,8 @@ class CategoryComparison:
 class NumberComparison:
     """Compares identifying numbers and addresses: equal, one typing error, or different."""
 
-    expected: tuple[float, ...] = (0.75, 0.05, 0.1, 0.1, 0.0)
+    same: tuple[float, ...] = (0.75, 0.05, 0.1, 0.1, 0.0)
+    other: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 0.0)
 
     def __init__(self, name: str, values: Sequence[str]) -> None:
         self.name = name

@@ -14,7 +14,7 @@ from cloud_sync.identity.linkage.values import Floats, Ints
 
 # Candidates below this chance are left out of the grouping, not of what is expected.
 CHANCE_MIN = 0.001
-RANDOM_PAIRS = 1_000_000
+RANDOM_PAIRS = 400_000
 # More records than this are no person but a mistake, or a household at its most common name.
 GROUP_RECORDS_MAX = 60
 SEED = 20_261_128
@@ -36,10 +36,13 @@ def link(people: People) -> Linked:
     if not len(one) or not comparisons:
         return Linked(groups=list(people.ids), figures={"candidate_pairs": 0})
     levels = levels_of(comparisons, one, other)
+    drawn = random_pairs(size)
+    apart = ~np.isin(np.minimum(*drawn) * size + np.maximum(*drawn), one * size + other)
     model = fit(
         comparisons,
         levels,
-        levels_of(comparisons, *random_pairs(size)),
+        levels_of(comparisons, *drawn),
+        apart=apart,
         pairs=size * (size - 1) / 2,
     )
     chances = probability(model.bits(levels))

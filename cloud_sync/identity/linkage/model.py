@@ -15,13 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from cloud_sync.identity.linkage.comparisons import Comparison
-from cloud_sync.identity.linkage.values import Floats, Ints, Levels
+from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels
 
 ROUNDS_MAX = 100
 # EM ends when the number of expected matches changes less than this from one round to the next.
 CHANGE_SHARE_MIN = 1e-4
 # What is expected beforehand weighs as much as so many pairs of one person.
 EXPECTED_PAIRS = 30.0
+# And as so many of two persons.
+EXPECTED_UNLIKE_PAIRS = 30.0
+# Where more of all pairs are candidates than this the file is small, and many of its pairs are of
+# one person: random pairs that are candidates say nothing then of two persons, to begin with.
+SMALL_FILE_SHARE = 0.1
 # A level that never came up among random pairs is taken to have come up this often.
 UNSEEN_PAIRS = 0.3
 # Of so many candidates one is taken to be a match before the first round.
@@ -61,18 +66,22 @@ def fit(
     candidates: Sequence[Levels],
     random: Sequence[Levels],
     *,
+    apart: Bools,
     pairs: float,
 ) -> Model:
     """Find the model of a file from the levels of its candidates and of random pairs of it.
 
-    `pairs` is the number of all pairs of the file.
+    `apart` tells which of the random pairs are no candidates: they are of two persons to begin
+    with. `pairs` is the number of all pairs of the file.
     """
-    sizes = [len(each.expected) for each in comparisons]
+    sizes = [len(each.same) for each in comparisons]
     seen, count = _patterns(candidates, sizes)
     drawn, drawn_count = _patterns(random, sizes)
-    expected = [np.asarray(each.expected) for each in comparisons]
+    expected = [np.asarray(each.same) for each in comparisons]
+    unlikely = [UNSEEN_PAIRS + EXPECTED_UNLIKE_PAIRS * np.asarray(e.other) for e in comparisons]
     same = [each.copy() for each in expected]
-    other = [_shares(drawn[at], drawn_count, size) for at, size in enumerate(sizes)]
+    begin = apart if len(candidates[0]) > SMALL_FILE_SHARE * pairs else np.ones_like(apart)
+    other = [_shares(random[at][begin], None, each) for at, each in enumerate(unlikely)]
     matches = max(1.0, FIRST_GUESS_SHARE * count.sum())
     model = _model(matches / pairs, same, other)
     for _ in range(ROUNDS_MAX):
@@ -82,14 +91,15 @@ def fit(
         for at, size in enumerate(sizes):
             same[at] = np.bincount(seen[at], chance, size) + EXPECTED_PAIRS * expected[at]
             same[at] /= same[at].sum()
-            other[at] = _shares(drawn[at], unlike, size)
-        model = _model(min(0.5, matches / pairs), same, other)
+            other[at] = _shares(drawn[at], unlike, unlikely[at])
+        model = _model(matches / pairs, same, other)
         if abs(matches / before - 1) < CHANGE_SHARE_MIN:
             break
     return model
 
 
 def _model(prior: float, same: Sequence[Floats], other: Sequence[Floats]) -> Model:
+    prior = min(0.5, prior)
     weights = [_weights(a, b) for a, b in zip(same, other, strict=True)]
     return Model(prior_bits=float(np.log2(prior / (1 - prior))), weights=weights)
 
@@ -104,8 +114,8 @@ def _weights(same: Floats, other: Floats) -> Floats:
     return weights
 
 
-def _shares(levels: Levels, count: Floats, size: int) -> Floats:
-    seen: Floats = np.bincount(levels, count, size).astype(np.float64) + UNSEEN_PAIRS
+def _shares(levels: Levels, count: Floats | None, beforehand: Floats) -> Floats:
+    seen: Floats = np.bincount(levels, count, len(beforehand)) + beforehand
     seen /= seen.sum()
     return seen
 

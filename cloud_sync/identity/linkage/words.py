@@ -33,7 +33,8 @@ class WordComparison:
     one has more words, each has one or more of its own, both have several.
     """
 
-    expected = (*([0.0025] * 12), *([0.02, 0.02, 0.003, 0.001] * 7), 0.0)
+    same: tuple[float, ...] = (*([0.0025] * 12), *([0.02, 0.02, 0.003, 0.001] * 7), 0.0)
+    other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, *([0.0] * 37))
 
     def __init__(self, name: str, texts: Sequence[Sequence[str]]) -> None:
         self.name = name
@@ -86,7 +87,7 @@ class WordComparison:
         less, more = np.minimum(over_a, over_b), np.maximum(over_a, over_b)
         left = np.where(less == 0, more > 0, np.minimum(less, 2) + 1)
         level = np.digitize(shared, SHARED_BITS) * _LEFT_OVER + left
-        level[unknown] = len(self.expected) - 1
+        level[unknown] = len(self.same) - 1
         answer: Levels = level.astype(np.int16)
         return answer
 
