@@ -29,8 +29,10 @@ ENLARGED_PIXELS = 700
 # No stage sees more: a code that fills a shelf's picture is large enough.
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
-# A picture that is so many times as large as the codes found in it is looked at once more.
+# A picture that is so many times as large as the codes found in it is looked at once more, unless
+# it is so small that it was cut out around a code.
 ROOM = 4
+ROOM_PIXELS_MIN = 200_000
 
 # Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
 # tried within ten frames. While there is reason to look closer every frame does, for so many
@@ -193,7 +195,7 @@ def has_room(grey: Pixels, codes: Sequence[Decoded]) -> bool:
     for code in codes:
         place = place_of(code.quad)
         filled += place.length * max(place.height, place.length / 2)
-    return filled * ROOM < grey.size
+    return grey.size >= ROOM_PIXELS_MIN and filled * ROOM < grey.size
 
 
 def is_itf_14(data: bytes) -> bool:
