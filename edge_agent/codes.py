@@ -34,6 +34,7 @@ Fault = Literal[
     "wrong_signature",
     "not_charged",
     "uncertain",
+    "unreadable_image",
     "product_not_here",
     "token_expired",
     "token_early",

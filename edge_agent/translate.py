@@ -69,6 +69,13 @@ def translate(reading: CodeReading, keys: Keys, *, nonce: bytes) -> Translated:
     return translated.refused(code.fault) if code.fault else translated
 
 
+def unread(fault: Fault) -> Translated:
+    """Return what is recorded of something that was shown and holds no code to be read."""
+    code = Code(kind="unknown", fault=fault)
+    scan = Scan(code_kind="unknown", symbology="", fault=fault)
+    return Translated(scan=scan, code=code, if_refused=scan)
+
+
 def _identifier(code: Code, key: bytes) -> Identifier:
     if code.signed is not None:
         return code.signed.identifier
