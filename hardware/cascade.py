@@ -29,8 +29,12 @@ ENLARGED_PIXELS = 700
 # No stage sees more: a code that fills a shelf's picture is large enough.
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
-# A picture that is so many times as large as the codes found in it is looked at once more.
+# A picture that is so many times as large as the bars found in it is looked at for squares, too.
+ROOM_FOR_SQUARES = 2.5
+# One that is so many times as large as its codes is looked at once more, unless it is so small that
+# it was cut out around a code.
 ROOM = 4
+ROOM_PIXELS_MIN = 200_000
 
 # Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
 # tried within ten frames. While there is reason to look closer every frame does, for so many
@@ -65,7 +69,8 @@ def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[St
 class StillCascade:
     """Reads a single picture: a decoder that goes on until something certain is found.
 
-    The quick looks for bars and for squares are both taken, since a picture may show either.
+    The quick looks for bars and for squares are both taken, since a picture may show either, but
+    where bars fill it.
     """
 
     def __init__(self, symbologies: Sequence[str]) -> None:
@@ -93,10 +98,13 @@ class StillCascade:
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        found = [code for stages in self._quick for code in self._until_certain(grey, stages)]
+        bars, squares = self._quick
+        found = self._until_certain(grey, bars)
+        if not _certain(found) or room_of(grey, found) > ROOM_FOR_SQUARES:
+            found += self._until_certain(grey, squares)
         if not _certain(found):
             found += self._until_certain(grey, self._deep)
-        elif has_room(grey, found):
+        elif grey.size >= ROOM_PIXELS_MIN and room_of(grey, found) > ROOM:
             found += self._until_certain(grey, self._thorough)
         return settled(found)
 
@@ -184,16 +192,14 @@ def _zbars(symbologies: Sequence[str]) -> list[str]:
     return [name for name in symbologies if name != "ITF"]
 
 
-def has_room(grey: Pixels, codes: Sequence[Decoded]) -> bool:
-    """Tell whether a picture is so much larger than its codes that more of them may be in it.
+def room_of(grey: Pixels, codes: Sequence[Decoded]) -> float:
+    """Return how many times as large as its codes a picture is.
 
     A code made of bars counts as half as high as it is long: a reader may have seen a row of it.
     """
-    filled = 0.0
-    for code in codes:
-        place = place_of(code.quad)
-        filled += place.length * max(place.height, place.length / 2)
-    return filled * ROOM < grey.size
+    places = [place_of(code.quad) for code in codes]
+    filled = sum(place.length * max(place.height, place.length / 2) for place in places)
+    return grey.size / max(1.0, filled)
 
 
 def is_itf_14(data: bytes) -> bool:
