@@ -22,7 +22,7 @@ from wire.loopback import LoopbackBroker, LoopbackLink
 
 # Two things within 50 ms are one to whoever sees and hears them: the quickest people take in what
 # happens in steps of so much (Card, Moran, Newell: The Psychology of Human-Computer Interaction,
-# 1983: 50 to 200 ms). It also leaves half of the 100 ms that pass for "at once" to lamp and scanner.
+# 1983: 50 to 200 ms). It leaves lamp and scanner half of the 100 ms that pass for "at once".
 AT_ONCE_MS = 50
 BETWEEN_S = 0.05
 ANSWER_TIMEOUT_S = 5.0
