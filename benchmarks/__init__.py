@@ -1,6 +1,7 @@
 """Side by side with peers and limits: each benchmark prints ratios from one run."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from benchmarks.result import Result
 
@@ -39,9 +40,10 @@ def _enqueue() -> Iterable[Result]:
 
 
 def _lane() -> Iterable[Result]:
+    from benchmarks.lamp import lamp
     from benchmarks.lane import lane
 
-    return lane()
+    return chain(lane(), lamp())
 
 
 def _latency() -> Iterable[Result]:

@@ -60,6 +60,21 @@ def test_every_costly_stage_is_tried_within_ten_frames_and_one_a_frame() -> None
     assert lane.tried.total() <= 60 // 3 + 6
 
 
+def test_a_code_that_was_read_and_leaves_is_no_reason_to_look_closer() -> None:
+    lane = LaneCascade(SYMBOLOGIES_DEFAULT)
+    lane.decode(to_grey(draw_card((640, 480), "sb:m:A-1", 1)))
+    lane.decode(to_grey(draw_empty((640, 480), 1)))
+    assert not lane.tried
+
+
+def test_a_camera_that_takes_its_picture_darker_is_no_reason_to_look_closer() -> None:
+    lane = LaneCascade(SYMBOLOGIES_DEFAULT)
+    shelf = to_grey(draw_empty((640, 480), 1))
+    for frame in range(31):
+        lane.decode(np.asarray(cv2.convertScaleAbs(shelf, alpha=1 - frame % 5 / 10), np.uint8))
+    assert lane.tried.total() == 1 + 30 // 3  # the first picture is new
+
+
 def test_a_code_that_comes_into_view_is_read_within_three_frames() -> None:
     lane = LaneCascade(SYMBOLOGIES_DEFAULT)
     for frame in range(8):
