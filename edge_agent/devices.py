@@ -15,6 +15,7 @@ from edge_agent import acts, attention, reads, scans, signers, states, visits
 from edge_agent.acts import Asked
 from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
+from edge_agent.codes import Fault
 from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
 from edge_agent.opening import Opening
@@ -23,7 +24,7 @@ from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, ask_again, next_person, show
-from edge_agent.translate import Keys, translate
+from edge_agent.translate import Keys, translate, unread
 from edge_agent.wellness import Wellness
 from hardware.clock import mono_ms
 from hardware.driver import ActResult, Driver, LateDriver
@@ -33,6 +34,7 @@ from hardware.readings import (
     HealthReading,
     PeopleReading,
     Reading,
+    UnreadableReading,
 )
 from wire.events import Acted
 
@@ -150,6 +152,17 @@ class Device:
                 raise RecordError("the code was not recorded; scan it again later")
             self._posted.append(once)
 
+    def refuse(self, fault: Fault) -> None:
+        """Take that something was handed over in which there is no code to be read.
+
+        Returns once it is recorded and answered; raises RecordError when it was not.
+        """
+        with self._taking:
+            before = self.losses.count
+            self._take_unread(fault, mono_ms())
+            if self.losses.count > before:
+                raise RecordError("what was shown was not recorded; show the code again later")
+
     def failed(self, reason: str) -> None:
         """Note that the device was lost, with the reason."""
         self._say(_State("failed", reason))
@@ -216,6 +229,8 @@ class Device:
                 now, equipment = self.equipment.clock.now(), self.equipment
                 place, opening = equipment.spot.place, equipment.opening
                 self._record(lambda w: attention.take(w, now, place, reading, opening))
+            case UnreadableReading():
+                self._take_unread("unreadable_image", reading.at_mono_ms)
             case HealthReading():
                 self._say(_State(reading.condition, reading.reason, reading.figures))
 
@@ -261,6 +276,14 @@ class Device:
             self._showings = ask_again(self._showings, reading.data, sure=reading.sure)
         if another_member:
             self._showings = next_person(self._showings, reading.at_mono_ms, held_s=rules.held_s)
+
+    def _take_unread(self, fault: Fault, at_mono_ms: int) -> None:
+        equipment = self.equipment
+        if self._noise.hear(at_mono_ms):
+            self._lose("a flood of what cannot be read")
+            return
+        instant = moment(equipment.clock.now(), at_mono_ms)
+        self._record(lambda w: scans.take(w, instant, equipment.spot, unread(fault)))
 
     def _visit(self, writing: Writing) -> bytes | None:
         """Return the visit that goes on where this device reads codes."""

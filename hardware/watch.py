@@ -80,6 +80,11 @@ class Watch:
         self._ended = False
 
     @property
+    def skipped(self) -> int:
+        """Return how many pictures could not be read since the start."""
+        return self._skipped
+
+    @property
     def is_late(self) -> bool:
         """Tell whether the source opens also where its camera is away."""
         return is_live(self._source)
