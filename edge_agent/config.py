@@ -80,9 +80,10 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """How long traffic is kept."""
+    """How long traffic is kept, and when those who are seen are shoppers."""
 
     kept_days: int
+    open_hours: tuple[str, ...]
 
 
 class ZoneConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from edge_agent.clock import StoreTime
 from edge_agent.codes import Fault
 from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
+from edge_agent.opening import Opening
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
@@ -72,6 +73,7 @@ class Equipment:
     recorder: Recorder
     clock: StoreTime
     rules: CodeRules
+    opening: Opening = attention.ALWAYS
 
 
 class Device:
@@ -233,7 +235,8 @@ class Device:
                     self._take_code(reading)
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
-                self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
+                place, opening = equipment.spot.place, equipment.opening
+                self._record(lambda w: attention.take(w, now, place, reading, opening))
             case UnreadableReading():
                 self._take_unread("unreadable_image", reading.at_mono_ms)
             case HealthReading():
