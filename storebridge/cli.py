@@ -14,6 +14,7 @@ from storebridge.commands import (
     demo,
     dwell,
     guard,
+    identity,
     light_stores,
     model,
     quarantine,
@@ -53,6 +54,7 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
+app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")

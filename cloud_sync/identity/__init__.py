@@ -1,0 +1,1 @@
+"""One shopper out of many traces: links, the graph folded from them, and noisy records."""

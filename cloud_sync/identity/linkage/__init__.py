@@ -1,0 +1,1 @@
+"""Noisy records of persons, joined without labels: Fellegi-Sunter, then average linkage."""

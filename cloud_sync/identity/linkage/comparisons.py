@@ -1,0 +1,227 @@
+"""How two records compare, column by column: each comparison gives one of a few levels.
+
+A level is a number; that of a pair of which one says nothing is the last one, and weighs nothing.
+`same` tells how often each level is expected of two records of one person, `other` of two persons,
+before any file was seen; the file itself soon outweighs both.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from cloud_sync.identity.linkage.people import People
+from cloud_sync.identity.linkage.text import (
+    plain_date,
+    plain_number,
+    plain_text,
+    postcode_areas,
+    words,
+)
+from cloud_sync.identity.linkage.values import Column, Floats, Ints, Levels, for_each_pair
+from cloud_sync.identity.linkage.words import WordComparison
+
+# Sharing a value that so few have (in bits) is telling, or very telling.
+TELLING_BITS, VERY_TELLING_BITS = 6.5, 9.0
+# A day of the year that more than this share of all dates has stands for "only the year is known".
+COARSE_DAY_SHARE = 0.03
+ALIKE = 0.92
+
+
+class Comparison(Protocol):
+    """Compares pairs of records in one respect."""
+
+    name: str
+    same: tuple[float, ...]
+    other: tuple[float, ...]
+
+    def levels(self, one: Ints, other: Ints) -> Levels:
+        """Return the level of each pair of records; the last level is "not known"."""
+        ...
+
+
+class DateComparison:
+    """Compares dates of birth: equal, mistyped, only the year equal, or another date."""
+
+    same: tuple[float, ...] = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
+    other: tuple[float, ...] = (*([0.0] * 9), 1.0, 0.0)
+    _EQUAL, _NEAR, _NEAR_COARSE, _TWO_OFF, _YEAR_COARSE, _YEAR, _YEARS, _OTHER, _NONE = (
+        0,
+        *range(3, 11),
+    )
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        self.name = name
+        self.column = Column.of([plain_date(value) for value in values])
+        days = self.column.derive(lambda date: date[4:8])
+        common = 2.0**-days.bits > COARSE_DAY_SHARE
+        coarse = {day for day, often in zip(days.values, common, strict=True) if often}
+        self._coarse = np.array([date[4:8] in coarse for date in self.column.values], bool)
+        years = [date[:4] for date in self.column.values]
+        self._year = np.array([int(year) if year.isdecimal() else -9 for year in years])
+
+    def levels(self, one: Ints, other: Ints) -> Levels:
+        """Return 0 to 2 for equal dates (rare to common), then less and less alike."""
+        codes = self.column.codes
+        return for_each_pair(codes[one], codes[other], len(self.column.values), self._compare)
+
+    def _compare(self, one: Ints, other: Ints) -> Levels:
+        values, bits = self.column.values, self.column.bits
+        typing_errors = process.cpdist(
+            [values[at] for at in one], [values[at] for at in other], scorer=OSA.distance
+        )
+        coarse = self._coarse[one] | self._coarse[other]
+        apart = np.abs(self._year[one] - self._year[other])
+        level = np.full(len(one), self._OTHER, np.int16)
+        level[apart <= 2] = self._YEARS
+        level[apart == 0] = self._YEAR
+        level[(apart == 0) & coarse] = self._YEAR_COARSE
+        level[typing_errors == 2] = self._TWO_OFF
+        level[typing_errors == 1] = self._NEAR
+        level[(typing_errors == 1) & coarse] = self._NEAR_COARSE
+        equal = one == other
+        level[equal] = rarity(bits[one[equal]], telling=8.5, very_telling=11.0)
+        level[~(self.column.known[one] & self.column.known[other])] = self._NONE
+        return level
+
+
+class PlaceComparison:
+    """Compares where somebody is from: postcode and place together, as one mostly tells the other.
+
+    Two households of a village share both; counted one by one they would weigh twice.
+    """
+
+    _POSTCODES, _PLACES = 6, 6
+
+    def __init__(self, name: str, postcodes: Sequence[str], places: Sequence[str]) -> None:
+        self.name = name
+        self.postcode = Column.of([plain_text(value) for value in postcodes])
+        self.place = Column.of([plain_text(value) for value in places])
+        areas = [postcode_areas(value) for value in self.postcode.values]
+        self._areas = [Column.of([area[wide] for area in areas]).codes for wide in range(3)]
+        by_postcode = (0.55, 0.1, 0.1, 0.05, 0.2, 0.3)
+        by_place = (0.2, 0.2, 0.2, 0.1, 0.3, 0.3)
+        self.same = tuple(a * b for a in by_postcode for b in by_place)
+        both_differ = 4 * self._PLACES + 4
+        self.other = tuple(float(at == both_differ) for at in range(len(self.same)))
+
+    def levels(self, one: Ints, other: Ints) -> Levels:
+        """Return six levels of the postcode, in each six of the place."""
+        return self._by_postcode(one, other) * self._PLACES + self._by_place(one, other)
+
+    def _by_postcode(self, one: Ints, other: Ints) -> Levels:
+        a, b = self.postcode.codes[one], self.postcode.codes[other]
+        level = np.full(len(one), 4, np.int16)
+        for at in (2, 1, 0):
+            level[self._areas[at][a] == self._areas[at][b]] = at + 1
+        level[a == b] = 0
+        level[~(self.postcode.known[a] & self.postcode.known[b])] = 5
+        return level
+
+    def _by_place(self, one: Ints, other: Ints) -> Levels:
+        codes = self.place.codes
+        return for_each_pair(codes[one], codes[other], len(self.place.values), self._compare)
+
+    def _compare(self, one: Ints, other: Ints) -> Levels:
+        values = self.place.values
+        texts = [values[at] for at in one], [values[at] for at in other]
+        level = np.full(len(one), 4, np.int16)
+        level[process.cpdist(*texts, scorer=fuzz.token_set_ratio) > 99.9] = 3
+        level[process.cpdist(*texts, scorer=JaroWinkler.similarity) > ALIKE] = 3
+        equal = one == other
+        level[equal] = rarity(self.place.bits[one[equal]])
+        level[~(self.place.known[one] & self.place.known[other])] = 5
+        return level
+
+
+class CategoryComparison:
+    """Compares words out of a list, such as an occupation: equal (rare to common) or not."""
+
+    same: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2, 0.0)
+    other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, 0.0)
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        self.name = name
+        self.column = Column.of([plain_text(value) for value in values])
+
+    def levels(self, one: Ints, other: Ints) -> Levels:
+        """Return 0 to 2 for equal words (rare to common), 3 for different ones."""
+        a, b = self.column.codes[one], self.column.codes[other]
+        level = np.full(len(one), 3, np.int16)
+        equal = a == b
+        level[equal] = rarity(self.column.bits[a[equal]], telling=4.5, very_telling=7.0)
+        level[~(self.column.known[a] & self.column.known[b])] = 4
+        return level
+
+
+class NumberComparison:
+    """Compares identifying numbers and addresses: equal, one typing error, or different."""
+
+    same: tuple[float, ...] = (0.75, 0.05, 0.1, 0.1, 0.0)
+    other: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 0.0)
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        self.name = name
+        self.column = Column.of([plain_number(value) for value in values])
+
+    def levels(self, one: Ints, other: Ints) -> Levels:
+        """Return 0 for an equal rare number, 1 for an equal common one, 2 mistyped, 3 another."""
+        codes = self.column.codes
+        return for_each_pair(codes[one], codes[other], len(self.column.values), self._compare)
+
+    def _compare(self, one: Ints, other: Ints) -> Levels:
+        values = self.column.values
+        errors = process.cpdist(
+            [values[at] for at in one],
+            [values[at] for at in other],
+            scorer=OSA.distance,
+            score_cutoff=1,
+        )
+        level = np.full(len(one), 3, np.int16)
+        long = np.array([len(value) >= 6 for value in values], bool)
+        level[(errors == 1) & long[one] & long[other]] = 2
+        equal = one == other
+        level[equal] = self.column.bits[one[equal]] < VERY_TELLING_BITS
+        level[~(self.column.known[one] & self.column.known[other])] = 4
+        return level
+
+
+def comparisons_of(people: People) -> list[Comparison]:
+    """Return the comparisons that the columns of a file allow."""
+    found: list[Comparison] = []
+    names, addresses = people.together("name"), people.together("address")
+    if any(map(any, names)):
+        found.append(WordComparison("name", [words(each) for each in names]))
+    found += [DateComparison(*each) for each in people.of_role("date").items()]
+    postcodes, places = people.together("postcode"), people.together("place")
+    if any(map(any, postcodes)) or any(map(any, places)):
+        found.append(
+            PlaceComparison(
+                "place", [_first(each) for each in postcodes], list(map(_joined, places))
+            )
+        )
+    found += [CategoryComparison(*each) for each in people.of_role("category").items()]
+    found += [NumberComparison(*each) for each in people.of_role("number").items()]
+    if any(map(any, addresses)):
+        found.append(WordComparison("address", [words(each) for each in addresses]))
+    return found
+
+
+def rarity(
+    bits: Floats,
+    *,
+    telling: float = TELLING_BITS,
+    very_telling: float = VERY_TELLING_BITS,
+) -> Levels:
+    """Return 0 for values that few have, 1 for those that more have, 2 for common ones."""
+    return np.where(bits > very_telling, 0, np.where(bits > telling, 1, 2)).astype(np.int16)
+
+
+def _first(values: Sequence[str]) -> str:
+    return next((value for value in values if value), "")
+
+
+def _joined(values: Sequence[str]) -> str:
+    return " ".join(value for value in values if value)

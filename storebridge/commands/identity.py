@@ -1,0 +1,231 @@
+"""`storebridge identity`: who is who, in files of records and of events."""
+
+import csv
+import gzip
+import json
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from cloud_sync.identity.replay import Replay
+
+app = typer.Typer(
+    help="Who is who: link noisy records, replay events, measure both.", no_args_is_help=True
+)
+
+rules = typer.Typer(help="The rules of what is joined.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+
+NOT_POSSIBLE = 2
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+@app.callback()
+def main() -> None:
+    """Say who is who in files of records and of events."""
+
+
+@rules.callback()
+def rules_main() -> None:
+    """Try the rules of what is joined."""
+
+
+@app.command()
+def link(
+    file: Annotated[Path, typer.Argument(help="CSV with unique_id and names, dates, places; .gz.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV to write: unique_id, cluster_id.")],
+    as_json: Json = False,
+) -> None:
+    """Group the records of each person, without being told any pair that is right."""
+    from cloud_sync.identity.linkage.link import link as link_people
+    from cloud_sync.identity.linkage.people import PeopleError, read_people
+
+    began = time.monotonic()
+    try:
+        people = read_people(file)
+        linked = link_people(people)
+        _write_csv(out, ("unique_id", "cluster_id"), zip(people.ids, linked.groups, strict=True))
+    except PeopleError as error:
+        raise refusal(f"Nothing was linked: {error}") from None
+    except OSError as error:
+        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+    sizes = Counter(linked.groups)
+    say(
+        {
+            "records": len(people.ids),
+            "clusters": len(sizes),
+            "largest_cluster": max(sizes.values(), default=0),
+            **{name: round(figure, 4) for name, figure in linked.figures.items()},
+            "columns": {name: role for name, (role, _) in people.columns.items()},
+            "ignored_columns": list(people.ignored),
+            "problems": dict(people.problems),
+            "seconds": round(time.monotonic() - began, 1),
+        },
+        as_json,
+    )
+
+
+@app.command()
+def evaluate(
+    links: Annotated[Path, typer.Argument(help="CSV with unique_id and cluster_id.")],
+    file: Annotated[Path, typer.Argument(help="CSV with unique_id and the true group.")],
+    truth: Annotated[str, typer.Option(help="The column of the true group.")] = "cluster",
+    as_json: Json = False,
+) -> None:
+    """Measure groups against the truth: precision, recall and F1 over pairs of records."""
+    from cloud_sync.identity.linkage.evaluation import evaluate as compare
+    from cloud_sync.identity.linkage.people import PeopleError, read_column
+
+    try:
+        found, true = read_column(links, "cluster_id"), read_column(file, truth)
+    except PeopleError as error:
+        raise refusal(f"Nothing was measured: {error}") from None
+    measured = compare(found, {record: group for record, group in true.items() if group})
+    say(
+        {
+            "precision": round(measured.precision, 6),
+            "recall": round(measured.recall, 6),
+            "f1": round(measured.f1, 6),
+            "largest_cluster": measured.largest,
+            "clusters": measured.groups,
+            "records": measured.records,
+            "records_not_in_links": measured.absent,
+            "pairs_joined": measured.joined,
+            "pairs_true": measured.true,
+            "pairs_right": measured.right,
+        },
+        as_json,
+    )
+
+
+@app.command()
+def replay(
+    events: Annotated[Path, typer.Argument(help="JSON Lines, an event a line; .gz.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON Lines to write: event_id, shopper_id.")],
+    shared: Annotated[
+        Path | None,
+        typer.Option(help="JSON Lines to write: what many people use, each with the reason."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whose each event is, as it is known after the last one.
+
+    Lines that are no events are kept, with the reason, in a file beside the output.
+    """
+    from cloud_sync.identity.replay import assign
+
+    began = time.monotonic()
+    replayed = _replayed(events)
+    assigned = assign(replayed.events)
+    rejects = out.with_name(f"{out.name}.rejects.jsonl")
+    try:
+        write_lines(
+            out,
+            (
+                {"event_id": replayed.written[event], "shopper_id": shopper}
+                for event, shopper in assigned.shoppers.items()
+            ),
+        )
+        rejects.unlink(missing_ok=True)
+        if shared:
+            write_lines(shared, assigned.shared())
+        if replayed.rejects:
+            write_lines(rejects, (each.as_json() for each in replayed.rejects))
+    except OSError as error:
+        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+    figures = {
+        **assigned.figures(),
+        "repeated_events": replayed.repeated,
+        "rejects": len(replayed.rejects),
+        "rejects_file": str(rejects) if replayed.rejects else None,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    say(figures, as_json)
+
+
+@rules.command("try")
+def try_rules(
+    file: Annotated[Path, typer.Argument(help="TOML: a table a kind, with what is to differ.")],
+    events: Annotated[Path, typer.Option(help="JSON Lines, as for `identity replay`.")],
+    as_json: Json = False,
+) -> None:
+    """Tell what other rules would join and split among the shoppers of some events."""
+    from cloud_sync.identity.replay import assign
+    from cloud_sync.identity.trial import RulesError, compare, read_rules
+
+    try:
+        ladder = read_rules(file)
+    except RulesError as error:
+        raise refusal(f"Nothing was tried: {error}") from None
+    replayed = _replayed(events)
+    trial = compare(assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers)
+    say(
+        {
+            "would_join": trial.joins,
+            "would_split": trial.splits,
+            "largest_cluster": trial.largest,
+            "largest_cluster_now": trial.largest_before,
+            "rejects": len(replayed.rejects),
+        },
+        as_json,
+    )
+
+
+def say(figures: Mapping[str, object], as_json: bool) -> None:
+    """Print figures as one JSON object, or one a line."""
+    if as_json:
+        typer.echo(json.dumps(figures, ensure_ascii=False))
+        return
+    for name, figure in figures.items():
+        typer.echo(f"{name.replace('_', ' ')}: {figure}")
+
+
+def refusal(reason: str) -> typer.Exit:
+    """Print why nothing was done, and return the exit that says so."""
+    typer.echo(reason, err=True)
+    return typer.Exit(NOT_POSSIBLE)
+
+
+def _replayed(events: Path) -> "Replay":
+    from cloud_sync.identity.replay import Replay
+
+    replayed = Replay()
+    try:
+        with _opened(events) as lines:
+            replayed.take(lines)
+    except (OSError, EOFError, zlib.error) as error:
+        raise refusal(f"{events} cannot be read: {error}") from None
+    return replayed
+
+
+def write_lines(out: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write one JSON object a line, the file whole or not at all."""
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    partial.replace(out)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file that may be packed with gzip."""
+    file = path.open("rb")
+    if file.peek(2)[:2] != b"\x1f\x8b":
+        return file
+    return cast("IO[bytes]", gzip.open(file))
+
+
+def _write_csv(out: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a file whole or not at all."""
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    partial.replace(out)
