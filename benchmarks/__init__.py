@@ -38,6 +38,12 @@ def _enqueue() -> Iterable[Result]:
     return enqueue()
 
 
+def _identity() -> Iterable[Result]:
+    from benchmarks.identity import identity
+
+    return identity()
+
+
 def _lane() -> Iterable[Result]:
     from benchmarks.lane import lane
 
@@ -93,4 +99,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "scanners": _scanners,
     "tokens": _tokens,
     "codes": _codes,
+    "identity": _identity,
 }
