@@ -152,6 +152,22 @@ def test_who_uses_thirty_kiosks_is_still_one_person():
     assert len(set(assigned.shoppers.values())) == 12
 
 
+def test_who_has_a_new_number_in_every_order_is_still_one_person():
+    lines = [
+        event(3_600 * at, ("member", "m1"), ("order", f"o{at}"), ("web", f"w{at // 2}"))
+        for at in range(100)
+    ]
+    assert len(set(shoppers(lines))) == 1
+
+
+def test_a_number_that_everybody_gives_is_nobodys():
+    hotline = ("phone", "+4980012345678")
+    lines = [event(3_600 * at, hotline, ("email", f"e{at}@mail.example")) for at in range(40)]
+    assert len(set(shoppers(lines))) == 40
+    (demoted,) = replayed(lines).shared()
+    assert demoted["reason"] == "seen with 40 different values of email"
+
+
 def test_who_shows_nothing_of_their_own_gets_the_id_of_the_session():
     kiosk = ("zzz", "k1")
     members = [event(at, ("member", f"m{at}"), kiosk, device="k") for at in range(-900, -860)]
