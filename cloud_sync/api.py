@@ -1,4 +1,4 @@
-"""The HTTP API for web shops and apps: post events, ask for a shopper's coupons, redeem one.
+"""The HTTP API for web shops and apps: post events, ask for coupons, redeem one, sign a token.
 
 Each request carries its key: `Authorization: Bearer sbk.…`. A refusal is a JSON object
 `{"error": {"message": …, "fields": [{"field": …, "message": …}]}}`, where a coupon is not redeemed
@@ -11,12 +11,20 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from cloud_sync.cloud import Cloud
-from cloud_sync.database import retried
+from cloud_sync.database import Sight, retried
 from cloud_sync.decisions.channel import NotUsed, Use, channel_view, plain, redeem
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey, check_key
-from cloud_sync.intake.asked import Asked, AskedToRedeem, keyed, parse_asked
+from cloud_sync.intake.asked import (
+    Asked,
+    AskedForToken,
+    AskedToRedeem,
+    keyed,
+    keyed_member,
+    parse_asked,
+)
 from cloud_sync.intake.posted import PostRefusedError, WrongField, parse_post
+from cloud_sync.member_tokens import TokenError, TooManyTokensError, issue
 from wire.topics import shard_of
 
 # Why a coupon was not redeemed, for the people who build the shop; `reason` is for their program.
@@ -63,7 +71,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     def post_shopper() -> Response:
         key: ApiKey = g.key
         asked = keyed(parse_asked(request.get_data(), Asked), cloud.identifier_keys[key.tenant])
-        with cloud.database.shopper(key.tenant) as connection:
+        with cloud.database.seen_by(Sight(tenant=key.tenant)) as connection:
             return jsonify(plain(channel_view(connection, key.tenant, asked, cloud.now())))
 
     @api.post("/coupons/<coupon>/redeem")
@@ -89,7 +97,34 @@ def blueprint(cloud: Cloud) -> Blueprint:
     def refused_by_http(error: HTTPException) -> Response:
         return refusal(error.code or 500, error.description or error.name)
 
+    _add_tokens(api, cloud)
     return api
+
+
+def _add_tokens(api: Blueprint, cloud: Cloud) -> None:
+    """Add the route by which the shopper's app is given tokens."""
+
+    @api.post("/member-tokens")
+    def post_member_token() -> Response:
+        key: ApiKey = g.key
+        signing_key = cloud.signing_keys.get(key.tenant)
+        if not key.issues_tokens:
+            return refusal(403, "this key may not have tokens signed: `cloud key … --tokens`")
+        if signing_key is None:
+            return refusal(503, f"no key signs tokens: set tenants.{key.tenant}.code_key")
+        asked = parse_asked(request.get_data(), AskedForToken)
+        member = keyed_member(asked, cloud.identifier_keys[key.tenant])
+        with cloud.database.shopper(key.tenant) as connection:
+            token = issue(connection, key.tenant, member, signing_key, cloud.now())
+        return jsonify(token=token.token, expires_at=token.expires_at, renew_at=token.renew_at)
+
+    @api.errorhandler(TokenError)
+    def refused_token(error: TokenError) -> Response:
+        if not isinstance(error, TooManyTokensError):
+            return refusal(503, str(error))
+        response = refusal(429, str(error))
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
 
 
 def refusal(status: int, message: str, wrong: Sequence[WrongField] = (), **more: str) -> Response:

@@ -17,6 +17,7 @@ from cloud_sync.catalogue_file import (
     check,
 )
 from cloud_sync.code_keys import code_keys_view
+from cloud_sync.database.migrations_sight import FILL_SHELVES
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.shoppers.profile import set_members_consent
 from wire.messages import Change
@@ -45,6 +46,7 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
 
     Plans are added by store, zone and number. None is changed or taken away, since past dwell is
     read by them: raises CatalogueError where one is stored with other goods or another beginning.
+    Where each brand's goods stand is noted anew.
     """
     check(catalogue)
     _add_plans(connection, tenant, catalogue.plans)
@@ -54,6 +56,7 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
     ).rowcount
     with connection.cursor() as cursor:
         cursor.executemany(_PUT_PRODUCT, [_product_row(tenant, p) for p in catalogue.products])
+    _fill_shelves(connection, tenant)
     if catalogue.members_consent is not None:
         set_members_consent(connection, tenant, catalogue.members_consent)
     return Imported(products=len(catalogue.products), plans=len(catalogue.plans), withdrawn=gone)
@@ -111,6 +114,15 @@ def products_of(connection: Connection, tenant: str) -> list[ProductView]:
     return [ProductView(*row) for row in rows]
 
 
+def brands_of(connection: Connection, tenant: str) -> list[str]:
+    """Return the brands of all goods that ever stood in a tenant's catalogue, by name."""
+    rows = connection.execute(
+        "SELECT DISTINCT brand FROM product WHERE tenant = %s AND brand <> '' ORDER BY brand",
+        (tenant,),
+    )
+    return [brand for (brand,) in rows]
+
+
 _PUT_PRODUCT = """
 INSERT INTO product (tenant, product, name, about, brand, category, price_cents, currency, image,
     low_stock, active) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
@@ -147,6 +159,12 @@ def _add_plans(connection: Connection, tenant: str, plans: Sequence[ShelfPlan]) 
             f"{'; '.join(changed[:PROBLEMS_SHOWN_MAX])}; give what stands there now a new number "
             "and the time from which it holds"
         )
+
+
+def _fill_shelves(connection: Connection, tenant: str) -> None:
+    """Note anew how many goods of each brand stand in each zone by each plan."""
+    connection.execute("DELETE FROM brand_shelf WHERE tenant = %s", (tenant,))
+    connection.execute(FILL_SHELVES.format(condition="shelf.tenant = %s").encode(), (tenant,))
 
 
 def _product_row(tenant: str, product: Product) -> tuple[object, ...]:

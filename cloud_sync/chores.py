@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import Connection
 
-from cloud_sync import publisher
+from cloud_sync import member_tokens, publisher
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
+from cloud_sync.reports import brand_funnel
 
 _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
 # A chore is done in parts, each its own transaction of about so many rows.
 ROWS_PER_PART = 5_000
+MINUTE_S = 60
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -26,7 +28,10 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chore:
-    """One chore: `forget` deletes up to so many rows whose time is over, and returns how many."""
+    """One chore: `forget` deletes up to so many rows whose time is over, and returns how many.
+
+    One that only counts something anew returns 0.
+    """
 
     name: str
     every_s: int
@@ -38,7 +43,9 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="sign_ins", every_s=HOUR_S, forget=people.forget_ended),
     Chore(name="downlink", every_s=DAY_S, forget=publisher.forget_removed),
     Chore(name="quarantine", every_s=DAY_S, forget=quarantine.forget_old),
+    Chore(name="tokens", every_s=HOUR_S, forget=member_tokens.forget_paces),
     Chore(name="visits", every_s=DAY_S, forget=visits.forget_old),
+    Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cloud_sync.settings import SETTINGS
+from cloud_sync.signing_key import SigningKeyError, read_signing_key
 from settings.reading import ConfigError, Values, below, read_file, read_settings
 
 __all__ = ["CloudConfig", "ConfigError", "from_table", "load"]
@@ -70,9 +71,13 @@ class WebConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TenantConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One tenant: the secret key under which its identifiers are recorded."""
+    """One tenant: the secret key under which its identifiers are recorded.
+
+    `code_key` is the file of the private key that its members' tokens are signed with.
+    """
 
     identifier_key: bytes
+    code_key: Path | None = None
 
 
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +94,11 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     def identifier_keys(self) -> dict[str, bytes]:
         """Return each tenant's identifier key."""
         return {name: each.identifier_key for name, each in self.tenants.items()}
+
+    @property
+    def code_keys(self) -> dict[str, Path]:
+        """Return the file of the private key of each tenant that has one."""
+        return {name: each.code_key for name, each in self.tenants.items() if each.code_key}
 
 
 def load(path: Path, environ: Mapping[str, str]) -> CloudConfig:
@@ -110,10 +120,15 @@ def from_table(
     between = partial(_contradictions, folder)
     config = read_settings(SETTINGS, table, environ, CloudConfig, file=file, between=between)
     tls_ca = config.broker.tls_ca
+    tenants = {
+        name: msgspec.structs.replace(each, code_key=each.code_key and folder / each.code_key)
+        for name, each in config.tenants.items()
+    }
     return msgspec.structs.replace(
         config,
         folder=folder / config.folder,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
+        tenants=tenants,
     )
 
 
@@ -130,3 +145,10 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
         path = folder / tls_ca
         if not (path.is_file() and os.access(path, os.R_OK)):
             yield f"broker.tls_ca: {str(path)!r} is no file that can be read"
+    for name, tenant in below(values, "tenants").items():
+        code_key = tenant.get("code_key") if isinstance(tenant, Mapping) else None
+        if isinstance(code_key, Path):
+            try:
+                read_signing_key(folder / code_key)
+            except SigningKeyError as error:
+                yield f"tenants.{name}.code_key: {error}"

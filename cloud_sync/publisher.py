@@ -12,6 +12,7 @@ from cloud_sync.intake.incoming import Incoming
 from cloud_sync.intake.revisions import (
     UPDATE_TIMEOUT_MS,
     DownState,
+    Put,
     Span,
     due,
     on_applied,
@@ -46,7 +47,7 @@ class _Line:
     repeat_at_ms: int = 0
 
 
-def put(connection: Connection, tenant: str, store: str, changes: Sequence[Change]) -> None:
+def put(connection: Connection, tenant: str, store: str, changes: Sequence[Change]) -> Put:
     """Set keys of a store's downlink, in the caller's transaction; a value None removes the key.
 
     Each key gets a revision of its own, above all before. The worker that owns the store's shard
@@ -55,11 +56,12 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
     if any(len(change.value or b"") > VALUE_BYTES_MAX for change in changes):
         raise ValueError(f"a downlink value is above {VALUE_BYTES_MAX} B: make the view smaller")
     newest = {(change.table, change.key): change.value for change in changes}
-    if not newest:
-        return
-    shard = shard_of(tenant, store)
     ordered = sorted(newest)
-    connection.execute(
+    put = tuple(Change(*each, newest[each]) for each in ordered)
+    if not newest:
+        return Put(tenant=tenant, store=store, changes=put, revision=lambda: 0)
+    shard = shard_of(tenant, store)
+    rows = connection.execute(
         "WITH line AS (INSERT INTO downlink AS held (shard, tenant, store, revision)"
         "  VALUES (%(shard)s, %(tenant)s, %(store)s, %(count)s)"
         "  ON CONFLICT (shard, tenant, store) DO UPDATE"
@@ -70,7 +72,7 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
         " FROM line CROSS JOIN unnest(%(views)s::text[], %(keys)s::text[], %(values)s::bytea[])"
         "  WITH ORDINALITY AS put (view, key, value, place)"
         " ON CONFLICT (shard, tenant, store, view, key)"
-        " DO UPDATE SET value = excluded.value, revision = excluded.revision",
+        " DO UPDATE SET value = excluded.value, revision = excluded.revision RETURNING revision",
         {
             "shard": shard,
             "tenant": tenant,
@@ -80,6 +82,12 @@ def put(connection: Connection, tenant: str, store: str, changes: Sequence[Chang
             "keys": [key for _, key in ordered],
             "values": [newest[each] for each in ordered],
         },
+    )
+    return Put(
+        tenant=tenant,
+        store=store,
+        changes=put,
+        revision=lambda: max(revision for (revision,) in rows),
     )
 
 
@@ -169,6 +177,28 @@ class Publisher:
             shards = sorted({shard_of(*key) for key in self._lines})
             with self._database.question(shards[0]) as connection:
                 return self._send_all(connection, shards, now_ms)
+
+    def hand_over(self, put: Put, now_ms: int) -> bool:
+        """Send what was just put and committed, without reading it back.
+
+        Only where the store has been sent all before it; else it is left to `send`, and False said.
+        """
+        with self._lock:
+            line = self._lines.get((put.tenant, put.store))
+            size = sum(len(each.key) + len(each.value or b"") for each in put.changes)
+            if line is None or not put.changes or size > UPDATE_BYTES_MAX:
+                return False
+            end = put.revision()
+            state = replace(line.state, revision=max(line.state.revision, end))
+            span = Span(end - len(put.changes), end, snapshot=False)
+            if due(state, now_ms) != span:
+                return False
+            changes = tuple(put.changes)
+            update = Update(owner=state.owner, start=span.start, end=end, changes=changes)
+            if not self._publish(down_topic(put.tenant, put.store), encode(update)):
+                return False
+            line.state = on_sent(state, end, now_ms)
+            return True
 
     def _send_all(self, connection: Connection, shards: Sequence[int], now_ms: int) -> int:
         sent = 0

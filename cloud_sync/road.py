@@ -10,7 +10,7 @@ from cloud_sync.catalogue import publish_catalogue
 from cloud_sync.decisions import visits
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.publisher import put
-from cloud_sync.reports import store_hour
+from cloud_sync.reports import brand_hour, shelf_hour, store_hour
 from cloud_sync.shoppers import fold as shoppers
 from cloud_sync.shoppers.fold import Folded
 from wire.messages import Change
@@ -32,6 +32,8 @@ class Road:
     ) -> Folded:
         """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
         store_hour.fold(connection, events)
+        shelf_hour.fold(connection, events)
+        brand_hour.fold(connection, events)
         folded = shoppers.fold(connection, shard, epoch, events)
         visits.note(connection, events)
         new: dict[str, set[str]] = defaultdict(set)

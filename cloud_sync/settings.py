@@ -164,4 +164,11 @@ SETTINGS: tuple[Setting, ...] = (
         about="the secret key under which identifiers that come over HTTP are recorded; the same"
         " as in the stores of that tenant",
     ),
+    Setting(
+        name="tenants{}.code_key",
+        check=checks.file_or_empty,
+        default="",
+        about="the file of the private key that its members' tokens are signed with, from the"
+        " place of this file (storebridge code key); empty: no tokens for its app",
+    ),
 )

@@ -9,6 +9,7 @@ from cloud_sync.config import CloudConfig
 from cloud_sync.database import Database
 from cloud_sync.folding import Decide, Fold, Folding
 from cloud_sync.follower import Figures, Follower, until_closed
+from cloud_sync.greeting import Greeting
 from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
@@ -125,9 +126,12 @@ class Worker:
         now = time.time_ns() // 1000
         incoming = self._decoded(leases, messages)
         backlog = any(is_backlog(topic) for topic, _ in messages)
-        for received in receive(self._database, incoming, now):
+        for received in receive(self._database, incoming, now, Greeting(leases, now).ask):
+            # Somebody stands at the screen: this goes before all else.
+            for put in received.greeted:
+                self.figures.updates += self._publisher.hand_over(put, _now_ms())
             self._publisher.forget(leases, received.gone)
-            self._publisher.hear(leases, received.said, time.monotonic_ns() // 1_000_000)
+            self._publisher.hear(leases, received.said, _now_ms())
             self._follower.ring(received.events, quiet_s=self._waiting.quiet_s(), backlog=backlog)
             self._answer(leases, received)
         for each in incoming:
@@ -178,3 +182,7 @@ class Worker:
             )
         self.figures.appended += received.appended
         self.figures.poisoned += received.poisoned
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -56,6 +56,7 @@ ACTS: Mapping[str, tuple[Act, ...]] = MappingProxyType(
         "empty_code": (_RED,),
         "too_long": (_RED,),
         "uncertain": (_YELLOW,),
+        "unreadable_image": (_RED,),
         "device": (_RED,),
         "not_charged": (_RED,),
         "unsigned": (_RED,),

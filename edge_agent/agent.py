@@ -148,6 +148,7 @@ class Agent:
             link_up=self.uplink.up,
             troubles=self._troubles(),
             losses={name: device.losses for name, device in self.devices.items()},
+            codes_read={name: device.codes_read for name, device in self.devices.items()},
         )
 
     def _troubles(self) -> Troubles:

@@ -30,6 +30,7 @@ ANSWER_KINDS: dict[str, str] = {
     "empty_code": "answer.empty_code",
     "too_long": "answer.too_long",
     "uncertain": "answer.uncertain",
+    "unreadable_image": "answer.unreadable_image",
     "device": "answer.device",
     "not_charged": "answer.not_charged",
     "unsigned": "answer.unsigned",

@@ -54,8 +54,11 @@ def take(
     reading: PeopleReading,
 ) -> None:
     """Record what a counter saw, and bring the store's traffic up to date."""
+    seen_at = moment(now, reading.at_mono_ms).at
     for zone, people in reading.counts.items():
-        traffic.see(writing, zone, people, moment(now, reading.at_mono_ms).at)
+        waiting_ms = reading.waiting_ms.get(zone, 0)
+        waiting_since = seen_at - waiting_ms * 1_000 if people and waiting_ms else None
+        traffic.see(writing, zone, people, seen_at, waiting_since)
     for stay in reading.stays:
         where = Place(device=place.device, zone=stay.zone)
         _take_stay(writing, now, where, stay)

@@ -34,6 +34,7 @@ Fault = Literal[
     "wrong_signature",
     "not_charged",
     "uncertain",
+    "unreadable_image",
     "product_not_here",
     "token_expired",
     "token_early",
@@ -58,6 +59,10 @@ PREFIXES: Mapping[str, SignedKind] = {
 HARMLESS: tuple[SignedKind, ...] = ("coupon", "store", "device", "page")
 # AIM symbology identifiers, which some scanners put before what they read (ISO/IEC 15424).
 _AIM = re.compile(r"\][A-Za-z][0-9A-Za-z]")
+# This one says that behind the 13 digits of goods stand two or five more: an issue, or a price
+# that counts for nothing here.
+ADD_ON = "]E3"
+_WITH_ADD_ON = re.compile(r"\]E3([0-9]{13})(?:[0-9]{2}|[0-9]{5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +110,23 @@ def understand(raw: bytes, rules: Rules, symbology: str = "") -> Code:
         return Code(kind="unknown", fault="too_long")
     if elements := gs1.read_message(text):
         return _goods(elements)
-    text = _AIM.sub("", text, count=1) if text.startswith("]") else text
+    text = _bare(text)
     if not text.isprintable():
         return UNKNOWN
     if symbology == "UPC-E" and len(text) == 8 and text.isascii() and text.isdecimal():
         text = expand_upc_e(text)
     found = (meaning(text, rules) for meaning in MEANINGS)
     return next((code for code in found if code is not None), UNKNOWN)
+
+
+def announced(raw: bytes, aim_id: str) -> bytes:
+    """Return the bytes of a code behind its symbology identifier, where that says what they mean.
+
+    Readers give it beside the bytes, scanners before them; without it, element strings may pass
+    for anything else, and an add-on for a part of the number.
+    """
+    means = gs1.AIM.fullmatch(aim_id) or aim_id == ADD_ON
+    return aim_id.encode("ascii") + raw if means and not raw.startswith(b"]") else raw
 
 
 def normal_gtin(digits: str) -> str | None:
@@ -128,13 +143,21 @@ def _payment(text: str, rules: Rules) -> Code | None:
     """Return the payment code that a text is; one that may be goods of the store, too, as both."""
     if gs1.AIM.match(text):
         return None
-    way = way_to_pay(_AIM.sub("", text, count=1) if text.startswith("]") else text)
+    way = way_to_pay(_bare(text))
     if not way:
         return None
     measured = in_store.read(text, rules.in_store)
     if measured is None or not measured.sound:
         return Code(kind="payment", fault="not_charged", way=way)
     return Code(kind="product", subject=measured.product, measure=measured.measure, way=way)
+
+
+def _bare(text: str) -> str:
+    """Return a text without symbology identifier, and a product's digits without add-on."""
+    if not text.startswith("]"):
+        return text
+    with_add_on = _WITH_ADD_ON.fullmatch(text)
+    return with_add_on[1] if with_add_on else _AIM.sub("", text, count=1)
 
 
 def _signed(text: str, rules: Rules) -> Code | None:

@@ -15,6 +15,7 @@ from edge_agent import acts, attention, reads, scans, signers, states, visits
 from edge_agent.acts import Asked
 from edge_agent.answers import Answer
 from edge_agent.clock import StoreTime
+from edge_agent.codes import Fault
 from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
 from edge_agent.places import event_at, moment
@@ -22,16 +23,17 @@ from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
 from edge_agent.seal import NONCE_BYTES
 from edge_agent.showings import Showings, ask_again, next_person, show
-from edge_agent.translate import Keys, translate
+from edge_agent.translate import Keys, translate, unread
 from edge_agent.wellness import Wellness
 from hardware.clock import mono_ms
-from hardware.driver import ActResult, Driver
+from hardware.driver import ActResult, Driver, LateDriver
 from hardware.readings import (
     CodeReading,
     DeviceCondition,
     HealthReading,
     PeopleReading,
     Reading,
+    UnreadableReading,
 )
 from wire.events import Acted
 
@@ -91,7 +93,7 @@ class Device:
         self._posted: deque[str] = deque(maxlen=POSTS_REMEMBERED)
         self._wellness = Wellness(self.name)
         self._noting = threading.Lock()
-        self._said = _State("ok")
+        self._said: _State | None = None
         self._owed: _State | None = None
         self._owed_since_s = 0.0
         self._open = False
@@ -112,13 +114,16 @@ class Device:
         try:
             driver.open()
             self._open = True
-            if not self._unsteady:
+            is_late = isinstance(driver, LateDriver) and driver.is_late
+            if not self._unsteady and not is_late:
                 self._say(_State("ok"))
             while not stop.is_set():
                 self._beat = time.monotonic()
-                if self._stalled or (self._unsteady and self._beat - began_s >= STEADY_S):
-                    self._stalled = self._unsteady = False
-                    self._say(_State("ok"))
+                self._stalled = False
+                if self._unsteady and self._beat - began_s >= STEADY_S:
+                    self._unsteady = False
+                    if not is_late:
+                        self._say(_State("ok"))
                 self._calm()
                 for reading in driver.read(READ_TIMEOUT_S):
                     with self._taking:
@@ -145,6 +150,17 @@ class Device:
                 raise RecordError("the code was not recorded; scan it again later")
             self._posted.append(once)
 
+    def refuse(self, fault: Fault) -> None:
+        """Take that something was handed over in which there is no code to be read.
+
+        Returns once it is recorded and answered; raises RecordError when it was not.
+        """
+        with self._taking:
+            before = self.losses.count
+            self._take_unread(fault, mono_ms())
+            if self.losses.count > before:
+                raise RecordError("what was shown was not recorded; show the code again later")
+
     def failed(self, reason: str) -> None:
         """Note that the device was lost, with the reason."""
         self._say(_State("failed", reason))
@@ -154,7 +170,7 @@ class Device:
         beat = self._beat
         if beat is not None and not self._stalled and at_mono_s - beat > STALLED_S:
             self._stalled = True
-            self._say(_State("failed", "stalled"))
+            self._note_now()
 
     def judge(self, *, reads_little: bool) -> None:
         """Take whether the device reads far less than it usually does at this hour.
@@ -210,6 +226,8 @@ class Device:
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
                 self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
+            case UnreadableReading():
+                self._take_unread("unreadable_image", reading.at_mono_ms)
             case HealthReading():
                 self._say(_State(reading.condition, reading.reason, reading.figures))
 
@@ -256,6 +274,14 @@ class Device:
         if another_member:
             self._showings = next_person(self._showings, reading.at_mono_ms, held_s=rules.held_s)
 
+    def _take_unread(self, fault: Fault, at_mono_ms: int) -> None:
+        equipment = self.equipment
+        if self._noise.hear(at_mono_ms):
+            self._lose("a flood of what cannot be read")
+            return
+        instant = moment(equipment.clock.now(), at_mono_ms)
+        self._record(lambda w: scans.take(w, instant, equipment.spot, unread(fault)))
+
     def _visit(self, writing: Writing) -> bytes | None:
         """Return the visit that goes on where this device reads codes."""
         kiosk = self.equipment.spot.kiosk
@@ -275,7 +301,9 @@ class Device:
                 self._note(self._owed)
 
     def _note_now(self) -> None:
-        at_ms, state = mono_ms(), self._said
+        at_ms, state = mono_ms(), _STALLED if self._stalled else self._said
+        if state is None:
+            return
         if state.condition == "ok" and self._trigger.is_stuck(at_ms):
             state = _State("degraded", "stuck-trigger")
         elif state.condition == "ok" and self._noise.is_loud(at_ms):
@@ -325,3 +353,6 @@ class _State:
     condition: DeviceCondition
     reason: str = ""
     figures: Mapping[str, int] | None = None
+
+
+_STALLED = _State("failed", "stalled")

@@ -13,6 +13,13 @@ class Doorbell:
     def __init__(self) -> None:
         self._count = 0
         self._rung = threading.Condition()
+        self._before: list[Doorbell] = []
+
+    def first(self) -> "Doorbell":
+        """Return a bell that rings just before this one does, and may be rung without it."""
+        bell = Doorbell()
+        self._before.append(bell)
+        return bell
 
     @property
     def count(self) -> int:
@@ -21,6 +28,8 @@ class Doorbell:
 
     def ring(self) -> None:
         """Wake everybody who waits."""
+        for bell in self._before:
+            bell.ring()
         with self._rung:
             self._count += 1
             self._rung.notify_all()

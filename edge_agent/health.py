@@ -41,7 +41,8 @@ class Health:
     `absent_rows` what was evicted, expired or damaged since the first day, `damaged_rows` the part
     of it whose bytes are kept aside. `refused` counts the writes that a full outbox turned away
     since the start, `unrecorded` the readings of each device that were not recorded, for that or
-    another reason. Times are µs UTC, ages ms.
+    another reason, `codes_read` how often each device read a code, a held one in every frame.
+    Times are µs UTC, ages ms.
     """
 
     at: int
@@ -60,6 +61,7 @@ class Health:
     writes: int = 0
     refused: int = 0
     unrecorded: Mapping[str, int] = field(default_factory=dict)
+    codes_read: Mapping[str, int] = field(default_factory=dict)
     disk_free_bytes: int = 0
     clock: Clock = Clock.UNKNOWN
     devices: tuple[DeviceState, ...] = ()
@@ -96,10 +98,11 @@ def snapshot(
     link_up: bool,
     troubles: Troubles = WELL,
     losses: Mapping[str, Losses] = MappingProxyType({}),
+    codes_read: Mapping[str, int] = MappingProxyType({}),
 ) -> Health:
     """Look at everything once; costs the same however much is queued.
 
-    `losses` are the readings of each device that could not be recorded.
+    `losses` are the readings of each device that could not be recorded; `codes_read`: see Health.
     """
     free = shutil.disk_usage(database.path.parent).free
     try:
@@ -133,6 +136,7 @@ def snapshot(
         writes=recorder.writes,
         refused=recorder.refused.count,
         unrecorded={name: each.count for name, each in losses.items()},
+        codes_read=codes_read,
         disk_free_bytes=free,
         clock=now.quality,
         devices=stored.devices,
@@ -192,14 +196,21 @@ class _Figures(Collector):
         for device in health.devices:
             devices.add_metric((device.device, device.driver), float(device.state == "ok"))
         yield devices
-        unrecorded = CounterMetricFamily(
-            "storebridge_edge_unrecorded_readings",
-            "Readings that could not be recorded since the agent's start",
-            labels=("device",),
-        )
-        for name, count in health.unrecorded.items():
-            unrecorded.add_metric((name,), float(count))
-        yield unrecorded
+        by_device = {
+            "unrecorded_readings": (
+                "Readings that could not be recorded since the agent's start",
+                health.unrecorded,
+            ),
+            "codes_read": (
+                "Codes read since the agent's start, a held one in every frame",
+                health.codes_read,
+            ),
+        }
+        for name, (about, counts) in by_device.items():
+            family = CounterMetricFamily(f"storebridge_edge_{name}", about, labels=("device",))
+            for device_name, count in counts.items():
+                family.add_metric((device_name,), float(count))
+            yield family
 
 
 def stored_in(connection: sqlite3.Connection) -> Stored:

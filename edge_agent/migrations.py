@@ -6,7 +6,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.migrations_codes import m008_codes
-from edge_agent.migrations_devices import m010_device_hours
+from edge_agent.migrations_devices import m010_device_hours, m011_waiting
 from edge_agent.migrations_retention import m004_running_time
 from edge_agent.migrations_store import (
     m002_store,
@@ -86,6 +86,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("008_codes", m008_codes),
     ("009_orders", m009_orders),
     ("010_device_hours", m010_device_hours),
+    ("011_waiting", m011_waiting),
 )
 
 

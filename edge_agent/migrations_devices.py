@@ -9,3 +9,8 @@ def m010_device_hours(tables: sqlite_utils.Database) -> None:
         "CREATE TABLE device_hours (device TEXT NOT NULL, hour_at INTEGER NOT NULL,"
         " reads INTEGER NOT NULL, PRIMARY KEY (device, hour_at))"
     )
+
+
+def m011_waiting(tables: sqlite_utils.Database) -> None:
+    """Note since when (µs UTC) the one who has been in a zone longest is there."""
+    tables.execute("ALTER TABLE zones_now ADD COLUMN waiting_since INTEGER")

@@ -13,6 +13,7 @@ from edge_agent.receipts import receipt
 from edge_agent.recorder import Writing
 from edge_agent.translate import Translated
 from edge_agent.visits import Visit
+from hardware.acceptance import Candidate, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +93,26 @@ def _weighed(
 ) -> Translated:
     """Hold a code against what the store knows; returns it refused where nothing may be done.
 
-    Two readers can agree on a wrong number whose check digit is right. So a number that the store
-    does not sell is asked for a second time before it is believed; one of those that are free for
-    use within a store or country may be a stranger's card, and is never kept plain.
+    What its reader is not sure of is asked for again, though the store sells it. Two readers can
+    agree on a wrong number whose check digit is right, so a number that the store does not sell
+    is asked for a second time before it is believed; one of those that are free for use within a
+    store or country may be a stranger's card, and is never kept plain.
     """
     code = translated.code
     if code.fault:
         return translated
+
+    def is_known(number: str) -> bool:
+        return code.kind != "product" or local_view.product(writing.connection, number) is not None
+
+    read = Candidate(number=code.subject, sure=translated.sure)
+    verdict = judge(read, (), is_known)
+    if verdict == "uncertain":
+        return translated.refused("uncertain")
     if code.signed is not None:
-        verdict = tokens.take(writing, instant, code.signed)
-        return translated.refused(verdict) if verdict else translated
-    if code.kind != "product" or local_view.product(writing.connection, code.subject) is not None:
+        used = tokens.take(writing, instant, code.signed)
+        return translated.refused(used) if used else translated
+    if verdict == "accepted":
         return translated
     if code.way:
         return translated.refused("not_charged")

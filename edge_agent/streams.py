@@ -15,7 +15,7 @@ from edge_agent.outbox import Tail
 from wire.codec import chain, decode_event, encode_event
 from wire.errors import DecodeError, EncodeError
 from wire.events import Origin
-from wire.messages import STREAM_BYTES
+from wire.messages import STREAM_BYTES, STREAM_RANDOM_BYTES
 from wire.ranges import add, count, missing
 
 # Former rows recorded again in one commit, so that a recording waits a few milliseconds at most.
@@ -24,11 +24,15 @@ SLICE_ROWS_MAX = 500
 INSERT = "INSERT INTO stream VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?, 0, '[]')"
 
 
+def new_stream() -> bytes:
+    """Return the id of a new stream: STREAM_RANDOM_BYTES of chance, then zeros."""
+    return secrets.token_bytes(STREAM_RANDOM_BYTES).ljust(STREAM_BYTES, b"\0")
+
+
 def begin_first(connection: sqlite3.Connection) -> None:
     """Give a new file its stream; does nothing to a file that has one."""
     if connection.execute("SELECT 1 FROM stream").fetchone() is None:
-        stream = secrets.token_bytes(STREAM_BYTES)
-        connection.execute(INSERT, (1, stream, 0, 0, 0, 0, 0))
+        connection.execute(INSERT, (1, new_stream(), 0, 0, 0, 0, 0))
     if connection.execute("SELECT 1 FROM delivery").fetchone() is None:
         connection.execute(
             "INSERT INTO delivery (one, boot, session, owner, applied, applied_owner, heard_ms) "
@@ -46,7 +50,7 @@ def begin_next(connection: sqlite3.Connection) -> Tail:
         INSERT,
         (
             was.number + 1,
-            secrets.token_bytes(STREAM_BYTES),
+            new_stream(),
             was.base + was.head,
             was.bytes_to,
             was.kept_rows,

@@ -13,12 +13,14 @@ HOUR_US = 3_600_000_000
 class ZoneTraffic:
     """People in a zone: `people` at `seen_at` (None: never counted), and the stays since a time.
 
-    `hour_*` covers the running hour, `today_*` the time since the store's day began.
+    `waiting_since` is since when the one who has been there longest is there. `hour_*` covers the
+    running hour, `today_*` the time since the store's day began.
     """
 
     zone: str
     people: int = 0
     seen_at: int | None = None
+    waiting_since: int | None = None
     hour_stays: int = 0
     hour_dwell_s: int = 0
     today_stays: int = 0
@@ -43,18 +45,23 @@ class HourTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footfall:
-    """How many came in and went out since a time, and in which hour the last of them passed."""
+    """How many came in and went out since a time, and in which hour the last of them passed.
+
+    `people_inside` is how many of them are still there; a counter may overlook somebody, and it
+    never falls below 0.
+    """
 
     people_in: int
     people_out: int
+    people_inside: int
     last_hour_at: int | None = None
 
 
 def zones(connection: sqlite3.Connection, at: int, day_began_at: int) -> list[ZoneTraffic]:
     """Return the traffic of every zone that was ever counted."""
     rows = connection.execute(
-        "SELECT zone, people, seen_at FROM zones_now"
-        " UNION SELECT DISTINCT zone, 0, NULL FROM zone_hours"
+        "SELECT zone, people, seen_at, waiting_since FROM zones_now"
+        " UNION SELECT DISTINCT zone, 0, NULL, NULL FROM zone_hours"
         " WHERE zone NOT IN (SELECT zone FROM zones_now) ORDER BY zone"
     ).fetchall()
     return [
@@ -62,12 +69,13 @@ def zones(connection: sqlite3.Connection, at: int, day_began_at: int) -> list[Zo
             zone=zone,
             people=people,
             seen_at=seen_at,
+            waiting_since=waiting_since,
             hour_stays=hour[0],
             hour_dwell_s=hour[1],
             today_stays=today[0],
             today_dwell_s=today[1],
         )
-        for zone, people, seen_at in rows
+        for zone, people, seen_at, waiting_since in rows
         for hour in [_stays(connection, zone, hour_of(at), at)]
         for today in [_stays(connection, zone, day_began_at, at)]
     ]
@@ -94,13 +102,20 @@ def hours(connection: sqlite3.Connection, since: int) -> list[HourTraffic]:
 
 def footfall(connection: sqlite3.Connection, since: int) -> Footfall:
     """Return how many people passed the counting lines from a time (its whole hour) on."""
-    row = connection.execute(
-        "SELECT coalesce(sum(people_in), 0), coalesce(sum(people_out), 0), max(hour_at)"
-        " FROM door_hours"
-        " WHERE hour_at >= ?",
+    rows = connection.execute(
+        "SELECT hour_at, sum(people_in), sum(people_out) FROM door_hours WHERE hour_at >= ?"
+        " GROUP BY hour_at ORDER BY hour_at",
         (hour_of(since),),
-    ).fetchone()
-    return Footfall(people_in=row[0], people_out=row[1], last_hour_at=row[2])
+    ).fetchall()
+    inside = 0
+    for _, came, went in rows:
+        inside = max(0, inside + came - went)
+    return Footfall(
+        people_in=sum(came for _, came, _ in rows),
+        people_out=sum(went for _, _, went in rows),
+        people_inside=inside,
+        last_hour_at=rows[-1][0] if rows else None,
+    )
 
 
 def hour_of(at: int) -> int:
@@ -108,11 +123,14 @@ def hour_of(at: int) -> int:
     return at - at % HOUR_US
 
 
-def see(writing: Writing, zone: str, people: int, seen_at: int) -> None:
-    """Note how many people are in a zone now."""
+def see(
+    writing: Writing, zone: str, people: int, seen_at: int, waiting_since: int | None = None
+) -> None:
+    """Note how many people are in a zone now, and since when the one there longest is there."""
     writing.execute(
-        "INSERT OR REPLACE INTO zones_now (zone, people, seen_at) VALUES (?, ?, ?)",
-        (zone, people, seen_at),
+        "INSERT OR REPLACE INTO zones_now (zone, people, seen_at, waiting_since)"
+        " VALUES (?, ?, ?, ?)",
+        (zone, people, seen_at, waiting_since),
     )
 
 

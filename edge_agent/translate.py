@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from edge_agent.codes import UNKNOWN, Code, Fault, Rules, understand
+from edge_agent.codes import UNKNOWN, Code, Fault, Rules, announced, understand
 from edge_agent.seal import SealKey, seal
 from hardware.readings import CodeReading
 from wire.events import Scan
@@ -27,13 +27,14 @@ class Translated:
     """A code as it may be recorded.
 
     `code` holds no plain membership code any more; `identifiers` name the member who showed it.
-    `if_refused` is what is recorded instead when nothing may be done on the code: it names neither
-    member nor product.
+    `sure` is False where the reader could not make sure what it says. `if_refused` is what is
+    recorded instead when nothing may be done on the code: it names neither member nor product.
     """
 
     scan: Scan
     code: Code
     if_refused: Scan
+    sure: bool = True
     identifiers: tuple[Identifier, ...] = ()
 
     def refused(self, fault: Fault) -> "Translated":
@@ -49,7 +50,7 @@ def translate(reading: CodeReading, keys: Keys, *, nonce: bytes) -> Translated:
 
     `nonce` is fresh for every reading (see `seal`).
     """
-    code = understand(reading.data, keys.rules, reading.symbology)
+    code = understand(announced(reading.data, reading.aim_id), keys.rules, reading.symbology)
     identifiers: tuple[Identifier, ...] = ()
     if code.kind == "member":
         try:
@@ -62,11 +63,17 @@ def translate(reading: CodeReading, keys: Keys, *, nonce: bytes) -> Translated:
         scan=_scan(code, symbology),
         code=code,
         if_refused=_refused(code, symbology, reading.data, keys.seal, nonce),
+        sure=reading.sure,
         identifiers=identifiers,
     )
-    if code.fault:
-        return translated.refused(code.fault)
-    return translated if reading.sure else translated.refused("uncertain")
+    return translated.refused(code.fault) if code.fault else translated
+
+
+def unread(fault: Fault) -> Translated:
+    """Return what is recorded of something that was shown and holds no code to be read."""
+    code = Code(kind="unknown", fault=fault)
+    scan = Scan(code_kind="unknown", symbology="", fault=fault)
+    return Translated(scan=scan, code=code, if_refused=scan)
 
 
 def _identifier(code: Code, key: bytes) -> Identifier:

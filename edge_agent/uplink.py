@@ -80,6 +80,8 @@ class Uplink:
         self._clock = clock
         self._identity = identity
         self._limits = limits or DeliveryLimits()
+        # What came from the cloud wakes nobody else: the screens look when it has been applied.
+        self._bell = recorder.doorbell.first()
         self._inbox: deque[Callable[[Instant], None]] = deque()
         self._thread = Supervised("uplink", self._run, on_failed=self._note_mistake)
         self._connecting = False
@@ -117,7 +119,7 @@ class Uplink:
             return
         self._open = False
         self._thread.stop()
-        self._recorder.doorbell.ring()
+        self._bell.ring()
         self._thread.join(CLOSE_S_MAX)
         try:
             if self._state.connected:
@@ -136,10 +138,10 @@ class Uplink:
 
     def _post(self, step: Callable[[Instant], None]) -> None:
         self._inbox.append(step)
-        self._recorder.doorbell.ring()
+        self._bell.ring()
 
     def _run(self, stop: threading.Event) -> None:
-        bell = self._recorder.doorbell
+        bell = self._bell
         while not stop.is_set():
             seen = bell.count
             try:

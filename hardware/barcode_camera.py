@@ -14,7 +14,13 @@ from hardware.driver import Act, ActResult, cannot_act
 from hardware.evidence import SIGHTINGS_DEFAULT, Evidence
 from hardware.frames import Frame
 from hardware.images import to_grey
-from hardware.readings import SYMBOLOGIES, CodeReading, HealthReading, Reading
+from hardware.readings import (
+    SYMBOLOGIES,
+    CodeReading,
+    HealthReading,
+    Reading,
+    UnreadableReading,
+)
 from hardware.watch import STALL_MS_DEFAULT, Watch
 
 
@@ -72,22 +78,32 @@ class BarcodeCamera:
             image_every_ms=options.image_every_ms,
         )
         self._watch = Watch(source, stall_ms=options.stall_ms)
-        self._evidence = Evidence(1 if isinstance(source, FolderSource) else options.sightings)
+        self._shows_files = isinstance(source, FolderSource)
+        self._evidence = Evidence(1 if self._shows_files else options.sightings)
         self._decoder = decoder or ChildDecoder(options.decoder, options.symbologies)
-        self._camera = self._told = _WELL
+        self._camera: HealthReading | None = None
+        self._told: HealthReading | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the camera may be away when `open` returns."""
+        return self._watch.is_late
 
     def open(self) -> None:
         """Open the camera; raises DeviceError when that is not possible now."""
-        self._camera = self._told = _WELL
+        self._camera = self._told = None if self.is_late else _WELL
         self._decoder.start()
         self._watch.open()
         self._decoder.open()
 
     def read(self, timeout_s: float) -> Sequence[Reading]:
         """Return the codes in the next frame, and what changed with the camera or its decoder."""
+        skipped = self._watch.skipped
         frame, changes = self._watch.look(timeout_s)
         if frame is None:
-            return list(self._health(changes))
+            unreadable = self._shows_files and self._watch.skipped > skipped
+            shown = [UnreadableReading(at_mono_ms=mono_ms())] if unreadable else []
+            return [*self._health(changes), *shown]
         found = self._decoder.decode(to_grey(frame.pixels))
         codes = self._evidence.weigh(found, frame.at_mono_ms)
         return [*self._health(changes), *(_reading(code, frame) for code in codes)]
@@ -104,9 +120,11 @@ class BarcodeCamera:
         """Yield how the lane is, whenever camera or decoder changed it."""
         for camera in (*changes, None):
             self._camera = camera or self._camera
+            if self._camera is None:
+                continue
             lane = lane_health(self._camera, self._decoder.trouble, mono_ms())
-            if (lane.condition, lane.reason) != (self._told.condition, self._told.reason):
-                self._told = lane
+            told, self._told = self._told, lane
+            if told is None or (lane.condition, lane.reason) != (told.condition, told.reason):
                 yield replace(lane, figures={**lane.figures, **self._decoder.figures})
 
 

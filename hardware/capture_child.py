@@ -58,7 +58,10 @@ class Noted:
 
 
 class CaptureChild:
-    """A child that takes frames from `source`, an address or device file, until `kill`."""
+    """A child that takes frames from `source`, an address or device file, until `kill`.
+
+    It loads its libraries at once, and opens the camera when it is told to `begin`.
+    """
 
     def __init__(self, source: str, *, grey: bool, program: str = PROGRAM) -> None:
         room = os.memfd_create("frame")
@@ -76,12 +79,16 @@ class CaptureChild:
         )
         theirs.close()
         os.close(room)
-        self._send(json.dumps({"source": source, "grey": grey}).encode())
+        self._request = json.dumps({"source": source, "grey": grey}).encode()
 
     @property
     def pid(self) -> int:
         """Return the process id."""
         return self._process.pid
+
+    def begin(self) -> None:
+        """Let it open the camera: nobody else has it any more."""
+        self._send(self._request)
 
     def ask(self) -> None:
         """Ask for a frame."""

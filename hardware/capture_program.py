@@ -31,18 +31,21 @@ MESSAGE_BYTES_MAX = 4096
 # Beyond what the program holds when it starts: some dozens of the largest frames.
 MORE_MEMORY_BYTES_MAX = 2 * 1024**3
 # A camera that gives frames says so this often also where none is asked for.
-ALIVE_EVERY_S = 1.0
+ALIVE_EVERY_S = 0.5
 
 
 def main() -> None:
     """Take frames until nobody asks for them any more."""
     asking = socket.socket(fileno=int(sys.argv[1]))
-    request = json.loads(asking.recv(MESSAGE_BYTES_MAX))
+    requested = asking.recv(MESSAGE_BYTES_MAX)
+    if not requested:
+        return
+    request = json.loads(requested)
     room = mmap.mmap(int(sys.argv[2]), 0)
     cv2.setNumThreads(1)
     _confine()
     capture = make_capture(request["source"], grey=request["grey"])
-    keep_grabbing(capture, _Asker(asking, room))
+    keep_grabbing(capture, Asker(asking, room))
 
 
 def make_capture(source: str, *, grey: bool) -> Capture:
@@ -56,7 +59,7 @@ def make_capture(source: str, *, grey: bool) -> Capture:
     return LibraryCapture(partial(open_plugged, plugged), lambda: taken_at, grey=grey)
 
 
-class _Asker:
+class Asker:
     """The process that started us: it asks for one frame after the other."""
 
     gone = False  # its end of the socket closes, and this program ends
@@ -70,9 +73,11 @@ class _Asker:
 
     @property
     def waits(self) -> bool:
+        """Tell whether it has asked."""
         return self._asked.is_set()
 
     def show(self, pixels: Pixels, at_mono_ms: int) -> None:
+        """Put a frame into the shared memory, and say so."""
         if pixels.size > self._room.size:
             raise CaptureError("too-large")
         self._asked.clear()
@@ -80,6 +85,7 @@ class _Asker:
         self._say(" ".join(map(str, ("frame", at_mono_ms, *pixels.shape))))
 
     def note(self, code: str) -> None:
+        """Say why there are no frames, or now and then that there are."""
         if code:
             self._alive_s = 0.0
             self._say(f"away {code}")
@@ -88,6 +94,7 @@ class _Asker:
             self._say("alive")
 
     def rest(self, time_s: float) -> None:
+        """Wait."""
         time.sleep(time_s)
 
     def _say(self, words: str) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 
 from hardware.decoder import SELF_PROVING, Decoded, Decoder, overlap
 from hardware.frames import Pixels
+from hardware.gtin import is_gtin
 from hardware.places import PLACES_MAX
-from hardware.product_codes import PRODUCT_CODES, ProductCodeReader
-from hardware.stages import Resized, Rows, Smoothed
+from hardware.product_codes import PRODUCT_CODES, ProductCodeReader, place_of
+from hardware.stages import Larger, Resized, Rows, Smoothed, Turned
 from hardware.zbar import ZbarDecoder
 from hardware.zxing import ZxingDecoder
 
@@ -28,6 +29,8 @@ ENLARGED_PIXELS = 700
 # No stage sees more: a code that fills a shelf's picture is large enough.
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
+# A picture that is so many times as large as the codes found in it is looked at once more.
+ROOM = 4
 
 # Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
 # tried within ten frames. While there is reason to look closer every frame does, for so many
@@ -53,7 +56,7 @@ def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[St
     if not PRODUCT_CODES.isdisjoint(symbologies):
         reader = ProductCodeReader(symbologies, places)
         stages.append(Stage("likeliest", Resized(reader, DEEP_PIXELS_MAX)))
-    zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(symbologies)
+    zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(_zbars(symbologies))
     stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX)))
     stages.append(Stage("zbar", Resized(zbar, ZBAR_PIXELS_MAX)))
     return stages
@@ -78,11 +81,14 @@ class StillCascade:
         # Each goes as far as it has to. One threshold for the whole picture costs less, and is
         # tried first where squares are all that is expected.
         self._quick = [[rows, looks[0]], [looks[1]] if bars else [glance, looks[1]]]
-        zbar = ZbarDecoder(symbologies)
+        self._thorough = [Stage("all", Resized(ZxingDecoder(symbologies), DEEP_PIXELS_MAX))]
+        zbar = ZbarDecoder(_zbars(symbologies))
         self._deep = [
             *deep_stages(symbologies),
+            Stage("turned", Turned(ZxingDecoder(bars, "look"))),
             Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
             Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
+            Stage("whole", Larger(ZxingDecoder(symbologies), DEEP_PIXELS_MAX)),
         ]
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
@@ -90,6 +96,8 @@ class StillCascade:
         found = [code for stages in self._quick for code in self._until_certain(grey, stages)]
         if not _certain(found):
             found += self._until_certain(grey, self._deep)
+        elif has_room(grey, found):
+            found += self._until_certain(grey, self._thorough)
         return settled(found)
 
     def _until_certain(self, grey: Pixels, stages: Sequence[Stage]) -> list[Decoded]:
@@ -155,14 +163,42 @@ class LaneCascade:
 def checked(
     grey: Pixels, codes: Sequence[Decoded], checker: ProductCodeReader
 ) -> Iterator[Decoded]:
-    """Yield the codes with what speaks for them, wrong ones put right."""
+    """Yield the codes with what speaks for them, wrong ones put right.
+
+    A part of an ITF code is itself one, and both readers read it: only the number of goods, whose
+    length and check digit are known, is more than a doubt.
+    """
     for code in codes:
         if code.symbology in SELF_PROVING:
             yield replace(code, trust="proven")
         elif code.symbology in PRODUCT_CODES and code.trust == "seen":
             yield checker.check(grey, code)
+        elif code.symbology == "ITF" and not is_itf_14(code.data):
+            yield replace(code, trust="doubtful")
         else:
             yield code
+
+
+def _zbars(symbologies: Sequence[str]) -> list[str]:
+    """Return what ZBar is asked for: it reads too many parts of ITF codes as whole ones."""
+    return [name for name in symbologies if name != "ITF"]
+
+
+def has_room(grey: Pixels, codes: Sequence[Decoded]) -> bool:
+    """Tell whether a picture is so much larger than its codes that more of them may be in it.
+
+    A code made of bars counts as half as high as it is long: a reader may have seen a row of it.
+    """
+    filled = 0.0
+    for code in codes:
+        place = place_of(code.quad)
+        filled += place.length * max(place.height, place.length / 2)
+    return filled * ROOM < grey.size
+
+
+def is_itf_14(data: bytes) -> bool:
+    """Tell whether these are the 14 digits of goods with their check digit."""
+    return len(data) == 14 and data.isdigit() and is_gtin(data.decode("ascii"))
 
 
 def _certain(codes: Sequence[Decoded]) -> bool:

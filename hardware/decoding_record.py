@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 Failure = Literal["decoder-hung", "decoder-crashed"]
+# What the lane of a camera says of its decoder reaches staff: these have words in looks/reasons.py.
+DEVICE_REASONS = ("decoder-hung", "decoder-crashed")
 
 # After so many failures in a row the next frame waits: what makes decoders fail may be held up
 # for long, and must not take a processor from the rest of the store. With FRAME_S_MAX and the time

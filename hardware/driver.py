@@ -6,7 +6,7 @@ one touches no device, so that a configuration can be checked by making every dr
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from hardware.readings import Reading
 
@@ -68,6 +68,15 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """Give the device back."""
+
+
+@runtime_checkable
+class LateDriver(Protocol):
+    """A driver that may open while its device is still away, and then says when that is well."""
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether nothing is known of the device when `open` returns."""
 
 
 Factory = Callable[[Mapping[str, object]], Driver]

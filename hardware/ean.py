@@ -92,6 +92,13 @@ class Grammar:
         )
 
     @property
+    def guards_begin(self) -> tuple[int, ...]:
+        """Return at which module start, middle (if there is one) and end begin, quiet zones too."""
+        middle = len(START) + self.left * DIGIT_MODULES
+        end = self.modules - len(self.end)
+        return (-self.quiet, middle, end) if self.centre else (-self.quiet, end)
+
+    @property
     def modules(self) -> int:
         """Return the width of the whole code without its quiet zones."""
         guards = len(START) + len(self.centre) + len(self.end)

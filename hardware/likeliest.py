@@ -8,12 +8,14 @@ Of all numbers that the grammar and the check digit allow, the likeliest is retu
 over the next one, so that the reader knows when it does not know.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from hardware.ean import DIGIT_MODULES, LEFT, RIGHT, START, Grammar
@@ -49,40 +51,51 @@ _NOTHING = np.zeros((0, 0), np.float32)
 class Likeliest:
     """The likeliest number, how well lines fit it (1: perfectly), and its lead over the next.
 
-    `guards_fit` is the worst fit of start, middle and end with their quiet zones. The lead is what
-    the digits in which the two numbers differ fit better, 1 for a whole digit.
+    `guards_fit` is the worst fit of start, middle and end with their quiet zones, `worst_fit` that
+    of the digits. The lead is what the digits in which the two numbers differ fit better, 1 for a
+    whole digit.
     """
 
     digits: str
     fit: float
     guards_fit: float
+    worst_fit: float
     lead: float
 
 
 class _Part(NamedTuple):
-    """One stretch of a code: a guard, or a digit in all its forms, between the usual modules."""
+    """One stretch of a code: a guard, or a digit in all its forms, between the usual modules.
+
+    An `inverted` one has the forms of the one before it, and dark where that is bright.
+    """
 
     forms: tuple[str, ...]
     before: str
     after: str
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Everything about a kind of code that does not depend on the line: made once.
 
-    `windows` cuts a line into windows, `bank` compares each with every form at every width,
-    `boxes` sums it up, `looks` compares windows of one size in every look; `begins` leads from
-    where a part ends back to where it began, at each width.
+    `bank` compares a line with every form at every width, each weighed by its modules, and `rows`
+    are those of each part in it. `looks` compares windows of one size in every look and
+    `drawn` holds the same for each digit of a code, digits x forms x looks x samples. `flat` cuts
+    a line that the code fills exactly, digits x shifts x samples, and `guards_at` likewise where
+    each of the `guards` may be, shifts x its samples; `begins` leads from where a part
+    ends back to how well it fits where it began, at each width.
     """
 
     parts: tuple[_Part, ...]
     order: tuple[int, ...]
     widths: tuple[tuple[int, ...], ...]
-    windows: Ints
     bank: Floats
-    boxes: Floats
     looks: tuple[Floats, ...]
+    drawn: Floats
+    flat: Ints
+    guards: tuple[Floats, ...]
+    guards_at: tuple[Ints, ...]
     begins: tuple[Ints, ...]
     rows: tuple[slice, ...]
 
@@ -125,41 +138,64 @@ def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
         fits += by_look[:, by_look.max(axis=2).sum(axis=0).argmax()]
         for at, guard in enumerate(guards):
             guard_fits[at] += (windows[guard] @ plan.looks[plan.order[guard]]).max()
-    spelled = spell(np.asarray(fits / len(lines), np.float32), grammar)
+    fits /= len(lines)
     guard_fits /= len(lines)
+    spelled = spell(fits, grammar)
     return Likeliest(
         digits=spelled.digits,
         fit=(spelled.score + float(guard_fits.sum())) / len(plan.order),
         guards_fit=float(guard_fits.min()),
+        worst_fit=float(fits[np.arange(len(fits)), _claimed(spelled.digits, grammar)].min()),
         lead=spelled.lead,
     )
 
 
-def lead_of(digits: str, line: Floats, grammar: Grammar) -> float:
-    """Return by how much these digits lead, at least, where the code fills the line exactly.
+def held_against(digits: str, line: Floats, grammar: Grammar) -> Likeliest:
+    """Return how well these digits fit a line that the code fills exactly, supposing it is flat.
 
-    The line has three samples for each module and nothing more. Below 0 another digit fits better
-    somewhere: the digits are wrong, or the code is bent and `lay_out` has to find its digits.
+    The line has three samples for each module of the code and its quiet zones, and nothing more.
+    The lead is that over all numbers, at least. Below 0 another digit fits better somewhere: the
+    digits are wrong, or the code is bent and `lay_out` has to find its digits.
     """
     plan = _plan(grammar)
-    way = next(way for way in grammar.ways if way.spells(digits))
-    printed = digits[len(way.head) : len(way.head) + grammar.digits]
-    claimed = [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
+    claimed = _claimed(digits, grammar)
     places = np.arange(len(claimed))
-    begins = grammar.begins * MODULE_SAMPLES + _SHIFTS[:, None]
-    at = np.clip(begins[:, :, None] + np.arange(_LOOK_SAMPLES), 0, len(line) - 1)
-    windows = _normal(line[at].reshape(-1, _LOOK_SAMPLES), float(_least(line[None])[0]))
-    fits = _fits(windows.reshape(len(_SHIFTS), len(claimed), -1), plan)
+    least = float(_least(line[None])[0])
+    windows = _normal(line[plan.flat], least)
     # Look and shifts are those that suit the digits best, and their rivals have to do with them.
-    ours = fits[:, places, :, claimed].transpose(1, 0, 2)
-    look = ours.max(axis=0).sum(axis=0).argmax()
-    shifts = ours[:, :, look].argmax(axis=0)
-    chosen = fits[shifts, places, look]
+    ours = windows @ plan.drawn[places, claimed].transpose(0, 2, 1)
+    look = ours.max(axis=1).sum(axis=0).argmax()
+    shifts = ours[:, :, look].argmax(axis=1)
+    drawn = plan.drawn[:, :, look]
+    chosen = (drawn @ windows[places, shifts, :, None])[:, :, 0]
+    chosen[~drawn.any(axis=2)] = _NEVER
     mine = chosen[places, claimed].copy()
     chosen[places, claimed] = _NEVER
     gaps = np.sort(mine - chosen.max(axis=1))
-    # A check digit lets no number differ in one digit alone.
-    return float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1])
+    guards = [
+        float((_normal(line[at], least) @ drawn).max())
+        for at, drawn in zip(plan.guards_at, plan.guards, strict=True)
+    ]
+    return Likeliest(
+        digits=digits,
+        fit=(float(mine.sum()) + sum(guards)) / len(plan.order),
+        guards_fit=min(guards),
+        worst_fit=float(mine.min()),
+        # A check digit lets no number differ in one digit alone.
+        lead=float(gaps[0] if gaps[0] < 0 else gaps[0] + gaps[1]),
+    )
+
+
+def flat_samples(grammar: Grammar) -> int:
+    """Return how many samples a line must have for `held_against`."""
+    return (grammar.modules + 2 * grammar.quiet) * MODULE_SAMPLES
+
+
+def _claimed(digits: str, grammar: Grammar) -> list[int]:
+    """Return which forms are printed for these digits."""
+    way = next(way for way in grammar.ways if way.spells(digits))
+    printed = digits[len(way.head) : len(way.head) + grammar.digits]
+    return [10 * int(even) + int(digit) for even, digit in zip(way.even, printed, strict=True)]
 
 
 def prepare(grammar: Grammar) -> None:
@@ -171,49 +207,63 @@ def lay_out(lines: Floats, grammar: Grammar) -> Layout:
     """Return where the parts of a code lie on each line, so that all together fit best."""
     plan = _plan(grammar)
     lines = lines - lines.mean(axis=1, keepdims=True)
-    ends = _fits_by_end(lines, plan)
-    best = np.zeros((len(lines), lines.shape[1] + 1), np.float32)
-    back = []
+    found = _fits_by_begin(lines, plan)
+    best = np.zeros((len(lines), 1, lines.shape[1] + 1), np.float32)
+    ways = []
     for kind in plan.order:
-        candidates = best.take(plan.begins[kind], axis=1, mode="wrap") + ends[kind]
-        back.append(candidates.argmax(axis=1))
-        best = candidates.max(axis=1)
+        fits = found[kind]
+        fits[:, :, :-1] += best
+        ways.append(fits.reshape(len(lines), -1).take(plan.begins[kind], axis=1))
+        fits[:, :, :-1] -= best
+        best = ways[-1].max(axis=1, keepdims=True)
     rows = np.arange(len(lines))
-    at = best.argmax(axis=1)
-    fits = best[rows, at] / sum(len(plan.parts[kind].forms[0]) for kind in plan.order)
+    at = best[:, 0].argmax(axis=1)
+    fits = best[rows, 0, at] / sum(len(plan.parts[kind].forms[0]) for kind in plan.order)
     begins = np.empty((len(lines), len(plan.order)), np.intp)
     samples = np.empty_like(begins)
     for index in reversed(range(len(plan.order))):
-        samples[:, index] = np.array(plan.widths[plan.order[index]])[back[index][rows, at]]
+        widths = plan.widths[plan.order[index]]
+        samples[:, index] = np.array(widths)[ways[index][rows, :, at].argmax(axis=1)]
         at = begins[:, index] = at - samples[:, index]
     return Layout(begins, samples, fits)
 
 
-def _fits_by_end(lines: Floats, plan: _Plan) -> list[Floats]:
-    """Return of each kind of part how well it fits, lines x widths x places of its end.
+def _fits_by_begin(lines: Floats, plan: _Plan) -> list[Floats]:
+    """Return of each kind of part how well it fits, lines x widths x places where it begins.
 
-    Each fit is weighed by the part's modules.
+    Behind the last place stands what never fits.
     """
     count, size = lines.shape
-    widest, wide = plan.bank.shape[1], len(_DIGIT_SAMPLES)
+    widest = plan.bank.shape[1]
     padded = np.zeros((count, size + widest), np.float32)
     padded[:, :size] = lines
-    windows = padded.take(plan.windows, axis=1)
-    matches = _products(plan.bank, windows)
-    sums = _products(plan.boxes, windows)
-    areas = plan.boxes.sum(axis=1, keepdims=True)
-    spread = _products(plan.boxes, windows * windows) - sums * sums / areas
-    floor = (_least(lines) ** 2)[:, None, None] * areas
-    scale = 1 / np.sqrt(np.maximum(spread, floor))
-    ends = []
-    for kind, part in enumerate(plan.parts):
-        found = matches[:, plan.rows[kind]].reshape(count, len(part.forms), wide, -1).max(axis=1)
-        found *= scale[:, kind * wide : (kind + 1) * wide]
-        by_end = np.full_like(found, _NEVER)
-        for index, samples in enumerate(plan.widths[kind]):
-            by_end[:, index, samples:] = found[:, index, :-samples] * len(part.forms[0])
-        ends.append(by_end)
-    return ends
+    windows = sliding_window_view(padded, size + 1, axis=1).transpose(1, 0, 2)
+    flat = np.ascontiguousarray(windows).reshape(widest, -1)
+    matches = _product(plan.bank, flat).reshape(-1, count, size + 1)
+    narrowest = min(map(min, plan.widths))
+    scales = _scales(lines, narrowest, widest)
+    found = []
+    for part, widths, rows in zip(plan.parts, plan.widths, plan.rows, strict=True):
+        forms = matches[rows].reshape(-1, len(widths), count, size + 1)
+        best = -forms.min(axis=0) if part.inverted else forms.max(axis=0)
+        fits = np.full((count, len(widths), size + 2), _NEVER, np.float32)
+        fits[:, :, :-1] = (best * scales[np.array(widths) - narrowest]).transpose(1, 0, 2)
+        found.append(fits)
+    return found
+
+
+def _scales(lines: Floats, narrowest: int, widest: int) -> Floats:
+    """Return by what to multiply the fits of windows, by width, line and place: their contrast."""
+    count, size = lines.shape
+    until = np.zeros((2, count, size + widest + 1))
+    np.cumsum([lines, lines * lines], axis=2, dtype=np.float64, out=until[:, :, 1 : size + 1])
+    until[:, :, size + 1 :] = until[:, :, size : size + 1]
+    ends = sliding_window_view(until, size + 1, axis=2)
+    sums, squares = (ends[:, :, narrowest:] - until[:, :, None, : size + 1]).transpose(0, 2, 1, 3)
+    widths = np.arange(narrowest, widest + 1)[:, None, None]
+    floor = (_least(lines) ** 2)[:, None]
+    spread = squares - sums * sums / widths
+    return np.asarray(1 / np.sqrt(np.maximum(spread, floor * widths)), np.float32)
 
 
 def _fits(windows: Floats, plan: _Plan) -> Floats:
@@ -228,10 +278,6 @@ def _fits(windows: Floats, plan: _Plan) -> Floats:
         fits[:, begin:end, :, : found.shape[3]] = found
         begin = end
     return fits
-
-
-def _products(weights: Floats, pictures: Floats) -> Floats:
-    return np.stack([_product(weights, picture) for picture in pictures])
 
 
 def _product(one: Floats, other: Floats) -> Floats:
@@ -252,8 +298,8 @@ def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
 
 def _normal(windows: Floats, least: float) -> Floats:
     """Return windows without their brightness and contrast, except where there is none."""
-    windows = windows - windows.mean(axis=1, keepdims=True)
-    norm = np.sqrt((windows * windows).sum(axis=1, keepdims=True))
+    windows = windows - windows.mean(axis=-1, keepdims=True)
+    norm = np.sqrt((windows * windows).sum(axis=-1, keepdims=True))
     return np.asarray(windows / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES)), np.float32)
 
 
@@ -270,33 +316,76 @@ def _plan(grammar: Grammar) -> _Plan:
     parts = [start, _Part(LEFT if _mixed(grammar) else LEFT[:10], "101", "000"), end]
     order = [0, *[1] * grammar.left, 2]
     if grammar.right:
-        parts += [_Part((grammar.centre,), "101", "101"), _Part(RIGHT, "010", "111")]
-        order = [0, *[1] * grammar.left, 3, *[4] * grammar.right, 2]
-    wide = len(_DIGIT_SAMPLES)
+        parts[2:2] = [_Part(RIGHT, "010", "111", inverted=True)]
+        parts += [_Part((grammar.centre,), "101", "101")]
+        order = [0, *[1] * grammar.left, 4, *[2] * grammar.right, 3]
     widths = tuple(
         tuple(round(len(part.forms[0]) * digit / DIGIT_MODULES) for digit in _DIGIT_SAMPLES)
         for part in parts
     )
     widest = max(max(each) for each in widths)
-    boxes = np.zeros((len(parts) * wide, widest), np.float32)
-    rows, blocks, at = [], [], 0
-    for kind, part in enumerate(parts):
-        block = np.zeros((len(part.forms), wide, widest), np.float32)
-        usual = _printed(part, *_USUAL)
-        for index, samples in enumerate(widths[kind]):
-            block[:, index, :samples] = _templates(part, usual, samples).T
-            boxes[kind * wide + index, :samples] = 1
-        blocks.append(block.reshape(-1, widest))
-        rows.append(slice(at, at + len(blocks[-1])))
-        at += len(blocks[-1])
-    ends = np.arange(line_samples(grammar) + 1)
-    begins = tuple(ends - np.array(each)[:, None] for each in widths)
-    windows = np.arange(widest)[:, None] + ends
-    bank = np.concatenate(blocks)
+    bank, rows = _bank(parts, widths, widest)
+    begins = tuple(_begins(each, line_samples(grammar) + 1) for each in widths)
     looks = tuple(_looks(part) for part in parts)
+    drawn = np.stack([_by_form(looks[kind]) for kind in order if len(parts[kind].forms) > 1])
+    guards = [parts[kind] for kind in order if len(parts[kind].forms) == 1]
     return _Plan(
-        tuple(parts), tuple(order), widths, windows, bank, boxes, looks, begins, tuple(rows)
+        parts=tuple(parts),
+        order=tuple(order),
+        widths=widths,
+        bank=bank,
+        looks=looks,
+        drawn=drawn,
+        flat=_flat(grammar.begins, DIGIT_MODULES, grammar),
+        guards=tuple(_guard(part) for part in guards),
+        guards_at=tuple(
+            _flat(np.array([begin]), len(part.forms[0]), grammar)[0]
+            for part, begin in zip(guards, grammar.guards_begin, strict=True)
+        ),
+        begins=begins,
+        rows=rows,
     )
+
+
+def _bank(
+    parts: Sequence[_Part], widths: Sequence[Sequence[int]], widest: int
+) -> tuple[Floats, tuple[slice, ...]]:
+    """Return the usual templates of all parts at all widths, a row each, and which are whose."""
+    blocks: list[Floats] = []
+    rows: list[slice] = []
+    for part, sizes in zip(parts, widths, strict=True):
+        begin = sum(map(len, blocks))
+        if part.inverted:
+            begin = rows[-1].start
+            rows.append(slice(begin, begin + len(part.forms) * len(sizes)))
+            continue
+        block = np.zeros((len(part.forms), len(sizes), widest), np.float32)
+        usual = _printed(part, *_USUAL)
+        for index, samples in enumerate(sizes):
+            block[:, index, :samples] = _templates(part, usual, samples).T * len(part.forms[0])
+        blocks.append(block.reshape(-1, widest))
+        rows.append(slice(begin, begin + len(blocks[-1])))
+    return np.concatenate(blocks), tuple(rows)
+
+
+def _begins(widths: Sequence[int], places: int) -> Ints:
+    """Return by width and place of the end which of a part's fits counts, all of them in a row."""
+    begins = np.arange(places) - np.array(widths)[:, None]
+    begins[begins < 0] = places  # behind the last place stands what never fits
+    return np.asarray(begins + (places + 1) * np.arange(len(widths))[:, None], np.intp)
+
+
+def _flat(begins: Ints, modules: int, grammar: Grammar) -> Ints:
+    """Return where parts lie on a line that the code fills, parts x shifts x samples."""
+    firsts = (begins[:, None, None] + grammar.quiet) * MODULE_SAMPLES + _SHIFTS[:, None]
+    at = firsts + np.arange(modules * MODULE_SAMPLES)
+    return np.asarray(np.clip(at, 0, flat_samples(grammar) - 1), np.intp)
+
+
+def _guard(part: _Part) -> Floats:
+    """Return a guard in every look, samples x looks."""
+    samples = len(part.forms[0]) * MODULE_SAMPLES
+    return np.concatenate([_templates(part, _printed(part, *look), samples) for look in _LOOKS], 1)
 
 
 def _mixed(grammar: Grammar) -> bool:
@@ -308,6 +397,14 @@ def _looks(part: _Part) -> Floats:
     """Return the templates of a part in every look, samples x (looks x forms)."""
     looks = [_templates(part, _printed(part, *look), _LOOK_SAMPLES) for look in _LOOKS]
     return np.concatenate(looks, axis=1)
+
+
+def _by_form(looks: Floats) -> Floats:
+    """Return a digit's templates, forms x looks x samples; forms it does not have are empty."""
+    by_form = looks.reshape(_LOOK_SAMPLES, len(_LOOKS), -1).transpose(2, 1, 0)
+    padded = np.zeros((2 * len(RIGHT), *by_form.shape[1:]), np.float32)
+    padded[: len(by_form)] = by_form
+    return padded
 
 
 def _templates(part: _Part, printed: Floats, samples: int) -> Floats:

@@ -1,7 +1,8 @@
 """Sources that give the newest frame of a camera, and open one that was lost again by themselves.
 
 A network camera's images are read in a thread, whose every call ends in time. What needs the video
-library is read by a child process, which is killed when it hangs.
+library is read by a child process, which is killed when it hangs. Frames that are due and do not
+come are missed (`patience.py`), long before a connection is given up.
 """
 
 import threading
@@ -11,12 +12,11 @@ from collections.abc import Callable
 from hardware.capture import REASONS, RETRY_S, SILENT, Capture, keep_grabbing
 from hardware.capture_child import CaptureChild, ChildEndedError, Noted, Shown
 from hardware.frames import AwayError, Frame, FrameSlot, Pixels
+from hardware.patience import Patience
 
 CLOSE_S_MAX = 1.0
-# A child that says nothing for so long hangs: its calls return in 5 s, its start takes one or two.
-# Each further time it is given twice as long, up to the longest.
-SILENT_S_MIN = 10.0
-SILENT_S_MAX = 80.0
+# The code of frames that are due and do not come.
+MISSED = "lost"
 # Between a crash and the next start of a child: doubled each time, up to the longest. One that ran
 # for so long begins anew.
 RESTART_S_MAX = 10.0
@@ -58,7 +58,12 @@ class LiveThread:
 
     def take(self, timeout_s: float) -> Frame | None:
         """Return the next frame; raises AwayError once when the camera is lost."""
-        return None if self._viewer is None else self._viewer.slot.take(timeout_s)
+        if self._viewer is None:
+            return None
+        frame = self._viewer.slot.take(timeout_s)
+        if frame is None and (away := self._viewer.missed()):
+            raise away
+        return frame
 
     def close(self) -> None:
         """Stop to read; a call under way ends later, and nobody sees what it gives."""
@@ -76,6 +81,7 @@ class _SlotViewer:
         self.slot = FrameSlot()
         self.ended = threading.Event()
         self._absence = absence
+        self._patience = Patience()
 
     @property
     def gone(self) -> bool:
@@ -89,8 +95,18 @@ class _SlotViewer:
         self.slot.put(pixels, at_mono_ms)
 
     def note(self, code: str) -> None:
+        now_s = time.monotonic()
+        if code:
+            self._patience.begin(now_s)
+        else:
+            self._patience.frames(now_s)
         if away := self._absence.note(code):
             self.slot.fail(away)
+
+    def missed(self) -> AwayError | None:
+        """Return what to say where frames are due; the call that waits for them goes on."""
+        due = self._patience.flows and self._patience.is_over(time.monotonic())
+        return self._absence.note(MISSED) if due else None
 
     def rest(self, time_s: float) -> None:
         self.ended.wait(time_s)
@@ -100,21 +116,21 @@ class LiveChild:
     """A camera read by a child process. Belongs to one thread.
 
     Guarantees:
-    - there is never more than one child: one that the kernel does not let go is waited for;
+    - never more than one child has the camera: one that the kernel does not let go is waited for,
+      while the next has loaded its libraries;
     - a child that hangs is killed, and one that ended is started again, at a bounded rate.
     """
 
     def __init__(self, start: Callable[[], CaptureChild], title: str) -> None:
         self._start = start
         self._absence = Absence(title)
+        self._patience = Patience()
         self._child: CaptureChild | None = None
         self._dying: CaptureChild | None = None
-        self._asked = False
+        self._begun = self._asked = False
         self._number = 0
-        self._started_s = self._heard_s = 0.0
-        self._start_at_s = 0.0
+        self._started_s = self._start_at_s = 0.0
         self._restart_s = RETRY_S
-        self._silent_s = SILENT_S_MIN
 
     @property
     def pid(self) -> int | None:
@@ -124,18 +140,17 @@ class LiveChild:
     def open(self) -> None:
         """Start the child; the camera may come later."""
         self._start_at_s = 0.0
-        self._replace()
+        self._replace(0)
 
     def take(self, timeout_s: float) -> Frame | None:
         """Return the next frame; raises AwayError once when the camera is lost."""
         until_s = time.monotonic() + timeout_s
         while True:
-            self._replace()
             left_s = max(0.0, until_s - time.monotonic())
-            if self._child is None:
-                time.sleep(min(left_s, RETRY_S))
-            elif (frame := self._hear(self._child, left_s)) is not None:
-                return frame
+            if self._replace(min(left_s, RETRY_S)):
+                frame = self._hear(max(0.0, until_s - time.monotonic()))
+                if frame is not None:
+                    return frame
             if time.monotonic() >= until_s:
                 return None
 
@@ -143,11 +158,17 @@ class LiveChild:
         """End the child; one that the kernel does not let go is left to it."""
         if self._child is not None:
             self._child.kill()
-            self._dying, self._child = self._child, None
+            if self._begun:
+                self._dying = self._child
+            else:
+                self._child.gone(CLOSE_S_MAX)
+            self._child = None
         if self._dying is not None:
             self._dying.gone(CLOSE_S_MAX)
 
-    def _hear(self, child: CaptureChild, timeout_s: float) -> Frame | None:
+    def _hear(self, timeout_s: float) -> Frame | None:
+        child = self._child
+        assert child is not None  # noqa: S101 (`_replace` says so)
         if not self._asked:
             self._asked = True
             child.ask()
@@ -155,19 +176,21 @@ class LiveChild:
             said = child.hear(timeout_s)
         except ChildEndedError:
             self._end(child)
+            self._delay()
             self._note("crashed")
             return None
         now_s = time.monotonic()
         match said:
             case None:
-                if now_s - self._heard_s > self._silent_s:
-                    self._silent_s = min(self._silent_s * 2, SILENT_S_MAX)
-                    self._end(child)
+                self._doubt(child, now_s)
             case Noted():
-                self._heard_s = now_s
+                if said.code:
+                    self._patience.begin(now_s)
+                else:
+                    self._patience.frames(now_s)
                 self._note(said.code)
             case Shown():
-                self._heard_s, self._silent_s = now_s, SILENT_S_MIN
+                self._patience.frames(now_s)
                 self._note("")
                 self._asked = False
                 self._number += 1
@@ -179,21 +202,46 @@ class LiveChild:
         if away := self._absence.note(code):
             raise away
 
+    def _doubt(self, child: CaptureChild, now_s: float) -> None:
+        """End a child that says nothing for longer than a camera may."""
+        if not self._patience.is_over(now_s):
+            return
+        flowed = self._patience.flows
+        self._patience.give_up(now_s)
+        self._end(child)
+        self._replace(0)
+        if flowed:
+            self._note(MISSED)
+
     def _end(self, child: CaptureChild) -> None:
-        """Kill a child that is of no use any more, and say when to start the next."""
+        """Kill a child that is of no use any more."""
         child.kill()
         self._dying, self._child = child, None
+
+    def _delay(self) -> None:
+        """Say when to start the next child after one that ended by itself."""
         now_s = time.monotonic()
         if now_s - self._started_s > WELL_AFTER_S:
             self._restart_s = RETRY_S
         self._start_at_s = now_s + self._restart_s
         self._restart_s = min(self._restart_s * 2, RESTART_S_MAX)
 
-    def _replace(self) -> None:
-        """Start a child where there is none, when it is time to."""
-        if self._child is not None or time.monotonic() < self._start_at_s:
-            return
-        if self._dying is not None and not self._dying.gone(0):
-            return
-        self._child, self._dying, self._asked = self._start(), None, False
-        self._started_s = self._heard_s = time.monotonic()
+    def _replace(self, wait_s: float) -> bool:
+        """Start a child where there is none, and let it begin when the one before it is gone.
+
+        Returns whether one has begun; waits at most `wait_s` where that takes time.
+        """
+        if self._child is None:
+            late_s = self._start_at_s - time.monotonic()
+            if late_s > 0:
+                time.sleep(min(wait_s, late_s))
+                return False
+            self._child, self._begun, self._asked = self._start(), False, False
+        if not self._begun:
+            if self._dying is not None and not self._dying.gone(wait_s):
+                return False
+            self._dying, self._begun = None, True
+            self._started_s = time.monotonic()
+            self._patience.begin(self._started_s)
+            self._child.begin()
+        return True

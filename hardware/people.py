@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hardware.camera import make_source
+from hardware.clock import mono_ms
 from hardware.detector import Detector
 from hardware.detectors import detector_for
 from hardware.driver import Act, ActResult, cannot_act
@@ -130,7 +131,10 @@ class PeopleCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeopleCamera:
-    """The driver `people-camera`. No frame, no box and no track leaves it."""
+    """The driver `people-camera`. No frame, no box and no track leaves it.
+
+    Whoever was there when the camera was lost is there still if it is soon back.
+    """
 
     def __init__(self, options: PeopleCameraOptions) -> None:
         self._zones = options.map()
@@ -140,11 +144,18 @@ class PeopleCamera:
         self._model = options.model
         self._counter: PeopleCounter | None = None
         self._counts: dict[str, int] = {}
+        self._away_since_ms: int | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the camera may be away when `open` returns."""
+        return self._watch.is_late
 
     def open(self) -> None:
         """Open the camera, with nobody followed; raises DeviceError without its model, too."""
         self._counter = PeopleCounter(self._zones, detector_for(self._model), self._rules)
         self._counts = {}
+        self._away_since_ms = None
         self._watch.open()
 
     def read(self, timeout_s: float) -> Sequence[Reading]:
@@ -153,8 +164,12 @@ class PeopleCamera:
         if self._counter is None:
             return readings
         if frame is not None:
+            self._away_since_ms = None
             return [*readings, *self._worth_telling(self._counter.see(frame))]
-        if any(health.reason == "ended" or health.condition == "failed" for health in readings):
+        if any(health.condition == "failed" for health in readings):
+            self._away_since_ms = mono_ms()
+        if self._is_over() or any(health.reason == "ended" for health in readings):
+            self._away_since_ms = None
             return [*readings, *self._worth_telling(self._counter.finish())]
         return readings
 
@@ -165,6 +180,11 @@ class PeopleCamera:
     def close(self) -> None:
         """Give the camera back; stays under way are lost with it."""
         self._watch.close()
+
+    def _is_over(self) -> bool:
+        """Tell whether the camera is away for longer than somebody may be lost from sight."""
+        since_ms = self._away_since_ms
+        return since_ms is not None and mono_ms() - since_ms > self._rules.lost_s * 1000
 
     def _worth_telling(self, reading: PeopleReading) -> list[PeopleReading]:
         if reading.stays or reading.passages or reading.counts != self._counts:

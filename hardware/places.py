@@ -46,6 +46,18 @@ class Place:
         x, y = self.x + along * cos(self.angle), self.y + along * sin(self.angle)
         return replace(self, x=x, y=y, length=length)
 
+    def below(self, heights: float) -> "Place":
+        """Return the place moved across its reading direction, by so many of its heights."""
+        down = heights * self.height
+        return replace(self, x=self.x - down * sin(self.angle), y=self.y + down * cos(self.angle))
+
+    def at(self, x: float, y: float, length: float, width: int) -> tuple[int, int]:
+        """Return where a point of the place, cut out this long and wide, is in the picture."""
+        pixels = length / width
+        along, down = x * pixels - length / 2, y * pixels - self.height / 2
+        c, s = cos(self.angle), sin(self.angle)
+        return round(self.x + along * c - down * s), round(self.y + along * s + down * c)
+
     def corners(self, *, backwards: bool = False) -> Quad:
         """Return its corners in the order in which a code there is read."""
         half = np.array([self.length, self.height]) / 2 * (-1 if backwards else 1)

@@ -21,8 +21,9 @@ from hardware.likeliest import (
     MARGIN_MODULES,
     MODULE_SAMPLES,
     Likeliest,
+    flat_samples,
+    held_against,
     lay_out,
-    lead_of,
     likeliest,
     line_samples,
     prepare,
@@ -34,17 +35,48 @@ Floats = NDArray[np.float32]
 
 PRODUCT_CODES = frozenset({"EAN-13", "EAN-8", "UPC-A", "UPC-E"})
 
-# What fits worse is no such code; what leads by less may be another number. A number that somebody
-# else read too needs less of a lead.
+# What fits worse is no such code.
 FIT_MIN = 0.8
-GUARDS_FIT_MIN = 0.5
-LEAD_MIN = 0.25
-LEAD_AGREED_MIN = 0.1
-# What nobody else reads has to fit better. A blurred long code may seem to hold a short one, which
-# has to be beyond doubt then; for the six digits of a UPC-E that is never enough.
-ALONE_FIT_MIN = 0.88
-SHORT_FIT_MIN = 0.93
-SHORT_LEAD_MIN = 0.35
+
+
+class Bar(NamedTuple):
+    """How high a number's fits and its lead have to be before it is certain."""
+
+    fit: float
+    guards_fit: float
+    worst_fit: float
+    lead: float
+
+    def passed_by(self, best: Likeliest) -> bool:
+        """Tell whether a number is certain."""
+        return (
+            best.fit >= self.fit
+            and best.guards_fit >= self.guards_fit
+            and best.worst_fit >= self.worst_fit
+            and best.lead >= self.lead
+        )
+
+
+# A number that somebody else read too needs less. Short codes are found in bars of every kind, and
+# need more: the digits of a UPC-E are never certain where nobody else read them. The record of
+# decisions says on which pictures these were chosen (0012).
+AGREED = {
+    "EAN-13": Bar(fit=FIT_MIN, guards_fit=0.5, worst_fit=0.7, lead=0.1),
+    "EAN-8": Bar(fit=0.9, guards_fit=0.7, worst_fit=0.85, lead=0.25),
+    "UPC-E": Bar(fit=0.9, guards_fit=0.8, worst_fit=0.85, lead=0.1),
+}
+ALONE = {
+    "EAN-13": (
+        Bar(fit=0.88, guards_fit=0.5, worst_fit=0.7, lead=0.3),
+        Bar(fit=0.92, guards_fit=0.5, worst_fit=0.7, lead=0.25),
+    ),
+    "EAN-8": (Bar(fit=0.94, guards_fit=0.75, worst_fit=0.9, lead=0.35),),
+    "UPC-E": (),
+}
+# One line of usual look has to fit so well before more lines and looks are tried: where somebody
+# else read a code, and where nobody did (of all codes found so in photos the worst fits by 0.88).
+LINE_FIT_MIN = 0.6
+ALONE_LINE_FIT_MIN = 0.8
 
 BANDS = 9
 BANDS_READ = 4
@@ -57,11 +89,13 @@ _INWARD = (1.0, 0.8)
 # Between two edges inside a code there is at most so many times the usual distance.
 _GAP_MAX = 3.6
 _EDGES_MIN = 20
-_LINE_FIT_MIN = 0.6
 
 
 _GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
+_KINDS = {EAN_13: "EAN-13", EAN_8: "EAN-8", UPC_E: "UPC-E"}
 _DIGITS = {EAN_13: 13, EAN_8: 8}
+# Where a code is looked at, in heights below its middle: short ones twice.
+_LINES, _LINES_SHORT = (0.0,), (-0.25, 0.25)
 
 
 class _Reading(NamedTuple):
@@ -92,17 +126,19 @@ class ProductCodeReader:
             self._grammars.append(UPC_E)
         for grammar in self._grammars:
             prepare(grammar)
+        # The six digits of a UPC-E are never certain alone.
+        self._alone = [grammar for grammar in self._grammars if grammar is not UPC_E]
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        if not self._grammars:
+        if not self._alone:
             return ()
         found = (self.read(grey, place) for place in find_bars(grey)[: self._places])
         return tuple(dict.fromkeys(code for code in found if code is not None))
 
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
         """Return the code at a place with bars, None where it is not certain."""
-        for code, best in self._readings(grey, place):
+        for code, best in self._readings(grey, place, self._alone, ALONE_LINE_FIT_MIN):
             if _stands_alone(code, best):
                 return code
         return None
@@ -112,23 +148,27 @@ class ProductCodeReader:
         place = place_of(code.quad)
         digits = code.data.decode("ascii")
         grammar = _GRAMMARS[code.symbology]
-        if _leads(grey, place, digits, grammar):
+        bar = AGREED[_KINDS[grammar]]
+        lines = _LINES if grammar is EAN_13 else _LINES_SHORT
+        if all(_fits_flat(grey, place, line, digits, grammar) for line in lines):
             return replace(code, trust="proven")
         bands, scale = _bands(grey, place)
         begin, end = _middle(bands, place.length / scale)
         line = _sampled(bands[BANDS // 2 : BANDS // 2 + 1], begin, end, grammar)
         best = likeliest(line, lay_out(line, grammar), grammar)
-        if _agree(best, grammar, digits):
+        if digits.startswith(_gtin(best.digits, grammar)[1]) and bar.passed_by(best):
             return replace(code, trust="proven")
-        for read, best in self._readings(grey, place):
+        for read, best in self._readings(grey, place, self._grammars, LINE_FIT_MIN):
             if read.data == code.data[: len(read.data)]:
-                if best.lead >= LEAD_AGREED_MIN:
+                if bar.passed_by(best):
                     return replace(code, trust="proven")
             elif _stands_alone(read, best):
                 return read
         return replace(code, trust="doubtful")
 
-    def _readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, Likeliest]]:
+    def _readings(
+        self, grey: Pixels, place: Place, grammars: Sequence[Grammar], line_fit_min: float
+    ) -> Iterator[tuple[Decoded, Likeliest]]:
         """Yield what may stand at a place, with its lead, the likeliest ends of the code first."""
         bands, scale = _bands(grey, place)
         clearest = np.argsort(-np.abs(np.diff(bands, axis=1)).sum(axis=1))[:BANDS_READ]
@@ -136,46 +176,41 @@ class ProductCodeReader:
         for begin, end in _ends(bands[0], place.length / scale):
             middle = ((begin + end) / 2 - bands.shape[1] / 2) * scale
             code_place = place.moved(middle, length=(end - begin) * scale)
-            for grammar in self._grammars:
-                reading = _read(bands, begin, end, grammar)
+            for grammar in grammars:
+                reading = _read(bands, begin, end, grammar, line_fit_min)
                 if reading is None:
                     continue
                 best = reading.best
                 name, digits = _gtin(best.digits, grammar)
-                fits = best.fit >= FIT_MIN and best.guards_fit >= GUARDS_FIT_MIN
-                if fits and name in self._wanted:
+                if best.fit >= FIT_MIN and name in self._wanted:
                     quad = code_place.corners(backwards=reading.backwards)
                     data = digits.encode("ascii")
                     code = Decoded(data=data, symbology=name, quad=quad, trust="proven")
                     yield code, best
 
 
-def _leads(grey: Pixels, place: Place, digits: str, grammar: Grammar) -> bool:
-    """Tell whether these digits stand out at a place, supposing that the code is flat there."""
+def _fits_flat(grey: Pixels, place: Place, line: float, digits: str, grammar: Grammar) -> bool:
+    """Tell whether these digits are certain on one line, supposing that the code is flat.
+
+    The line is so many heights of the place below its middle.
+    """
     said = shorten_to_upc_e(digits) if grammar is UPC_E else digits[: _DIGITS[grammar]]
     if said is None:
         return False
-    samples = grammar.modules * MODULE_SAMPLES
-    finer = max(1, ceil(place.length / samples))
+    samples = flat_samples(grammar)
+    length = place.length * samples / (grammar.modules * MODULE_SAMPLES)
+    finer = max(1, ceil(length / samples))
     rows = min(_LINE_ROWS, max(1, round(place.height)))
-    strip = cut_out(grey, replace(place, height=rows), place.length, (samples * finer, rows))
-    line = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
-    return lead_of(said, line, grammar) >= LEAD_AGREED_MIN
+    strip_place = replace(place.below(line), height=rows)
+    strip = cut_out(grey, strip_place, length, (samples * finer, rows))
+    dark = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
+    return AGREED[_KINDS[grammar]].passed_by(held_against(said, dark, grammar))
 
 
 def _stands_alone(code: Decoded, best: Likeliest) -> bool:
     """Tell whether a code is certain though nobody else read it."""
-    if code.symbology == "UPC-E":
-        return False
-    if code.symbology == "EAN-8":
-        return best.fit >= SHORT_FIT_MIN and best.lead >= SHORT_LEAD_MIN
-    return best.fit >= ALONE_FIT_MIN and best.lead >= LEAD_MIN
-
-
-def _agree(best: Likeliest, grammar: Grammar, digits: str) -> bool:
-    """Tell whether the likeliest number is the one that was read, an add-on apart."""
-    _, likely = _gtin(best.digits, grammar)
-    return best.fit >= FIT_MIN and best.lead >= LEAD_AGREED_MIN and digits.startswith(likely)
+    kind = _KINDS[_GRAMMARS[code.symbology]]
+    return any(bar.passed_by(best) for bar in ALONE[kind])
 
 
 def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
@@ -187,12 +222,14 @@ def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
     return "UPC-A" if digits.startswith("0") else "EAN-13", digits
 
 
-def _read(bands: Floats, begin: float, end: float, grammar: Grammar) -> _Reading | None:
+def _read(
+    bands: Floats, begin: float, end: float, grammar: Grammar, line_fit_min: float
+) -> _Reading | None:
     """Return what stands between these ends, unless it is clearly no such code."""
     one = _sampled(bands[:1], begin, end, grammar)
     both = lay_out(np.concatenate([one, one[:, ::-1]]), grammar)
     backwards = bool(both.fits[1] > both.fits[0])
-    if both.fits[int(backwards)] < _LINE_FIT_MIN:
+    if both.fits[int(backwards)] < line_fit_min:
         return None
     lines = _sampled(bands, begin, end, grammar)
     lines = lines[:, ::-1] if backwards else lines

@@ -1,4 +1,4 @@
-"""What devices say: a code was read, people were seen, the device itself is well or unwell.
+"""What devices say: a code was read or could not be, people were seen, the device is unwell.
 
 Times are the reading computer's monotonic clock in ms, so that they can be compared with each
 other and turned into wall time by whoever knows it. A reading names neither device nor store; no
@@ -120,4 +120,14 @@ class HealthReading:
     figures: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
-Reading = CodeReading | PeopleReading | HealthReading
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableReading:
+    """A picture was put before the reader as a file, and is broken or of an unknown format.
+
+    A live camera that gives a broken frame says so by its health: nobody shows frames.
+    """
+
+    at_mono_ms: int
+
+
+Reading = CodeReading | PeopleReading | HealthReading | UnreadableReading

@@ -6,7 +6,9 @@ import cv2
 
 from hardware.address import Address, knock
 from hardware.capture import CALL_S_MAX, CaptureError
+from hardware.clock import mono_ms
 
+OPEN_MS_MAX = int(CALL_S_MAX * 1000)
 KNOCK_S_MAX = 0.5
 ANSWER_S_MAX = 2.0
 ANSWER_BYTES_MAX = 4096
@@ -23,13 +25,13 @@ def open_stream(address: Address) -> cv2.VideoCapture:
     """Open the stream where somebody answers; raises CaptureError with why there is none."""
     if why := knock(address, KNOCK_S_MAX):
         raise CaptureError(why)
-    timeout_ms = int(CALL_S_MAX * 1000)
-    limits = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms),
-        *(cv2.CAP_PROP_N_THREADS, 1),  # each further one holds a frame back
-    ]
-    capture = cv2.VideoCapture(address.url, cv2.CAP_FFMPEG, limits)
+    began_ms = mono_ms()
+    capture = _open(address)
+    if not capture.isOpened() and mono_ms() - began_ms >= OPEN_MS_MAX:
+        # Silent until the time was over: one that answers now may have come back meanwhile.
+        if address.scheme == "rtsp" and _status(address, "OPTIONS") is None:
+            raise CaptureError("unreachable")
+        capture = _open(address)
     if not capture.isOpened():
         raise CaptureError(why_no_stream(address))
     return capture
@@ -42,13 +44,29 @@ def why_no_stream(address: Address) -> str:
     """
     if address.scheme != "rtsp":
         return "no-video"
-    request = f"DESCRIBE {address.bare_url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
+    status = _status(address, "DESCRIBE")
+    if status is None:
+        return "unreachable"
+    protocol, _, rest = status.partition(" ")
+    return _CODES.get(rest[:3], "no-video") if protocol.startswith("RTSP/") else "no-video"
+
+
+def _open(address: Address) -> cv2.VideoCapture:
+    limits = [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS_MAX),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, OPEN_MS_MAX),
+        *(cv2.CAP_PROP_N_THREADS, 1),  # each further one holds a frame back
+    ]
+    return cv2.VideoCapture(address.url, cv2.CAP_FFMPEG, limits)
+
+
+def _status(address: Address, method: str) -> str | None:
+    """Return the first line of a camera's answer to a request, None where it gives none."""
+    request = f"{method} {address.bare_url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
         with socket.create_connection((address.host, address.port), ANSWER_S_MAX) as asked:
             asked.settimeout(ANSWER_S_MAX)
             asked.sendall(request.encode("utf-8", "replace"))
-            status = asked.recv(ANSWER_BYTES_MAX).split(b"\r\n")[0].decode("ascii", "replace")
+            return asked.recv(ANSWER_BYTES_MAX).split(b"\r\n")[0].decode("ascii", "replace")
     except OSError:
-        return "unreachable"
-    protocol, _, rest = status.partition(" ")
-    return _CODES.get(rest[:3], "no-video") if protocol.startswith("RTSP/") else "no-video"
+        return None

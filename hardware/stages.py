@@ -1,6 +1,6 @@
 """Ways to give a picture to a decoder: smaller, larger, smoothed, or only some of its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -8,8 +8,12 @@ import numpy as np
 
 from hardware.decoder import Decoded, Decoder
 from hardware.frames import Pixels
+from hardware.places import Place, cut_out, find_bars
 from hardware.readings import Quad
 
+# A code needs its quiet zones: so much of what is beside a place with bars is seen with it.
+BESIDE = 1.4
+TURNED_PIXELS_MAX = 2048
 # Enlarging further shows nothing new.
 ENLARGEMENT_MAX = 3.0
 
@@ -34,6 +38,18 @@ class Resized:
         resized = np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
         by_x, by_y = width / size[0], height / size[1]
         return [_scaled(code, by_x, by_y) for code in self._decoder.decode(resized)]
+
+
+class Larger:
+    """Gives only pictures with a longer side of more than so many pixels to a decoder."""
+
+    def __init__(self, decoder: Decoder, pixels: int) -> None:
+        self._decoder = decoder
+        self._pixels = pixels
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        return self._decoder.decode(grey) if max(grey.shape) > self._pixels else ()
 
 
 class Smoothed:
@@ -61,6 +77,26 @@ class Rows:
         step = max(1, grey.shape[0] // self._rows)
         rows = np.ascontiguousarray(grey[step // 2 :: step])
         return [_scaled(code, 1, step, step // 2) for code in self._decoder.decode(rows)]
+
+
+class Turned:
+    """Turns each place with bars upright for a decoder that reads along rows alone."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        return [code for place in find_bars(grey) for code in self._upright(grey, place)]
+
+    def _upright(self, grey: Pixels, place: Place) -> Iterator[Decoded]:
+        length = place.length * BESIDE
+        width = max(1, min(TURNED_PIXELS_MAX, round(length)))
+        height = max(1, round(place.height * width / length))
+        strip = cut_out(grey, place, length, (width, height))
+        for code in self._decoder.decode(strip):
+            first, second, third, fourth = (place.at(x, y, length, width) for x, y in code.quad)
+            yield replace(code, quad=(first, second, third, fourth))
 
 
 def _scaled(code: Decoded, by_x: float, by_y: float, down: int = 0) -> Decoded:

@@ -54,7 +54,8 @@ DEVICE_REASONS = (
 class Watch:
     """A frame source whose condition is reported when it changes, and only then.
 
-    A live camera that is away stays failed for the reason it went, until its frames come again.
+    Of a live camera nothing is said until its first frame came, or why there is none. One that is
+    away stays failed for the reason it went, until its frames come again.
     After the last frame of a file it says so once and rests. A slot that somebody draws into may
     rest as long as it likes; it never counts as stalled.
     """
@@ -72,18 +73,29 @@ class Watch:
         self._stall_ms = 0 if isinstance(source, FrameSlot) else stall_ms
         self._seen_ms = 0
         self._dark_since_ms: int | None = None
-        self._condition: DeviceCondition = "ok"
+        self._condition: DeviceCondition | None = None
         self._reason = ""
         self._frames = 0
         self._skipped = 0
         self._ended = False
+
+    @property
+    def skipped(self) -> int:
+        """Return how many pictures could not be read since the start."""
+        return self._skipped
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the source opens also where its camera is away."""
+        return is_live(self._source)
 
     def open(self) -> None:
         """Open the source; raises DeviceError when it cannot be."""
         self._source.open()
         self._seen_ms = mono_ms()
         self._dark_since_ms = None
-        self._condition, self._reason = "ok", ""  # which whoever opens it takes for granted
+        # What opens without an error is taken to be well, but for a camera that may be away.
+        self._condition, self._reason = None if self.is_late else "ok", ""
         self._ended = False
 
     def look(self, timeout_s: float) -> tuple[Frame | None, list[HealthReading]]:

@@ -17,6 +17,7 @@ TEXT_KEYS = {
     404: "error.not_found",
     405: "error.method",
     413: "error.too_large",
+    415: "error.picture",
 }
 UNAVAILABLE = 503
 

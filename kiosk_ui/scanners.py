@@ -10,6 +10,9 @@ from kiosk_ui.store import Scanner, Store
 
 # Nothing longer is a code; see `hardware.readings`.
 CODE_BYTES_MAX = 4_096
+# How PNG, JPEG and WebP files begin: somebody posted the picture of a code, and not the code.
+PICTURE_HEADS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
+HEAD_BYTES = 8
 ONCE_CHARACTERS_MAX = 100
 
 
@@ -36,6 +39,9 @@ def blueprint(store: Store) -> Blueprint:
         wanted = f"Bearer {scanner.token}" if scanner is not None and scanner.token else ""
         if scanner is None or not wanted or not hmac.compare_digest(shown, wanted.encode()):
             abort(401)
+        if (request.content_length or 0) > CODE_BYTES_MAX:
+            # Only looked into: what is too long for a code is not read whole.
+            return _refuse(scanner, request.environ["wsgi.input"].read(HEAD_BYTES))
         return _take(scanner, request.get_data(), request.headers.get("Idempotency-Key", ""))
 
     views.add_url_rule("/kiosk/<kiosk>/scan", view_func=typed, methods=["POST"])
@@ -46,7 +52,14 @@ def blueprint(store: Store) -> Blueprint:
 def _take(scanner: Scanner, code: bytes, once: str) -> Response:
     if not code or len(once) > ONCE_CHARACTERS_MAX:
         abort(400)
-    if len(code) > CODE_BYTES_MAX:
-        abort(413)
+    if len(code) > CODE_BYTES_MAX or code.startswith(PICTURE_HEADS):
+        return _refuse(scanner, code)
     scanner.post(code, once)
     return make_response("", 204)
+
+
+def _refuse(scanner: Scanner, head: bytes) -> Response:
+    """Answer, here and on the screen, something posted that is no code, by how it begins."""
+    picture = head.startswith(PICTURE_HEADS)
+    scanner.refuse("unreadable_image" if picture else "too_long")
+    return abort(415 if picture else 413)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from edge_agent.actions import Kiosk
@@ -17,6 +18,8 @@ from kiosk_ui.line import Line, LineWatch
 from kiosk_ui.texts import LANGUAGES, Words
 
 SECRET_BYTES = 32
+# Why something that was posted to a scanner is no code.
+Refusal = Literal["unreadable_image", "too_long"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +27,12 @@ class Scanner:
     """A scanner whose codes are posted to the store's address.
 
     `post` takes a code and the name by which it counts once, and raises RecordError when it was
-    not recorded. It belongs to the page of `kiosk`, or to whoever holds its `token`.
+    not recorded; `refuse` takes that something else was posted, and why it is no code. It belongs
+    to the page of `kiosk`, or to whoever holds its `token`.
     """
 
     post: Callable[[bytes, str], None]
+    refuse: Callable[[Refusal], None]
     kiosk: str = ""
     token: str = field(default="", repr=False)
 

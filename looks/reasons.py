@@ -66,6 +66,8 @@ WORDS: dict[str, str] = {
     "garbage": "garbage",
     "not-connected": "not_connected",
     "stuck-trigger": "stuck_trigger",
+    "decoder-hung": "decoder_hung",
+    "decoder-crashed": "decoder_crashed",
 }
 
 

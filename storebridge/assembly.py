@@ -92,7 +92,9 @@ def _posted_scanners(agent: Agent) -> dict[str, Scanner]:
     """Return the devices of a store whose codes are posted to its address."""
     kiosks = {each.name: each.kiosk for each in agent.config.devices}
     return {
-        name: Scanner(post=device.post, kiosk=kiosks[name], token=driver.token)
+        name: Scanner(
+            post=device.post, refuse=device.refuse, kiosk=kiosks[name], token=driver.token
+        )
         for name, device in agent.devices.items()
         if isinstance(driver := device.equipment.driver, PostedScanner)
     }
@@ -125,11 +127,13 @@ def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
     """Build the server of headquarters' pages and the API."""
     from cloud_sync.app import create_app as create_cloud_app
     from cloud_sync.cloud import Cloud
+    from cloud_sync.signing_key import read_signing_key
 
     web = config.web
     cloud = Cloud(
         database=database,
         identifier_keys=config.identifier_keys,
+        signing_keys={name: read_signing_key(file) for name, file in config.code_keys.items()},
         time_zone=web.time_zone,
         secure=web.secure,
         frame_ancestors=web.frame_ancestors,

@@ -13,6 +13,7 @@ from wire.identifiers import IDENTIFIER_KINDS, VALUE_BYTES, Identifier
 from wire.messages import (
     NONCE_BYTES,
     STREAM_BYTES,
+    STREAM_RANDOM_BYTES,
     Absent,
     Applied,
     Batch,
@@ -43,7 +44,9 @@ checksums = st.integers(0, 2**32 - 1)
 amounts = st.integers(-(2**53), 2**53)
 texts = st.text(max_size=40)
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,39}", fullmatch=True)
-streams = st.binary(min_size=STREAM_BYTES, max_size=STREAM_BYTES)
+streams = st.binary(min_size=STREAM_BYTES, max_size=STREAM_BYTES) | st.binary(
+    min_size=STREAM_RANDOM_BYTES, max_size=STREAM_RANDOM_BYTES
+).map(lambda chance: chance.ljust(STREAM_BYTES, b"\0"))
 nonces = st.binary(min_size=NONCE_BYTES, max_size=NONCE_BYTES)
 lanes = st.sampled_from(get_args(messages.Lane))
 identifiers = st.builds(

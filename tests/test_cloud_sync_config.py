@@ -1,9 +1,15 @@
+import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cloud_sync.config import ConfigError, from_table, load
+from cloud_sync.config import CloudConfig, ConfigError, from_table, load
 from cloud_sync.settings import SETTINGS
+from settings.checks import Expected
+from settings.setting import Setting
 
 KEY = "00112233445566778899aabbccddeeff"
 
@@ -104,3 +110,93 @@ def test_every_setting_stands_in_the_table_and_nowhere_else() -> None:
             if part.endswith("{}"):
                 value = value["acme"]  # type: ignore[index]
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+sections = sorted({each.name.split(".")[0].removesuffix("{}") for each in SETTINGS})
+# Names that are near to none that there are, nor would be read as a path of several.
+strange_names = st.from_regex(r"zz[a-z0-9]{0,8}", fullmatch=True)
+
+
+def read_or_told(
+    table: dict[str, object], environ: dict[str, str]
+) -> tuple[CloudConfig | None, tuple[str, ...]]:
+    """The configuration, or what is wrong with it; no other exception passes."""
+    try:
+        return from_table(table, environ), ()
+    except ConfigError as error:
+        return None, error.problems
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.sampled_from(sections) | st.text(max_size=8), anything, max_size=4))
+def test_whatever_stands_in_a_file_is_read_or_named(table: dict[str, object]) -> None:
+    read, told = read_or_told(table, {})
+    assert isinstance(read, CloudConfig) != bool(told)
+    assert all(": " in problem for problem in told)
+
+
+def refuses(setting: Setting, value: object) -> bool:
+    try:
+        setting.check(value)
+    except Expected:
+        return True
+    return False
+
+
+@st.composite
+def wrong_tables(draw: st.DrawFn) -> tuple[dict[str, object], set[str]]:
+    """A configuration in which some keys are wrong, and the names of exactly these."""
+    named = st.sampled_from([each for each in SETTINGS if "{}" not in each.name])
+    wrong: dict[str, object] = {}
+    for setting in draw(st.lists(named, min_size=1, max_size=8, unique_by=lambda each: each.name)):
+        refused = anything.filter(
+            lambda value, setting=setting: value is not None and refuses(setting, value)
+        )
+        wrong[setting.name] = draw(refused)
+    for section in draw(st.lists(st.sampled_from(["broker", "web", "worker", ""]), unique=True)):
+        wrong[f"{section}.{draw(strange_names)}".removeprefix(".")] = draw(anything)
+    for tenant in draw(st.lists(st.sampled_from(["acme", "maru", "lumen"]), unique=True)):
+        key = draw(st.text(max_size=20) | st.integers() | st.just("00" * 15))
+        wrong[f"tenants.{tenant}.identifier_key"] = key
+    table: dict[str, object] = {}
+    for name, value in wrong.items():
+        at: dict[str, object] = table
+        *path, last = name.split(".")
+        for part in path:
+            at = at.setdefault(part, {})  # type: ignore[assignment]
+        at[last] = value
+    return table, set(wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(wrong_tables())
+def test_every_wrong_key_is_named_at_once_and_no_other(drawn: tuple[dict[str, object], set[str]]):
+    table, wrong = drawn
+    told = [problem.split(": ")[0] for problem in problems(table)]
+    assert sorted(told) == sorted(wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=30))
+def test_whatever_the_environment_holds_is_read_or_named_but_not_shown(value: str) -> None:
+    environ = {"STOREBRIDGE_DATABASE_DSN": value, "STOREBRIDGE_BROKER_PASSWORD": value}
+    read, told = read_or_told({}, environ)
+    names = [problem.split(": the secret is not ")[0] for problem in told]
+    assert names in ([], ["database.dsn"], ["database.dsn", "broker.password"])
+    if read is not None:
+        assert (read.database.dsn, read.broker.password) == (value, value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=60))
+def test_a_file_of_any_bytes_is_read_or_named(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "cloud.toml"
+        file.write_bytes(content)
+        with contextlib.suppress(ConfigError):
+            load(file, {})

@@ -143,3 +143,26 @@ def test_who_raises_leaves_nothing_behind(database: Database) -> None:
     with database.ledger(3) as connection:
         row = connection.execute("SELECT position FROM shard_head WHERE shard = 3").fetchone()
     assert row == (0,)
+
+
+def test_a_fold_plans_once_by_key_and_a_connection_is_planned_back_for_others(
+    cloud_dsn: str,
+) -> None:
+    database = Database(cloud_dsn, connections_max=1)
+
+    def settings(connection: psycopg.Connection) -> list[str]:
+        names = ("plan_cache_mode", "enable_seqscan")
+        found = [connection.execute("SELECT current_setting(%s)", (name,)) for name in names]
+        return [value for rows in found for (value,) in rows.fetchall()]
+
+    with database.pipelined(0) as connection:
+        assert settings(connection) == ["force_generic_plan", "off"]
+    with database.shopper("acme") as connection:
+        assert settings(connection) == ["auto", "on"]
+    with database.question(0) as connection:
+        assert settings(connection) == ["force_generic_plan", "off"]
+        opened = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        ).fetchone()
+    assert opened == (1,)
+    database.close()

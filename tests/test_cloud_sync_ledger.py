@@ -8,6 +8,7 @@ import pytest
 from cloud_sync.database import Database, retried
 from cloud_sync.intake import ledger
 from cloud_sync.intake.copying import LedgerRow
+from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.ledger import HttpAppended
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import encode_event
@@ -183,3 +184,31 @@ def test_a_transaction_undone_leaves_no_hole_in_the_positions(database: Database
     with database.ledger(3) as connection:
         ledger.append(connection, {3: [store_row(3)]})
         assert [each.position for each in ledger.read(connection, 3, 0)] == [1, 2]
+
+
+@pytest.mark.parametrize("count", [FEW_ROWS_MAX, FEW_ROWS_MAX + 1])
+def test_few_rows_and_many_are_appended_alike(database: Database, count: int) -> None:
+    odd = {"origin_stream": b'"\\\0', "origin_seq": 2**63 - 1, "origin_checksum": -1}
+    rows = [
+        *(store_row(n, **(odd if n == 2 else {})) for n in range(1, count)),
+        LedgerRow("acme", None, "shop", None, None, True, 5, 7, encode_event(EVENT)),
+    ]
+    with database.ledger(3) as connection:
+        ledger.append(connection, {4: [store_row(1)]})  # the day is open now
+        place = ledger.append(connection, {3: rows})[3]
+        names = ", ".join(LedgerRow._fields)
+        kept = connection.execute(
+            f"SELECT position, day, accepted_at, {names} FROM ledger WHERE shard = 3"
+            " ORDER BY position"
+        ).fetchall()
+    assert [each[1:3] for each in kept] == [(place.day, place.accepted_at)] * count
+    assert [each[0] for each in kept] == list(range(place.first, place.first + count))
+    assert [LedgerRow(*each[3:]) for each in kept] == rows
+
+
+@pytest.mark.parametrize("count", [1, FEW_ROWS_MAX + 1])
+def test_a_number_that_no_column_holds_is_refused_as_a_value(
+    database: Database, count: int
+) -> None:
+    with pytest.raises(psycopg.DataError), database.ledger(3) as connection:
+        ledger.append(connection, {3: [store_row(2**63)] * count, 4: [store_row(1)]})

@@ -2,6 +2,7 @@ import psycopg
 import pytest
 
 from cloud_sync.console import people
+from tests.shopper_builders import sell_sample
 
 PASSWORD = "correct horse battery"
 
@@ -66,3 +67,31 @@ def test_a_new_password_ends_the_sign_ins_under_the_old_one(connection):
 def test_a_person_with_a_bad_name_or_password_is_not_added(connection, name, password):
     with pytest.raises(people.PeopleError, match="characters"):
         people.add_person(connection, "acme", name, password)
+
+
+def test_a_new_password_leaves_everybody_where_they_belong(connection):
+    """Otherwise a brand's person whose password is changed would see all brands."""
+    sell_sample(connection)
+    people.add_person(connection, "acme", "wu", PASSWORD, brand="yunwu")
+
+    def place():
+        token = people.sign_in(connection, "acme", "wu", PASSWORD)
+        person = people.signed_in(connection, token)
+        return person.brand, person.operator, person.sight.role
+
+    people.add_person(connection, "acme", "wu", PASSWORD)
+    assert place() == ("yunwu", "", "storebridge_brand")
+    people.add_person(connection, "acme", "wu", PASSWORD, operator="lotus")
+    assert place() == ("", "lotus", "storebridge_operator")
+    people.add_person(connection, "acme", "wu", PASSWORD, brand="")
+    assert place() == ("", "", "storebridge_tenant")
+
+
+def test_nobody_is_added_to_a_brand_that_sells_nothing_or_to_two_places(connection):
+    sell_sample(connection)
+    with pytest.raises(people.PeopleError, match="known: qingxing, yunwu"):
+        people.add_person(connection, "acme", "wu", PASSWORD, brand="yunwo")
+    with pytest.raises(people.PeopleError, match="not to both"):
+        people.add_person(connection, "acme", "wu", PASSWORD, brand="yunwu", operator="lotus")
+    with pytest.raises(people.PeopleError, match="printable"):
+        people.add_person(connection, "acme", "wu", PASSWORD, operator="a\n")

@@ -239,3 +239,42 @@ def test_a_store_restored_from_before_a_forgotten_removal_loses_the_key(line: Li
     line.apply_all(OLD)
     assert line.view == {"b": b"2"}
     assert line.publisher.send(100_000) == 0
+
+
+def test_what_was_just_put_is_sent_as_it_is_where_all_before_it_was(line: Line) -> None:
+    line.birth(OLD)
+    line.put(a=b"1")
+    line.publisher.send(0)
+    with line.database.ledger(SHARD) as connection:
+        new = put(connection, TENANT, STORE, [Change("setting", k, b"2") for k in ("c", "b")])
+    assert line.publisher.hand_over(new, 1)
+    assert line.publisher.send(1) == 0
+    line.apply_all(OLD)
+    assert line.view == {"a": b"1", "b": b"2", "c": b"2"}
+    assert line.publisher.send(10_000) == 0
+
+
+def test_what_was_just_put_waits_for_what_was_put_before_it(line: Line) -> None:
+    line.birth(OLD)
+    line.publisher.send(0)
+    line.put(a=b"1")
+    with line.database.ledger(SHARD) as connection:
+        new = put(connection, TENANT, STORE, [Change("setting", "b", b"2")])
+    assert not line.publisher.hand_over(new, 0)
+    assert line.publisher.send(0) == 1
+    line.apply_all(OLD)
+    assert line.view == {"a": b"1", "b": b"2"}
+
+
+def test_what_was_just_put_is_sent_again_when_it_was_lost(line: Line) -> None:
+    line.birth(OLD)
+    with line.database.ledger(SHARD) as connection:
+        new = put(connection, TENANT, STORE, [Change("setting", "a", b"1")])
+    line.is_up = False
+    assert not line.publisher.hand_over(new, 0)
+    line.is_up = True
+    line.publisher.send(0)
+    line.sent.clear()
+    assert line.publisher.send(5_000) == 1
+    line.apply_all(OLD)
+    assert line.view == {"a": b"1"}

@@ -151,6 +151,18 @@ def test_counts_stays_and_passages_become_the_stores_traffic(shop: Shop):
     assert shop.events("door")[0].body == Door("door", 2, 1)
 
 
+def test_who_has_waited_longest_in_a_zone_is_known_by_since_when(shop: Shop):
+    at_ms = shop.clock.now().mono_ms
+    counts, waiting = {"shoes": 2, "hats": 0}, {"shoes": 90_000, "hats": 0}
+    see(shop, PeopleReading(at_mono_ms=at_ms, counts=counts, waiting_ms=waiting))
+    now = shop.clock.now().at
+    zones = {each.zone: each for each in traffic.zones(shop.connection, now, 0)}
+    seen_at, since = zones["shoes"].seen_at, zones["shoes"].waiting_since
+    assert seen_at is not None
+    assert since == seen_at - 90_000_000
+    assert zones["hats"].waiting_since is None
+
+
 def a_visit(**changed: object) -> Visit:
     fields: dict[str, object] = {
         "visit": b"12345678",

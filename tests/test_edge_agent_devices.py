@@ -16,7 +16,9 @@ from edge_agent.scans import Spot
 from edge_agent.seal import SealKey
 from edge_agent.translate import Keys
 from hardware.driver import Act, ActResult, DeviceError
+from hardware.drivers import DRIVERS
 from hardware.readings import CodeReading, HealthReading, PeopleReading, Quad, Reading, Stay
+from tests.camera_servers import mjpeg_server
 from tests.edge_builders import wait_until
 from tests.edge_store import ANNA, BO, KEY, KIOSK, NOON, READER, SHOE, SOCK, TILL, Shop, a_shop
 from wire.events import Acted, BasketChanged, DeviceHealth, Scan
@@ -60,6 +62,20 @@ class Hanging(Played):
     def open(self) -> None:
         self.opened.set()
         self.freed.wait(60)
+
+
+class Late(Hanging):
+    """A driver that opens at once, and whose first reading does not come until it is freed."""
+
+    is_late = True
+
+    def open(self) -> None:
+        pass
+
+    def read(self, timeout_s: float) -> Sequence[Reading]:
+        self.opened.set()
+        self.freed.wait(60)
+        return []
 
 
 @pytest.fixture
@@ -295,3 +311,45 @@ def test_a_device_that_hangs_is_noted_once_and_one_that_is_closed_never(shop: Sh
     assert [event.body for event in shop.events()] == [DeviceHealth("failed", "stalled")]
     hanging.freed.set()
     thread.join(10)
+
+
+def health(shop: Shop) -> list[object]:
+    return [event.body for event in shop.events("device_health")]
+
+
+def test_a_camera_that_is_down_at_the_start_is_never_called_well_before_it_is(shop: Shop):
+    server = mjpeg_server()
+    source = f"http://127.0.0.1:{server.port}/live"
+    zones = {"till": [[0, 0], [60, 0], [60, 40]]}
+    driver = DRIVERS["people-camera"]({"source": source, "zones": zones})
+    device = Device(replace(a_device(shop).equipment, driver=driver))
+    stop = threading.Event()
+    thread = threading.Thread(target=device.run, args=[stop])
+    thread.start()
+    try:
+        wait_until(lambda: bool(health(shop)), "the camera being missed")
+        server.start()
+        wait_until(lambda: len(health(shop)) > 1, "the camera being back")
+    finally:
+        stop.set()
+        thread.join(20)
+        server.kill()
+    states_told = [body.state for body in health(shop) if isinstance(body, DeviceHealth)]
+    assert states_told == ["failed", "ok"]
+
+
+def test_a_camera_of_which_nothing_is_known_yet_is_well_by_no_return_of_its_read(shop: Shop):
+    late = Late()
+    device = Device(replace(a_device(shop).equipment, driver=late))
+    stop = threading.Event()
+    thread = threading.Thread(target=device.run, args=[stop])
+    thread.start()
+    assert late.opened.wait(10)
+    assert health(shop) == []
+    device.watch(10**9)
+    late.freed.set()
+    late.opened.clear()
+    assert late.opened.wait(10)
+    stop.set()
+    thread.join(10)
+    assert health(shop) == [DeviceHealth("failed", "stalled")]

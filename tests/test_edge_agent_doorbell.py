@@ -28,3 +28,12 @@ def test_a_ring_before_the_wait_is_not_missed():
 def test_a_bell_that_stays_silent_costs_one_poll_interval():
     bell = Doorbell()
     assert bell.wait(0, 0.01) == 0
+
+
+def test_a_bell_before_another_rings_with_it_and_alone():
+    bell = Doorbell()
+    first = bell.first()
+    first.ring()
+    assert (first.count, bell.count) == (1, 0)
+    bell.ring()
+    assert (first.count, bell.count) == (2, 1)

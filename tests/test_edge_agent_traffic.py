@@ -56,8 +56,19 @@ def test_who_passed_the_door_is_added_up(shop: Shop):
             lambda w, i=people_in, o=people_out: traffic.add_passage(w, "door", NOON, i, o)
         )
     assert traffic.footfall(shop.connection, HOUR_AT) == Footfall(
-        people_in=3, people_out=3, last_hour_at=HOUR_AT
+        people_in=3, people_out=3, people_inside=0, last_hour_at=HOUR_AT
     )
     assert traffic.footfall(shop.connection, HOUR_AT + HOUR_US) == Footfall(
-        people_in=0, people_out=0
+        people_in=0, people_out=0, people_inside=0
     )
+
+
+def test_those_inside_are_never_fewer_than_none_and_an_hour_that_missed_some_costs_no_later_one(
+    shop: Shop,
+):
+    for hour, came, went in ((0, 1, 4), (1, 5, 2)):
+        at = NOON + hour * HOUR_US
+        shop.recorder.write(
+            lambda w, at=at, i=came, o=went: traffic.add_passage(w, "door", at, i, o)
+        )
+    assert traffic.footfall(shop.connection, HOUR_AT).people_inside == 3

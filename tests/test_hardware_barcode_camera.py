@@ -8,7 +8,7 @@ from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
 from hardware.driver import Driver
 from hardware.drivers import DRIVERS
 from hardware.frames import FrameSlot
-from hardware.readings import CodeReading, HealthReading, Reading
+from hardware.readings import CodeReading, HealthReading, Reading, UnreadableReading
 from storebridge.simulated.cards import draw_card, draw_product, gtin_of
 
 SIZE = (640, 480)
@@ -64,6 +64,7 @@ def test_a_folder_of_real_photos_is_read_and_what_is_no_image_is_skipped(
     reasons = [one.reason for one in readings if isinstance(one, HealthReading)]
     assert reasons == ["unreadable-image", "", "ended"]
     assert sum(isinstance(one, CodeReading) for one in readings) >= 3
+    assert sum(isinstance(one, UnreadableReading) for one in readings) == 1
 
 
 def test_odd_pictures_in_the_slot_are_no_error() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from hardware.capture_child import CaptureChild
 from hardware.clock import mono_ms
 from hardware.driver import DeviceError
 from hardware.frames import AwayError, FrameSource
-from hardware.live import SILENT_S_MIN, Absence, LiveChild, LiveThread
+from hardware.live import Absence, LiveChild, LiveThread
+from hardware.patience import MISSED_S_MIN
+from tests.blocking_camera import FRAME_BYTES
 from tests.camera_servers import (
     CameraServer,
     free_port,
@@ -28,8 +31,13 @@ from tests.camera_servers import (
     wait_until_away,
 )
 
-# What the issue of a camera's return allows, and as much again for a busy machine.
-BACK_S_MAX = 2.0
+# A second is promised; measured on a quiet machine: 0.05 to 0.6 s. A machine that runs other tests,
+# too, is given half as long again as it took to open the camera the first time, just before.
+BACK_S_MAX = 1.0
+
+
+def back_s_max(opened_s: float) -> float:
+    return max(BACK_S_MAX, 1.5 * opened_s)
 
 
 @contextmanager
@@ -59,18 +67,18 @@ def cpu_s(pid: int) -> float:
 def test_a_killed_camera_is_missed_once_and_back_within_a_second(kind: str):
     server = rtsp_server() if kind == "rtsp" else mjpeg_server()
     with running(server), opened(make_source(f"{kind}://127.0.0.1:{server.port}/live")) as source:
-        wait_for_frame(source)
+        opened_s = wait_for_frame(source)[1]
         server.kill()
         assert wait_until_away(source).answers is False
         own_s, began_s = time.process_time(), time.monotonic()
         child = source.pid if isinstance(source, LiveChild) else None
         child_s = cpu_s(child) if child else 0.0
-        while time.monotonic() - began_s < 2.0:
+        while time.monotonic() - began_s < 1.5:
             assert source.take(0.1) is None  # nothing is said twice
         spent_s = time.process_time() - own_s + (cpu_s(child) - child_s if child else 0.0)
-        assert spent_s < 0.05 * 2.0  # one that is away is no work
+        assert spent_s < 0.05 * 1.5  # one that is away is no work
         server.start()
-        assert wait_for_frame(source)[1] < BACK_S_MAX
+        assert wait_for_frame(source)[1] < back_s_max(opened_s)
 
 
 @pytest.mark.parametrize("kind", ["rtsp", "http"])
@@ -78,12 +86,14 @@ def test_a_frozen_camera_is_missed_and_back_at_once_with_what_it_sees_now(kind: 
     """Its connection stays open, as one does whose camera lost its power."""
     server = rtsp_server() if kind == "rtsp" else mjpeg_server()
     with running(server), opened(make_source(f"{kind}://127.0.0.1:{server.port}/live")) as source:
-        wait_for_frame(source)
+        opened_s = wait_for_frame(source)[1]
         server.freeze()
+        began_s = time.monotonic()
         wait_until_away(source)
+        assert time.monotonic() - began_s < MISSED_S_MIN + back_s_max(opened_s)
         server.thaw()
         frame, waited_s = wait_for_frame(source)
-        assert waited_s < BACK_S_MAX
+        assert waited_s < back_s_max(opened_s)
         assert mono_ms() - frame.at_mono_ms < 1_000
 
 
@@ -93,7 +103,7 @@ def test_a_stream_that_paused_gives_what_it_sees_now_before_what_it_saw_then():
         for _ in range(5):
             wait_for_frame(source)
         server.freeze()
-        time.sleep(2.5)
+        time.sleep(MISSED_S_MIN * 0.6)
         server.thaw()
         assert all(mono_ms() - wait_for_frame(source)[0].at_mono_ms < 1_000 for _ in range(3))
 
@@ -102,14 +112,56 @@ def test_a_read_that_never_returns_is_ended_and_the_camera_read_anew():
     server = rtsp_server()
     with running(server), opened(make_source(f"rtsp://127.0.0.1:{server.port}/live")) as source:
         assert isinstance(source, LiveChild)
+        opened_s = wait_for_frame(source)[1]
         wait_for_frame(source)
         hanging = source.pid
         assert hanging is not None
         os.kill(hanging, signal.SIGSTOP)
-        waited_s = wait_for_frame(source)[1]
-        assert SILENT_S_MIN - 1 < waited_s < SILENT_S_MIN + 2 * BACK_S_MAX
+        assert wait_until_away(source).answers is False
+        assert wait_for_frame(source)[1] < back_s_max(opened_s)
         assert source.pid != hanging
         assert not Path(f"/proc/{hanging}").exists()
+
+
+@contextmanager
+def device_file(path: Path) -> Iterator[threading.Event]:
+    """A camera's device file: it gives frames while the event is set, else it blocks its reader."""
+    os.mkfifo(path)
+    file = os.open(path, os.O_RDWR)
+    gives, ended = threading.Event(), threading.Event()
+
+    def give() -> None:
+        while not ended.wait(0.05):
+            if gives.is_set():
+                os.write(file, bytes(FRAME_BYTES))
+
+    camera = threading.Thread(target=give)
+    camera.start()
+    yield gives
+    ended.set()
+    camera.join()
+    os.close(file)
+
+
+def test_a_device_whose_read_blocks_is_missed_once_and_back_as_soon_as_it_gives_frames(
+    tmp_path: Path,
+):
+    """As a plugged camera's does whose driver waits for it in the kernel."""
+    device = tmp_path / "video"
+    child = partial(CaptureChild, str(device), grey=True, program="tests.blocking_camera")
+    with device_file(device) as gives, opened(LiveChild(child, "the camera")) as source:
+        gives.set()
+        opened_s = wait_for_frame(source)[1]
+        for _ in range(10):
+            wait_for_frame(source)
+        gives.clear()
+        assert wait_until_away(source).answers is False
+        began_s, own_s = time.monotonic(), time.process_time()
+        while time.monotonic() - began_s < 1.5:
+            assert source.take(0.1) is None  # nothing is said twice
+        assert time.process_time() - own_s < 0.05 * 1.5
+        gives.set()
+        assert wait_for_frame(source)[1] < back_s_max(opened_s)
 
 
 def test_a_read_that_returns_before_it_is_ended_goes_on_by_itself():
@@ -121,7 +173,7 @@ def test_a_read_that_returns_before_it_is_ended_goes_on_by_itself():
         assert hanging is not None
         os.kill(hanging, signal.SIGSTOP)
         began_s = time.monotonic()
-        assert source.take(1.0) is None
+        assert source.take(1.0) is None  # less than MISSED_S_MIN
         assert time.monotonic() - began_s < 1.25
         os.kill(hanging, signal.SIGCONT)
         assert wait_for_frame(source)[1] < BACK_S_MAX
@@ -148,10 +200,10 @@ def test_a_program_that_crashes_at_once_is_started_less_and_less_often():
 
     with opened(LiveChild(start, "the camera")) as source:
         wait_until_away(source)
-        until_s = time.monotonic() + 4.0
+        until_s = time.monotonic() + 2.0
         while time.monotonic() < until_s:
             assert source.take(0.2) is None
-    assert 2 <= len(starts) <= 5
+    assert 2 <= len(starts) <= 4
 
 
 def test_no_child_outlives_the_program_that_started_it():
@@ -254,7 +306,7 @@ def test_a_fault_is_said_once_however_it_shows():
 def test_a_thread_whose_camera_hangs_does_not_hold_who_closes_it():
     class Hanging:
         def open(self) -> None:
-            time.sleep(3)
+            time.sleep(2)
 
         def grab(self) -> int:
             raise AssertionError

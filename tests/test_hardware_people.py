@@ -9,7 +9,7 @@ import pytest
 from hardware.background import BackgroundDetector
 from hardware.camera import CaptureSource
 from hardware.drivers import DRIVERS
-from hardware.frames import Frame, FrameSlot, SourceEndedError
+from hardware.frames import AwayError, Frame, FrameSlot, SourceEndedError
 from hardware.people import PeopleCounter
 from hardware.readings import PeopleReading, Stay
 from hardware.zones import ZoneMap
@@ -92,3 +92,30 @@ def test_the_driver_tells_of_changes_only_and_keeps_no_frame() -> None:
     assert sum(len(reading.stays) for reading in readings) == 1
     assert len(readings) <= 4
     assert not any(isinstance(value, np.ndarray) for value in vars(driver).values())
+
+
+@pytest.mark.parametrize("away", ["shortly", "for long"])
+def test_whoever_stood_there_when_the_camera_was_lost_still_does_if_it_is_soon_back(
+    away: str,
+) -> None:
+    slot = FrameSlot()
+    zones = {name: [list(point) for point in polygon] for name, polygon in ZONES.zones.items()}
+    rules = {"lost_s": 5.0 if away == "shortly" else 0.2}
+    driver = DRIVERS["people-camera"]({"source": slot, "zones": zones, "rules": rules})
+    driver.open()
+    scene = WalkScene(SIZE, 3, [visit_walk(SIZE, SHELF, starts_s=1, stay_s=6, seed=3)])
+    stays: list[Stay] = []
+
+    def read(timeout_s: float = 1.0) -> None:
+        for one in driver.read(timeout_s):
+            stays.extend(one.stays if isinstance(one, PeopleReading) else ())
+
+    for tenth in [*range(0, 70, 2), *range(90, 150, 2)]:
+        if tenth == 90:
+            slot.fail(AwayError("the camera is away", answers=False))
+            while not stays and away == "for long":
+                read(0.05)
+        slot.put(scene.frame(tenth / 10), at_mono_ms=tenth * 100)
+        read()
+    driver.close()
+    assert len(stays) == (1 if away == "shortly" else 2)

@@ -31,6 +31,13 @@ class Taken(list[tuple[bytes, str]]):
 
     works = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[str] = []
+
+    def refuse(self, why: str) -> None:
+        self.refused.append(why)
+
     def post(self, code: bytes, once: str) -> None:
         if not self.works:
             raise RecordError("the disk is full")
@@ -51,8 +58,8 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 @pytest.fixture
 def client(screens: Screens, taken: Taken) -> FlaskClient:
     scanners = {
-        "page-1": Scanner(post=taken.post, kiosk=KIOSK.device),
-        "hand-1": Scanner(post=taken.post, token=TOKEN),
+        "page-1": Scanner(post=taken.post, refuse=taken.refuse, kiosk=KIOSK.device),
+        "hand-1": Scanner(post=taken.post, refuse=taken.refuse, token=TOKEN),
     }
     return create_app(replace(screens.store, scanners=scanners)).test_client()
 
@@ -134,6 +141,10 @@ def test_what_is_no_code_is_refused(client: FlaskClient, taken: Taken):
 
     assert status(b"") == 400
     assert status(b"x" * (CODE_BYTES_MAX + 1)) == 413
+    assert status(b"x" * 1_000_000) == 413
+    assert status(b"\x89PNG\r\n\x1a\n" + bytes(2_000_000)) == 415
+    assert status(b"\xff\xd8\xff\xe0 a small one") == 415
+    assert taken.refused == ["too_long"] * 2 + ["unreadable_image"] * 2
     assert status(GTIN, **{"Idempotency-Key": "k" * 101}) == 400
     assert taken == []
     assert client.get("/scanners/hand-1", headers=bearer()).status_code == 405

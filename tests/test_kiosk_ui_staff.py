@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from edge_agent import calls, stock, traffic
 from edge_agent.health import Health
+from edge_agent.places import Place
 from edge_agent.traffic import HOUR_US
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.entry import (
@@ -169,6 +170,26 @@ def test_footfall_and_stays_say_in_which_hour_they_were_last_counted(
     for hours in (1, 2):
         hour_at = traffic.hour_of(now - hours * HOUR_US)
         assert f"最近在 {store.wall_time(hour_at)} 起的一小时" in html
+
+
+def test_the_zone_of_a_till_shows_its_queue_and_how_long_it_waits(screens: Screens):
+    now = screens.shop.clock.now().at
+    write = screens.shop.recorder.write
+    write(lambda w: traffic.see(w, "shoes", 4, now, now - 185_000_000))
+    write(lambda w: traffic.add_stay(w, "shoes", now, 120_000, 1))
+    write(lambda w: traffic.add_passage(w, "door", now, 9, 3))
+    till = Place(device="till-1", zone="shoes")
+    for tills, queue, wait in (
+        ({}, "此刻", "平均停留"),
+        ({"till-1": till}, "正在排队", "平均等候"),
+    ):
+        local = create_app(replace(screens.store, tills=tills)).test_client()
+        enter(local)
+        zones = local.get("/staff").text.split('panel--traffic"')[1].split("</section>")[0]
+        assert f"<dt>{queue}</dt><dd>4</dd>" in zones
+        assert f"<dt>{wait}</dt><dd>2 分钟</dd>" in zones
+        assert ("3 分钟前</time>到" in zones) == bool(tills)
+        assert "现在店内约 6 人" in zones
 
 
 def test_an_unwell_device_says_what_to_do(screens: Screens, client: FlaskClient):

@@ -20,6 +20,7 @@ from storebridge.demo.children import Child, own_environ
 from storebridge.ports import free_port
 from storebridge.postgres import EmbeddedPostgres
 from tests.cloud_parts import wait_until
+from tests.shopper_builders import sell_sample
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,25 @@ def test_a_catalogue_that_changes_a_stored_plan_is_refused_in_a_line(
         )
     assert done.stderr.count("\n") == 1
     assert "a stored plan never changes" in done.stderr
+
+
+def test_somebody_is_let_in_for_one_brand(cloud_dsn: str, tmp_path: Path):
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'[database]\ndsn = "{cloud_dsn}"\n')
+
+    def add(*place: str) -> subprocess.CompletedProcess[str]:
+        asked = ("user", "add", config, "ann", "--tenant", "acme", *place)
+        return command(*asked, said="four words make one\n")
+
+    refused = add("--brand", "yunwu")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "no goods of brand 'yunwu' are in the catalogue; known: none" in refused.stderr
+    with psycopg.connect(cloud_dsn) as connection:
+        sell_sample(connection)
+    added = add("--brand", "yunwu")
+    assert added.stdout == "ann may sign in at headquarters of acme, brand yunwu.\n"
+    with psycopg.connect(cloud_dsn) as connection:
+        assert connection.execute("SELECT brand FROM console_user").fetchall() == [("yunwu",)]
 
 
 def test_no_tenant_is_named_as_no_store_could_be(tmp_path: Path):

@@ -10,12 +10,20 @@ from hardware.frames import Pixels
 from hardware.gtin import check_digit
 from hardware.images import to_grey
 from hardware.zbar import ZbarDecoder
-from storebridge.simulated.cards import draw_card, draw_empty, draw_product, ean13_modules, gtin_of
+from storebridge.simulated.cards import (
+    draw_card,
+    draw_empty,
+    draw_phone,
+    draw_product,
+    ean13_modules,
+    gtin_of,
+)
 
 SIZE = (640, 480)
 SEEDS = 40
 JITTERED_FRAMES = 10
 TOKEN = b"sb:m:" + b"Ab3" * 70
+SIGNED = "SB1:M:" + "AB3C" * 40
 
 
 def a_gtin(seed: int) -> str:
@@ -43,12 +51,17 @@ def read(decoder: Decoder, draw: Callable[[int], Pixels]) -> list[bytes]:
         ),
         ("QR", lambda seed: TOKEN, lambda seed, jitter: draw_card(SIZE, TOKEN, seed, jitter)),
         (
+            "QR",
+            lambda seed: SIGNED.encode(),
+            lambda seed, jitter: draw_phone(SIZE, SIGNED, seed, jitter),
+        ),
+        (
             "EAN-13",
             lambda seed: a_gtin(seed).encode(),
             lambda seed, jitter: draw_product(SIZE, a_gtin(seed), seed, jitter),
         ),
     ],
-    ids=["card", "card with a long token", "product"],
+    ids=["card", "card with a long token", "phone with a signed token", "product"],
 )
 def test_nineteen_of_twenty_showings_are_read_within_ten_frames_and_none_wrongly(
     symbology: str, what: Callable[[int], bytes], draw: Callable[[int, int], Pixels]

@@ -14,6 +14,7 @@ from edge_agent.web import WebServer
 from hardware.camera import CaptureSource
 from looks.words import Words
 from storebridge.demo.town import STAFF_PIN
+from storebridge.simulated.cards import Held
 from storebridge.stage.app import create_stage
 from storebridge.stage.cameras import STREAMS_MAX, Cameras, multipart
 from storebridge.stage.pages import LOCALES, ODD_CODE, LineClock, figures_of
@@ -71,14 +72,38 @@ def test_frames_of_the_town_alone_may_be_shown_and_no_script_stands_in_the_page(
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=", answer.text)
 
 
-@pytest.mark.parametrize(("thing", "text"), [("member", "sb:m:{}"), (TEA, TEA), ("odd", ODD_CODE)])
-def test_what_is_chosen_is_held_to_the_camera(page: FlaskClient, theatre, thing: str, text: str):
-    member = theatre.town.members[0]
-    chosen = member if thing == "member" else thing
-    store = theatre.town.stores[1].name
-    answer = page.post("/show", data={"store": store, "thing": chosen})
-    assert answer.status_code == 303
-    assert theatre.shown == [(store, text.format(member))]
+def test_what_is_chosen_is_held_to_the_camera(page: FlaskClient, theatre):
+    member, store = theatre.town.members[0], theatre.town.stores[1].name
+    phone = theatre.phone(member)
+    chosen = {
+        member: phone,
+        TEA: Held(TEA, "goods"),
+        "photo": Held(phone.text, "card"),
+        "odd": Held(ODD_CODE, "card"),
+    }
+    for thing in chosen:
+        assert page.post("/show", data={"store": store, "thing": thing}).status_code == 303
+    assert theatre.shown == [(store, held) for held in chosen.values()]
+
+
+def test_a_photo_can_be_shown_once_there_was_a_phone(page: FlaskClient, theatre):
+    form = {"store": theatre.town.stores[0].name, "thing": "photo"}
+    assert re.search(r'value="photo"[^>]* disabled', page.get("/").text)
+    assert page.post("/show", data=form).status_code == 400
+    page.post("/show", data={**form, "thing": theatre.town.members[0]})
+    assert not re.search(r'value="photo"[^>]* disabled', page.get("/").text)
+
+
+def test_the_page_says_which_store_has_a_real_camera_and_that_nobody_sees_its_picture(
+    tmp_path: Path,
+):
+    town = a_town(tmp_path, camera="rtsp://me:t0psecret@10.0.0.7/door")
+    page = create_stage(TheatreForTests(town=town)).test_client()
+    text = page.get("/?language=en").text
+    assert "shown nowhere" in text
+    assert "10.0.0.7/door" in text
+    assert "t0psecret" not in text
+    assert "shown nowhere" not in page.get(f"/?store={town.stores[1].name}&language=en").text
 
 
 def test_nothing_else_can_be_shown(page: FlaskClient, theatre):

@@ -1,14 +1,20 @@
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 
-from storebridge.ports import free_port, wait_until_open
+from storebridge.ports import free_port
+from tests.cloud_parts import wait_until
+
+SCREENS = re.compile(r"screens at (http://\S+)")
 
 HEAVY = ("numpy", "cv2", "pandas", "psycopg", "cloud_sync", "typer", "rich", "pydantic")
 
@@ -22,49 +28,55 @@ def test_a_store_without_cameras_loads_neither_numpy_nor_the_cloud_nor_the_comma
     assert json.loads(said.stdout) == []
 
 
-def test_the_command_becomes_the_program_and_ends_when_asked(tmp_path: Path):
-    config = tmp_path / "store.toml"
-    port = free_port()
+@contextmanager
+def running(folder: Path, more: str = "") -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A store's program with its log; it begins with what `more` adds to its configuration."""
+    config, log = folder / "store.toml", folder / "log"
     config.write_text(
         f'tenant = "acme"\nstore = "s0001"\nidentifier_key = "{"00" * 16}"\n'
-        f"[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
+        f"[broker]\nport = {free_port()}\n[web]\nport = 0\n{more}"
     )
-    agent = subprocess.Popen([sys.executable, "-m", "storebridge", "agent", "run", str(config)])
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "storebridge", "agent", "run", str(config)]
+        agent = subprocess.Popen(command, stderr=output)
     try:
-        assert wait_until_open("127.0.0.1", port, timeout_s=60, alive=lambda: agent.poll() is None)
-        requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60)
-        command = Path(f"/proc/{agent.pid}/cmdline").read_bytes()
-        assert b"storebridge.store_program" in command
-        agent.send_signal(signal.SIGTERM)
-        assert agent.wait(20) == 0
+        yield agent, log
     finally:
         agent.kill()
         agent.wait()
 
 
+def address_in(log: Path) -> str:
+    """Return where the screens are, once the log says so."""
+    wait_until(lambda: SCREENS.search(log.read_text()), "the screens to be served")
+    found = SCREENS.search(log.read_text())
+    assert found is not None
+    return found[1]
+
+
+def test_the_command_becomes_the_program_and_ends_when_asked(tmp_path: Path):
+    with running(tmp_path) as (agent, log):
+        assert requests.get(f"{address_in(log)}/healthz", timeout=60).json()["state"]
+        command = Path(f"/proc/{agent.pid}/cmdline").read_bytes()
+        assert b"storebridge.store_program" in command
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(60) == 0
+
+
 def test_a_camera_that_is_away_is_told_once_however_often_it_is_tried(tmp_path: Path):
-    config, port = tmp_path / "store.toml", free_port()
-    config.write_text(
-        f'tenant = "acme"\nstore = "s0001"\nidentifier_key = "{"00" * 16}"\n'
-        f"[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
+    devices = (
         '[[zones]]\nname = "door"\n'
         '[[devices]]\nname = "cam"\ndriver = "barcode-camera"\nzone = "door"\n'
         f'options = {{ source = "http://127.0.0.1:{free_port()}/x.mjpg" }}\n'
         '[[devices]]\nname = "cam-9"\ndriver = "barcode-camera"\nzone = "door"\n'
         "options = { source = 99 }\n"
     )
-    log = tmp_path / "log"
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "storebridge", "agent", "run", str(config)]
-        agent = subprocess.Popen(command, stderr=output)
-    try:
-        assert wait_until_open("127.0.0.1", port, timeout_s=60, alive=lambda: agent.poll() is None)
-        time.sleep(4)  # many tries of each, four a second
+    with running(tmp_path, devices) as (agent, log):
+        address_in(log)
+        wait_until(lambda: log.read_text().count("failed") == 2, "both to be told")
+        time.sleep(2)  # many tries of each, four a second
         agent.send_signal(signal.SIGTERM)
-        assert agent.wait(20) == 0
-    finally:
-        agent.kill()
-        agent.wait()
+        assert agent.wait(60) == 0
     told = [line for line in log.read_text().splitlines() if "no link to" not in line]
     assert sorted(line.split(": ")[-1][:15] for line in told if "failed" in line) == [
         "is its port rig", "was it unplugge",
@@ -79,7 +91,7 @@ def run_with(folder: Path, *, port: int, more: str = "") -> subprocess.Completed
         f"{more}[broker]\nport = {free_port()}\n[web]\nport = {port}\n"
     )
     command = [sys.executable, "-m", "storebridge", "agent", "run", str(config)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_an_address_in_use_is_one_line_with_advice_and_exit_code_1(tmp_path: Path):

@@ -1,6 +1,7 @@
 """The Batch: rows come back byte for byte, the header stands alone; as small as promised."""
 
 import random
+import zlib
 from collections.abc import Sequence
 
 import pytest
@@ -24,22 +25,42 @@ from wire.batch import (
 from wire.codec import encode_event
 from wire.errors import DecodeError, EncodeError
 from wire.events import (
+    EVENT_KINDS,
+    Acted,
     AnyBody,
     Arrival,
+    BasketChanged,
+    CouponClaimed,
     CouponRedeemed,
+    DeviceHealth,
+    Discount,
+    Door,
     Dwell,
     Event,
+    Followed,
+    HelpAnswered,
+    HelpAsked,
+    Line,
+    OfferShown,
     PageShown,
+    Purchased,
+    Returned,
     Saved,
     Scan,
+    Searched,
+    StockCounted,
+    StockMoved,
     Tapped,
+    Tried,
     Viewed,
+    VisitEnded,
+    Watched,
 )
 from wire.identifiers import Identifier
-from wire.messages import Absent, Batch
+from wire.messages import STREAM_BYTES, STREAM_RANDOM_BYTES, Absent, Batch
 from wire.topics import up_topic
 
-STREAM = b"s" * 16
+STREAM = b"s" * STREAM_RANDOM_BYTES + bytes(STREAM_BYTES - STREAM_RANDOM_BYTES)
 TOPIC = up_topic("acme", "s0001", "live")
 
 
@@ -130,33 +151,51 @@ def test_the_size_of_a_claimed_row_is_bounded():
 class Shop:
     """Draws what a busy shop records: times that vary, random identifiers, visits and codes."""
 
-    def __init__(self, seed: int, operator: str = "") -> None:
+    def __init__(self, seed: int, operator: str = "", brand: str = "") -> None:
         self.random = random.Random(seed)
         self.operator = operator
+        self.brand = brand
+        self.shopper = self.visit = b""
         self.at = 1_795_000_000_000_000
         self.mono_ms = 123_456_789
 
     def gtin(self) -> str:
         return f"69{self.random.randrange(10**11):011}"
 
-    def row(self, body: AnyBody, *, device: str, zone: str, named: bool = True) -> bytes:
-        passed_ms = self.random.randrange(100, 5_000)
-        self.at += passed_ms * 1000 + self.random.randrange(1000)
-        self.mono_ms += passed_ms
-        identifier = Identifier("member", self.random.randbytes(16))
-        event = Event(
-            occurred_at=self.at,
-            mono_ms=self.mono_ms,
-            boot=3,
-            clock=2,
-            device=device,
-            zone=zone,
-            identifiers=(identifier,) if named else (),
-            body=body,
-            visit=self.random.randbytes(8) if named else b"",
-            operator=self.operator,
-        )
-        return encode_event(event)
+    def row(self, body: AnyBody, *, device: str, zone: str) -> bytes:
+        return self.rows_of_visit([body], device=device, zone=zone)[0]
+
+    def rows_of_visit(
+        self,
+        bodies: Sequence[AnyBody],
+        *,
+        device: str = "kiosk-2",
+        zone: str = "skincare",
+        new: bool = True,
+    ) -> list[bytes]:
+        """Rows of one shopper, another than before unless `new` is False."""
+        if new:
+            self.shopper, self.visit = self.random.randbytes(16), self.random.randbytes(8)
+        rows = []
+        for body in bodies:
+            passed_ms = self.random.randrange(100, 5_000)
+            self.at += passed_ms * 1000 + self.random.randrange(1000)
+            self.mono_ms += passed_ms
+            event = Event(
+                occurred_at=self.at,
+                mono_ms=self.mono_ms,
+                boot=3,
+                clock=2,
+                device=device,
+                zone=zone,
+                identifiers=(Identifier("member", self.shopper),),
+                body=body,
+                visit=self.visit,
+                brand=self.brand,
+                operator=self.operator,
+            )
+            rows.append(encode_event(event))
+        return rows
 
     def busy_rows(self, count: int) -> list[bytes]:
         """Rows of which each names another person, visit and product: the hardest to make small."""
@@ -192,45 +231,111 @@ def test_an_event_takes_at_most_50_bytes_at_100_a_message(seed: int):
     assert bytes_on_socket(payload) / 100 <= 50
 
 
-LONE = {
-    "member scanned": (Scan("member", "QR"), "camera-1", "entrance"),
-    "member scanned, other names": (Scan("member", "QR"), "cam-w", "womens"),
-    "goods scanned": (Scan("product", "EAN-13", product="6903244673125"), "camera-2", "skincare"),
-    "arrival": (Arrival(), "kiosk-1", "entrance"),
-    "page": (PageShown("goods"), "kiosk-1", "entrance"),
-    "tap": (Tapped("goods", "save"), "kiosk-1", "entrance"),
-    "viewed": (Viewed("6903244673125"), "kiosk-1", "entrance"),
-    "saved": (Saved("6903244673125"), "kiosk-1", "entrance"),
-}
+def code(chance: random.Random, size: int) -> str:
+    return chance.randbytes(size).hex()
+
+
+def every_kind(shop: Shop) -> list[AnyBody]:
+    """One event of every kind, with all that a store fills in and names as long as real ones."""
+    chance, gtin, at = shop.random, shop.gtin, shop.at
+    order, brand = f"till-1-{code(chance, 6)}", shop.brand
+    line = Line(gtin(), 2, chance.randrange(1_000, 60_000), brand)
+    paid = line.amount_cents
+    return [
+        Scan("member", "QR"),
+        Scan("product", "EAN-13", product=gtin()),
+        Scan("coupon", "QR", coupon=code(chance, 10)),
+        Arrival(),
+        Dwell(at - 48_123_000, 48_123, 2, 80, 4, engaged=True),
+        Door("main", 3, 1, 2),
+        PageShown("goods", "viewed_online"),
+        Tapped("product", "save"),
+        Viewed(gtin()),
+        Searched("sun cream", 7),
+        Watched("makeup-tour", 15_000, 30_000),
+        Saved(gtin()),
+        Followed(brand),
+        Tried(gtin()),
+        OfferShown("looked-online", code(chance, 10), "welcome", price_cents=paid, currency="CNY"),
+        CouponClaimed(code(chance, 10), "looked-online"),
+        CouponRedeemed(code(chance, 10), "looked-online", code(chance, 4)),
+        BasketChanged(gtin(), 1),
+        Purchased(order, (line,), paid, "CNY"),
+        Returned(order, (line,), paid, "CNY"),
+        StockCounted(gtin(), 12),
+        StockMoved(gtin(), -2, "sold"),
+        HelpAsked(code(chance, 4), "product"),
+        HelpAnswered(code(chance, 4)),
+        DeviceHealth("degraded", "covered", {"frames": 812}),
+        Acted("lamp", succeeded=False, reason="the device is not open"),
+        VisitEnded("walk_away"),
+    ]
+
+
+def test_every_kind_of_event_is_measured():
+    assert {type(body) for body in every_kind(Shop(1))} == set(EVENT_KINDS.values())
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("lone", LONE.values(), ids=LONE)
-def test_an_event_alone_takes_at_most_120_bytes(lone: tuple[AnyBody, str, str], seed: int):
-    body, device, zone = lone
-    row = Shop(seed).row(body, device=device, zone=zone)
-    assert bytes_on_socket(encode_batch(batch([row], first=1_234_567))) <= 120
+@pytest.mark.parametrize(
+    ("brand", "operator"), [("qingxing", "maru-retail"), ("lumen", "east-retail"), ("", "")]
+)
+def test_an_event_alone_takes_at_most_120_bytes(brand: str, operator: str, seed: int):
+    shop = Shop(seed, operator, brand)
+    for body in every_kind(shop):
+        row = shop.row(body, device="kiosk-2", zone="skincare")
+        payload = encode_batch(batch([row], first=1_234_567))
+        assert bytes_on_socket(payload) <= 120, body
+        assert decode_batch(payload).rows == (row,)
 
 
-def test_the_operator_costs_an_event_alone_its_name_and_little_more():
-    for body, device, zone in LONE.values():
-        with_and_without = [
-            bytes_on_socket(encode_batch(batch([row], first=1_234_567)))
-            for row in (
-                Shop(1, operator).row(body, device=device, zone=zone)
-                for operator in ("east-retail", "")
-            )
-        ]
-        assert with_and_without[0] - with_and_without[1] <= len("east-retail") + 4
+def test_names_that_no_vocabulary_knows_cost_their_letters():
+    shop = Shop(1, "east-retail", "lumen")
+    for body in every_kind(shop)[:14]:
+        row = shop.row(body, device="cam-w-north", zone="womens-wear")
+        assert bytes_on_socket(encode_batch(batch([row], first=1_234_567))) <= 125, body
 
 
-def test_a_dwell_alone_takes_at_most_120_bytes():
+@pytest.mark.parametrize("seed", range(5))
+def test_events_of_every_kind_take_at_most_50_bytes_at_100_a_message(seed: int):
+    shop = Shop(seed, "maru-retail", "qingxing")
+    bodies = [body for _ in range(4) for body in every_kind(shop)][:100]
+    rows = [
+        row
+        for number, body in enumerate(bodies)
+        for row in shop.rows_of_visit([body], new=number % 2 == 0)
+    ]
+    assert bytes_on_socket(encode_batch(batch(rows, first=1_234_567))) / 100 <= 50
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_payment_with_a_coupon_records_at_once_takes_at_most_120_bytes_an_event(seed: int):
+    shop = Shop(seed, "maru-retail", "qingxing")
+    coupon, order = code(shop.random, 10), f"till-1-{code(shop.random, 6)}"
+    line = Line(shop.gtin(), 1, 12_900, "qingxing")
+    bodies: list[AnyBody] = [
+        CouponRedeemed(coupon, "looked-online", code(shop.random, 4), order, 1_290, "CNY"),
+        Purchased(order, (line,), 12_900, "CNY", (Discount(coupon, "looked-online", 1_290),)),
+        StockMoved(line.product, -1, "sold"),
+        VisitEnded("paid"),
+    ]
+    rows = shop.rows_of_visit(bodies, device="till-1", zone="till")
+    assert bytes_on_socket(encode_batch(batch(rows, first=1_234_567))) / len(rows) <= 120
+
+
+def test_a_stream_that_is_random_throughout_comes_back_whole():
     shop = Shop(1)
-    row = shop.row(Dwell(shop.at, 48_123, 2), device="people-1", zone="skincare", named=False)
-    assert bytes_on_socket(encode_batch(batch([row], first=1_234_567))) <= 120
+    row = shop.row(Arrival(), device="kiosk-1", zone="entrance")
+    old = Batch(stream=b"s" * 16, first=1, lane="back", before=7, rows=(row,))
+    new = Batch(stream=STREAM, first=1, lane="back", before=7, rows=(row,))
+    assert [decode_batch(encode_batch(each)) for each in (old, new)] == [old, new]
+    assert len(encode_batch(old)) - len(encode_batch(new)) == STREAM_BYTES - STREAM_RANDOM_BYTES
 
 
-def test_a_redemption_with_all_its_names_stays_near():
-    body = CouponRedeemed("c4f19e02ab7d1", "interest-10", lease="l81c2a05f", order="o-12345678")
-    row = Shop(1).row(body, device="kiosk-1", zone="entrance")
-    assert bytes_on_socket(encode_batch(batch([row], first=1_234_567))) <= 160
+def test_flags_of_a_later_version_are_refused():
+    payload = bytearray(encode_batch(batch([Shop(1).row(Arrival(), device="k", zone="z")])))
+    payload[0] |= 4
+    payload[1:5] = zlib.crc32(bytes(payload[5:]), payload[0]).to_bytes(4, "big")
+    for read in (decode_batch, decode_header):
+        with pytest.raises(DecodeError, match="newer version"):
+            read(bytes(payload))

@@ -5,7 +5,8 @@ its name, its payload in hex, and what it means as `storebridge wire decode` sho
 payloads were made with `wire.codec.encode` of that version from messages with the values that
 `means` shows; random-looking bytes in them are counted up in steps of seven, so that they compress
 no better than real ones. The unknown kind of event was written as msgpack by hand. A new version
-adds a file of its own, written in the same way, before its release.
+adds a file of its own, written in the same way, before its release. `wire-0.1-lone.jsonl` holds the
+dense frame: every kind alone, with names that the vocabulary knows and that it does not.
 """
 
 import json
@@ -15,8 +16,9 @@ from typing import get_args
 
 import pytest
 
+from wire import vocabulary
+from wire.batch import BACK, DENSE_FRAME, SHORT, ZSTANDARD
 from wire.batch import FRAME as BATCH_FRAME
-from wire.batch import ZSTANDARD
 from wire.codec import PLAIN_FRAME, UPDATE_FRAME, decode
 from wire.dictionary import DICTIONARY
 from wire.events import EVENT_KINDS
@@ -65,10 +67,21 @@ def test_every_frame_is_among_them():
     assert {PLAIN_FRAME, UPDATE_FRAME} < frames
     batches = {frame for frame in frames if frame & 0xF0 == BATCH_FRAME}
     assert {frame & ZSTANDARD for frame in batches} == {0, ZSTANDARD}
+    lone = {frame & ~DENSE_FRAME for frame in frames if frame & 0xF0 == DENSE_FRAME}
+    assert lone == {0, BACK, SHORT, BACK | SHORT}
 
 
 def test_the_dictionary_is_what_it_was():
     assert (len(DICTIONARY), zlib.crc32(DICTIONARY)) == (646, 0x44A5042D)
+
+
+def test_the_vocabulary_is_what_it_was():
+    frozen = [
+        (name, value)
+        for name, value in sorted(vars(vocabulary).items())
+        if name.isupper() and name[0] != "_"
+    ]
+    assert zlib.crc32(repr(frozen).encode()) == 0x76A08022
 
 
 def test_a_lost_field_would_be_seen():

@@ -10,6 +10,7 @@ import numpy as np
 
 from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from storebridge.demo.town import Town, plan_town
+from storebridge.simulated.cards import Held
 from storebridge.stage.theatre import Camera
 from wire.views import ProductView
 
@@ -31,7 +32,7 @@ class TheatreForTests:
     api_key: str = "sbk.nobody"
     products: Sequence[ProductView] = field(default_factory=sample_products)
     line_is_cut: bool = False
-    shown: list[tuple[str, str]] = field(default_factory=list)
+    shown: list[tuple[str, Held]] = field(default_factory=list)
     counted: Mapping[str, object] = field(default_factory=dict)
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -39,8 +40,11 @@ class TheatreForTests:
         while not self.closed.wait(0.1):
             yield JPEG
 
-    def show(self, store: str, text: str) -> None:
-        self.shown.append((store, text))
+    def phone(self, member: str) -> Held:
+        return Held(f"SB1:M:{member}", "phone")
+
+    def show(self, store: str, held: Held) -> None:
+        self.shown.append((store, held))
 
     def cut_line(self) -> None:
         self.line_is_cut = True
@@ -52,6 +56,6 @@ class TheatreForTests:
         return self.counted
 
 
-def a_town(folder: Path, *, stores: int = 2, cloud_port: int = 0) -> Town:
-    town = plan_town(folder, stores=stores, seed=1)
+def a_town(folder: Path, *, stores: int = 2, cloud_port: int = 0, camera: str = "") -> Town:
+    town = plan_town(folder, stores=stores, seed=1, camera=camera)
     return replace(town, cloud_port=cloud_port or town.cloud_port)

@@ -1,4 +1,4 @@
-"""The frame of a Batch, built by hand: a plain header before the compressed rows.
+"""The frames of a Batch, built by hand: a plain header before the packed rows.
 
     frame byte   0x10, plus flags: 1 back lane, 2 Zstandard, 4 absent ranges, 8 one row
     checksum     4 B, CRC-32 of everything that follows and of the frame byte
@@ -11,6 +11,13 @@
     rows         the rows' own bytes, one after the other, compressed: as raw deflate, with flag 2
                  as a Zstandard frame
 
+    frame byte   0x30, plus flags: 1 back lane, 2 short stream: a lone row
+    checksum     4 B, as above
+    stream       16 B, with flag 2 its first 8 B (the others are zero)
+    before       4 B
+    first        varint
+    row          as `wire/dense.py` packs it
+
 The header can be read without the rows, so that a Batch whose rows are poison is still receipted.
 """
 
@@ -19,9 +26,10 @@ import zlib
 
 import msgspec
 
+from wire import dense
 from wire.compression import compress, decompress, deflate, inflate
 from wire.errors import MALFORMED, DecodeError, EncodeError
-from wire.messages import STREAM_BYTES, Absent, AbsentReason, Batch, Lane
+from wire.messages import STREAM_BYTES, STREAM_RANDOM_BYTES, Absent, AbsentReason, Batch, Lane
 
 ROWS_PER_BATCH_MAX = 100
 ROW_BYTES_MAX = 8 * 1024
@@ -35,10 +43,15 @@ DEFLATE_BELOW_BYTES = 1024
 
 FRAME = 0x10
 BACK, ZSTANDARD, ABSENT, LONE = 1, 2, 4, 8
+DENSE_FRAME = 0x30
+SHORT = 2  # besides BACK
+FRAMES = frozenset({FRAME, DENSE_FRAME})
 
 REASONS: tuple[AbsentReason, ...] = ("evicted", "expired", "damaged")
 
 _fixed = struct.Struct(f">BI{STREAM_BYTES}sI")
+_fixed_short = struct.Struct(f">BI{STREAM_RANDOM_BYTES}sI")
+_no_more_of_stream = bytes(STREAM_BYTES - STREAM_RANDOM_BYTES)
 _rows_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
@@ -64,6 +77,10 @@ def encode_batch(batch: Batch) -> bytes:
     Raises EncodeError when a limit is exceeded.
     """
     _check(batch)
+    if len(batch.rows) == 1 and not batch.absent:
+        packed_row = dense.pack(batch.rows[0])
+        if packed_row is not None:
+            return _encode_dense(batch, packed_row)
     flags = BACK if batch.lane == "back" else 0
     plain = b"".join(batch.rows)
     if len(plain) < DEFLATE_BELOW_BYTES:
@@ -87,7 +104,7 @@ def encode_batch(batch: Batch) -> bytes:
     payload = _fixed.pack(FRAME | flags, 0, batch.stream, batch.before) + tail
     if len(payload) > BATCH_BYTES_MAX:
         raise EncodeError(f"the Batch has {len(payload)} B, above the limit of {BATCH_BYTES_MAX}")
-    return payload[:1] + _checksum(payload).to_bytes(4, "big") + payload[5:]
+    return _sealed(payload)
 
 
 def decode_header(payload: bytes) -> BatchHeader:
@@ -104,16 +121,31 @@ def decode_batch(payload: bytes) -> Batch:
     Raises DecodeError when header or rows are damaged or beyond a limit.
     """
     header, start = _read_header(payload)
+    if payload[0] & 0xF0 == DENSE_FRAME:
+        return _batch(header, (dense.unpack(payload[start:]),))
     unpack = decompress if payload[0] & ZSTANDARD else inflate
     body = unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
+    return _batch(header, _split(body, header.count))
+
+
+def _batch(header: BatchHeader, rows: tuple[bytes, ...]) -> Batch:
     return Batch(
         stream=header.stream,
         first=header.first,
         lane=header.lane,
         before=header.before,
-        rows=_split(body, header.count),
+        rows=rows,
         absent=header.absent,
     )
+
+
+def _encode_dense(batch: Batch, packed_row: bytes) -> bytes:
+    frame, fixed, stream = DENSE_FRAME, _fixed, batch.stream
+    if stream.endswith(_no_more_of_stream):
+        frame, fixed, stream = frame | SHORT, _fixed_short, stream[:STREAM_RANDOM_BYTES]
+    if batch.lane == "back":
+        frame |= BACK
+    return _sealed(fixed.pack(frame, 0, stream, batch.before) + _varint(batch.first) + packed_row)
 
 
 def _check(batch: Batch) -> None:
@@ -152,21 +184,27 @@ def _read_header(payload: bytes) -> tuple[BatchHeader, int]:
     """Return the header, and where the rows begin."""
     if len(payload) > BATCH_BYTES_MAX:
         raise DecodeError(f"the Batch has {len(payload)} B, above the limit of {BATCH_BYTES_MAX}")
-    if len(payload) < _fixed.size or payload[0] & 0xF0 != FRAME:
+    frame = payload[0] if payload else 0
+    packed = frame & 0xF0 == DENSE_FRAME
+    fixed = _fixed_short if packed and frame & SHORT else _fixed
+    if frame & 0xF0 not in FRAMES or len(payload) < fixed.size:
         raise DecodeError("the bytes are no Batch, or cut short")
-    frame, checksum, stream, before = _fixed.unpack_from(payload)
+    _, checksum, stream, before = fixed.unpack_from(payload)
     if checksum != _checksum(payload):
         raise DecodeError("the Batch's checksum does not match: it was damaged on the way")
-    first, at = _read_varint(payload, _fixed.size)
+    if packed and frame & ~(DENSE_FRAME | BACK | SHORT):
+        raise DecodeError("the Batch is of a newer version: it has flags that are unknown here")
+    first, at = _read_varint(payload, fixed.size)
     count = 1
-    if not frame & LONE:
+    if not packed and not frame & LONE:
         count, at = _read_varint(payload, at)
     if count > ROWS_PER_BATCH_MAX or not 1 <= first <= SEQ_MAX - count:
         raise DecodeError(f"the Batch claims {count} rows from {first} on: out of range")
     absent: tuple[Absent, ...] = ()
-    if frame & ABSENT:
+    if not packed and frame & ABSENT:
         absent, at = _read_absent(payload, at)
     lane: Lane = "back" if frame & BACK else "live"
+    stream = stream.ljust(STREAM_BYTES, b"\0")
     return BatchHeader(stream, first, count, lane, before, absent), at
 
 
@@ -184,6 +222,10 @@ def _read_absent(payload: bytes, at: int) -> tuple[tuple[Absent, ...], int]:
         ranges.append(Absent(first=first, last=first + length, reason=REASONS[reason]))
         at += 1
     return tuple(ranges), at
+
+
+def _sealed(payload: bytes) -> bytes:
+    return payload[:1] + _checksum(payload).to_bytes(4, "big") + payload[5:]
 
 
 def _checksum(payload: bytes) -> int:

@@ -1,9 +1,9 @@
 """Events and messages to bytes and back; bytes that are neither give DecodeError, never more.
 
-A payload begins with a frame byte: 0x10..0x1f a Batch (`wire/batch.py`), 0x20 any other message,
-0x21 an Update, compressed. After 0x20 and 0x21 stand 4 B of CRC-32 over all that follows, then the
-message as a msgpack array that begins with its tag. A new format takes a new frame byte; the old
-ones stay readable for ever.
+A payload begins with a frame byte: 0x10..0x1f and 0x30..0x3f a Batch (`wire/batch.py`), 0x20 any
+other message, 0x21 an Update, compressed. After 0x20 and 0x21 stand 4 B of CRC-32 over all that
+follows, then the message as a msgpack array that begins with its tag. A new format takes a new
+frame byte; the old ones stay readable for ever.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from wire.batch import FRAME as BATCH_FRAME
+from wire.batch import FRAMES as BATCH_FRAMES
 from wire.batch import (
     ROW_BYTES_MAX,
     ROWS_PER_BATCH_MAX,
@@ -151,7 +151,7 @@ def decode(payload: bytes) -> Message:
 
     Raises DecodeError, and nothing else, when the bytes are no message of ours.
     """
-    if payload and payload[0] & 0xF0 == BATCH_FRAME:
+    if payload and payload[0] & 0xF0 in BATCH_FRAMES:
         return decode_batch(payload)
     if len(payload) > MESSAGE_BYTES_MAX:
         raise DecodeError(f"the message has {len(payload)} B, above {MESSAGE_BYTES_MAX}")

@@ -7,6 +7,8 @@ How it may change (a store may be years older or newer than the cloud):
   stands at their end and holds its default;
 - a new kind takes a new tag number, which is never used again; both ends keep kinds that they
   do not know as bytes, to be decoded by a later version;
+- a new kind or field is not in the vocabulary of lone rows, which is frozen: it travels as deflate
+  packs it, 15 to 40 B larger, until a new frame brings a new vocabulary;
 - `tests/golden` holds messages of every released version, which must decode for ever.
 
 Events hold no references in circles, so the garbage collector need not visit them (`gc=False`):

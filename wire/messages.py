@@ -12,7 +12,10 @@ Lane = Literal["live", "back"]
 AbsentReason = Literal["evicted", "expired", "damaged"]
 Verdict = Literal["stored", "forked"]
 
+# A stream's id is unique within its store, for which 64 random bits are plenty; the rest is zero,
+# and left out on the wire where it costs most. Those of older stores are random throughout.
 STREAM_BYTES = 16
+STREAM_RANDOM_BYTES = 8
 NONCE_BYTES = 8
 
 

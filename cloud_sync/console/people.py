@@ -8,6 +8,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from psycopg import Connection
 
+from cloud_sync.catalogue import brands_of
+from cloud_sync.database import Sight
+
 PASSWORD_CHARS_MIN = 12
 PASSWORD_CHARS_MAX = 256
 NAME_CHARS_MAX = 80
@@ -27,17 +30,39 @@ class PeopleError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """Somebody who is signed in; `csrf` stands in each of their forms."""
+    """Somebody who is signed in; `csrf` stands in each of their forms.
+
+    Whoever belongs to a brand or a store operator sees what concerns these alone.
+    """
 
     tenant: str
     name: str
     csrf: str
+    brand: str = ""
+    operator: str = ""
+
+    @property
+    def sight(self) -> Sight:
+        """Return what this person may see."""
+        return Sight(tenant=self.tenant, brand=self.brand, operator=self.operator)
 
 
-def add_person(connection: Connection, tenant: str, name: str, password: str) -> None:
+def add_person(
+    connection: Connection,
+    tenant: str,
+    name: str,
+    password: str,
+    *,
+    brand: str | None = None,
+    operator: str | None = None,
+) -> None:
     """Let a person sign in, or give them a new password, which ends their sign-ins.
 
-    Raises PeopleError when the name or password is not of the form that is asked for.
+    Whom they belong to is set where a brand or operator is given: with an empty one, to the tenant
+    itself. Where neither is, it stays as it was.
+
+    Raises PeopleError when something is not of the form that is asked for, the catalogue does not
+    know the brand, or the person would belong to a brand and an operator.
     """
     if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
         raise PeopleError(f"a name has 1 to {NAME_CHARS_MAX} printable characters")
@@ -46,11 +71,17 @@ def add_person(connection: Connection, tenant: str, name: str, password: str) ->
             f"a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters;"
             " four or five words make a good one"
         )
+    _check_place(connection, tenant, brand or "", operator or "")
     connection.execute(
         "INSERT INTO console_user (tenant, name, password) VALUES (%s, %s, %s)"
         " ON CONFLICT (tenant, name) DO UPDATE SET password = excluded.password",
         (tenant, name, _hasher.hash(password)),
     )
+    if brand is not None or operator is not None:
+        connection.execute(
+            "UPDATE console_user SET brand = %s, operator = %s WHERE tenant = %s AND name = %s",
+            (brand or "", operator or "", tenant, name),
+        )
     connection.execute(
         "DELETE FROM console_sign_in WHERE tenant = %s AND name = %s", (tenant, name)
     )
@@ -100,12 +131,15 @@ def sign_in(connection: Connection, tenant: str, name: str, password: str) -> st
 def signed_in(connection: Connection, token: str) -> SignIn | None:
     """Return who holds this token and put its idle time off; None when it is not valid."""
     row = connection.execute(
-        "UPDATE console_sign_in SET seen_until = now() + make_interval(mins => %s)"
-        " WHERE token = %s AND seen_until > now() AND ends_at > now()"
-        " RETURNING tenant, name, csrf",
+        "UPDATE console_sign_in AS held SET seen_until = now() + make_interval(mins => %s)"
+        " FROM console_user AS person WHERE token = %s AND seen_until > now() AND ends_at > now()"
+        " AND person.tenant = held.tenant AND person.name = held.name"
+        " RETURNING held.tenant, held.name, csrf, brand, operator",
         (IDLE_MINUTES_MAX, _digest(token)),
     ).fetchone()
-    return None if row is None else SignIn(tenant=row[0], name=row[1], csrf=row[2])
+    if row is None:
+        return None
+    return SignIn(tenant=row[0], name=row[1], csrf=row[2], brand=row[3], operator=row[4])
 
 
 def sign_out(connection: Connection, token: str) -> None:
@@ -126,6 +160,18 @@ def forget_ended(connection: Connection, rows_max: int) -> int:
         (LOCKED_MINUTES, rows_max),
     )
     return sign_ins.rowcount + attempts.rowcount
+
+
+def _check_place(connection: Connection, tenant: str, brand: str, operator: str) -> None:
+    if brand and operator:
+        raise PeopleError("a person belongs to a brand or to a store operator, not to both")
+    if len(operator) > NAME_CHARS_MAX or not operator.isprintable():
+        raise PeopleError(f"an operator's name has at most {NAME_CHARS_MAX} printable characters")
+    if brand:
+        known = brands_of(connection, tenant)
+        if brand not in known:
+            listed = ", ".join(known) or "none"
+            raise PeopleError(f"no goods of brand {brand!r} are in the catalogue; known: {listed}")
 
 
 def _verify(hashed: str, password: str) -> bool:

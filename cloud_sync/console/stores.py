@@ -91,6 +91,14 @@ def rows_of(twins: Sequence[StoreTwin], totals: Mapping[str, Mapping[str, int]])
     return sorted(rows, key=lambda row: (not row.troubles, row.twin.store))
 
 
+def shared_of(
+    rows: Sequence[StoreRow], totals: Mapping[str, Mapping[str, int]]
+) -> dict[str, Mapping[str, int]]:
+    """Return the figures of stores of others, by store: an operator runs a zone there."""
+    known = {row.twin.store for row in rows} | {""}
+    return {store: totals[store] for store in sorted(totals) if store not in known}
+
+
 def summary_of(rows: Sequence[StoreRow], totals: Mapping[str, Mapping[str, int]]) -> Summary:
     """Return the sums over all stores; sales and redemptions include the online channels."""
     head = sum(row.twin.head for row in rows)

@@ -1,4 +1,4 @@
-"""The routes of headquarters: sign in, stores, sign out."""
+"""The routes of headquarters: sign in, stores, a brand, sign out."""
 
 import hmac
 from pathlib import Path
@@ -8,18 +8,23 @@ from flask import (
     Response,
     abort,
     g,
+    jsonify,
     make_response,
     redirect,
     render_template,
     request,
     send_from_directory,
+    url_for,
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
-from cloud_sync.console import people
+from cloud_sync.console import brands, people
+from cloud_sync.console.brands import BrandPage
 from cloud_sync.console.people import SignIn
-from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_of
+from cloud_sync.console.stores import day_began_at, rows_of, sales_of, shared_of, summary_of
+from cloud_sync.database import Sight
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
 from looks.assets import ASSET_AGE_S, LOOKS, address
@@ -43,6 +48,8 @@ def blueprint(cloud: Cloud) -> Blueprint:
     routes.before_request(pages.read_person)
     routes.after_request(remember_language)
     routes.get("/")(pages.stores)
+    routes.get("/brands/<path:brand>")(pages.brand)
+    routes.get("/api/brands/<path:brand>")(pages.brand_figures)
     routes.get("/sign-in")(pages.sign_in_form)
     routes.post("/sign-in")(pages.sign_in)
     routes.post("/sign-out")(pages.sign_out)
@@ -76,25 +83,63 @@ class _Pages:
                 g.person = people.signed_in(connection, self._token)
 
     def stores(self) -> AnyResponse:
-        """Show all stores, those with trouble first."""
+        """Show all stores, those with trouble first; a brand's people are shown their brand."""
         person: SignIn | None = g.person
         if person is None:
             return redirect("/hq/sign-in")
-        now = self._cloud.now()
-        since = day_began_at(now, self._cloud.time_zone)
-        with self._cloud.database.shopper(person.tenant) as connection:
+        if person.brand:
+            return redirect(url_for("console.brand", brand=person.brand))
+        now, since, until = self._today()
+        with self._cloud.database.seen_by(person.sight) as connection:
             found = twins.stores(connection, person.tenant, now)
-            totals = store_hour.totals(connection, person.tenant, since, now + store_hour.HOUR_US)
+            totals = store_hour.totals(connection, person.tenant, since, until)
+            listed = [] if person.operator else brands_of(connection, person.tenant)
         rows = rows_of(found, totals)
         summary, online = summary_of(rows, totals), sales_of(totals.get("", {}))
+        shared = shared_of(rows, totals) if person.operator else {}
         return page(
             "stores.html",
             rows=rows,
             summary=summary,
             online=online,
+            shared=[(each, sales_of(of), of) for each, of in shared.items()],
+            brands=listed,
             now=now,
             say_reason=say_reason,
         )
+
+    def brand(self, brand: str) -> AnyResponse:
+        """Show a brand's goods and stores."""
+        if g.person is None:
+            return redirect("/hq/sign-in")
+        return page("brand.html", shown=self._brand(g.person, brand), now=self._cloud.now())
+
+    def brand_figures(self, brand: str) -> AnyResponse:
+        """Answer with what a brand's page shows, as JSON."""
+        if g.person is None:
+            return make_response(jsonify(error={"message": "sign in first"}), 401)
+        return jsonify(brands.plain(self._brand(g.person, brand)))
+
+    def _brand(self, person: SignIn, brand: str) -> BrandPage:
+        """Read a brand's page as that brand sees it, if this person may see it at all.
+
+        A brand's people may see their own, a tenant's people each of the tenant's.
+        """
+        if person.operator or person.brand not in ("", brand):
+            abort(404)
+        if not person.brand:
+            with self._cloud.database.seen_by(person.sight) as connection:
+                if brand not in brands_of(connection, person.tenant):
+                    abort(404)
+        _, since, until = self._today()
+        sight = Sight(tenant=person.tenant, brand=brand)
+        with self._cloud.database.seen_by(sight) as connection:
+            return brands.read_page(connection, person.tenant, brand, since, until)
+
+    def _today(self) -> tuple[int, int, int]:
+        """Return the time, and between which times the hours of today begin."""
+        now = self._cloud.now()
+        return now, day_began_at(now, self._cloud.time_zone), now + store_hour.HOUR_US
 
     def sign_in_form(self) -> AnyResponse:
         """Ask who it is."""

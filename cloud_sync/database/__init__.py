@@ -1,5 +1,6 @@
 """PostgreSQL: connections, tables and their migrations; the home of psycopg."""
 
 from cloud_sync.database.database import Database, retried
+from cloud_sync.database.sight import Sight
 
-__all__ = ["Database", "retried"]
+__all__ = ["Database", "Sight", "retried"]

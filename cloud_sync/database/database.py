@@ -4,14 +4,15 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from typing import Literal, LiteralString, TypeVar
 
 import psycopg
 from psycopg import Connection
 
 from cloud_sync.database.migrations import Migration, migrate
+from cloud_sync.database.sight import Sight, take
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +21,15 @@ CONNECT_TIMEOUT_S = 10
 # A deadlock or serialization failure is repeated this often, each after up to the delay below.
 ATTEMPTS_MAX = 6
 RETRY_DELAY_S_MAX = 0.2
+
+# With many partitions planning a statement takes far longer than running it, and PostgreSQL would
+# plan it anew each time. A plan that is kept must not read whole tables, as it would where they
+# were small when it was made.
+_Plans = Literal["anew", "by key"]
+_PLANNED: Mapping[_Plans, LiteralString] = {
+    "anew": "RESET plan_cache_mode; RESET enable_seqscan",
+    "by key": "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off",
+}
 
 T = TypeVar("T")
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -31,14 +41,16 @@ class Database:
     Guarantees:
     - `ledger` and `shopper` give a connection inside a transaction that commits when the block
       ends and is undone when it raises; `question` one without, for single statements;
+    - `seen_by` gives one that only reads, and only what the one who looks may see;
     - at most `connections_max` are open; who asks for more waits for one to come back;
-    - a connection that broke is not given out again.
+    - a connection that broke is not given out again;
+    - all but `shopper` and `seen_by` give one that plans a statement once, to look rows up by key.
     """
 
     def __init__(self, dsn: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
         """Name the database; connections are opened when first needed."""
         self.dsn = dsn
-        self._idle: list[Connection] = []
+        self._idle: dict[_Plans, list[Connection]] = {"anew": [], "by key": []}
         self._lock = threading.Lock()
         self._free = threading.BoundedSemaphore(connections_max)
         self._closed = False
@@ -50,12 +62,16 @@ class Database:
     def ledger(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a transaction where the ledger and streams of a shard live."""
         del shard  # one server holds all shards; a spread database is entered by it
-        return self._transaction()
+        return self._transaction("by key")
 
     def shopper(self, tenant: str, shopper: str = "") -> AbstractContextManager[Connection]:
         """Open a transaction where a shopper of the tenant lives."""
         del tenant, shopper
-        return self._transaction()
+        return self._transaction("anew")
+
+    def seen_by(self, sight: Sight) -> AbstractContextManager[Connection]:
+        """Open a transaction that only reads, and only what the one who looks may see."""
+        return self._seen_by(sight)
 
     def pipelined(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a transaction like `ledger`, in which nothing waits but for answers that are read.
@@ -69,50 +85,72 @@ class Database:
     def question(self, shard: int) -> AbstractContextManager[Connection]:
         """Open a connection where a shard lives, for statements that each stand alone."""
         del shard
-        return self._connected()
+        return self._connected("by key")
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when they come back."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle = self._all_idle()
         for connection in idle:
             connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._connected() as connection, connection.transaction():
+    def _transaction(self, plans: _Plans) -> Iterator[Connection]:
+        with self._connected(plans) as connection, connection.transaction():
+            yield connection
+
+    @contextmanager
+    def _seen_by(self, sight: Sight) -> Iterator[Connection]:
+        with self._transaction("anew") as connection:
+            take(connection, sight)
             yield connection
 
     @contextmanager
     def _pipelined(self) -> Iterator[Connection]:
-        with self._connected() as connection, connection.pipeline(), connection.transaction():
+        with (
+            self._connected("by key") as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             yield connection
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connected(self, plans: _Plans) -> Iterator[Connection]:
         with self._free:
-            connection = self._take()
+            planned, connection = self._take(plans)
             try:
+                if planned != plans:
+                    connection.execute(_PLANNED[plans])
                 yield connection
             finally:
-                self._give_back(connection)
+                self._give_back(connection, plans)
 
-    def _take(self) -> Connection:
+    def _take(self, plans: _Plans) -> tuple[_Plans, Connection]:
+        """Return an idle connection or a new one, and how it plans; an idle one comes first."""
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return psycopg.connect(self.dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+            for planned in (plans, *self._idle):
+                if idle := self._idle[planned]:
+                    return planned, idle.pop()
+        connection = psycopg.connect(self.dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        return "anew", connection
 
-    def _give_back(self, connection: Connection) -> None:
+    def _give_back(self, connection: Connection, plans: _Plans) -> None:
         with self._lock:
             if not connection.broken and not connection.closed and not self._closed:
-                self._idle.append(connection)
+                self._idle[plans].append(connection)
                 return
             # One broken connection means the server went: its idle siblings are broken, too.
-            idle, self._idle = self._idle, []
+            idle = self._all_idle()
         for each in (connection, *idle):
             each.close()
+
+    def _all_idle(self) -> list[Connection]:
+        """Take all idle connections out; for whoever has the lock."""
+        taken = [connection for idle in self._idle.values() for connection in idle]
+        for idle in self._idle.values():
+            idle.clear()
+        return taken
 
 
 def retried(

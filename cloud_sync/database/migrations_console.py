@@ -56,6 +56,19 @@ CREATE TABLE api_key (
 );
 """
 
+# An API key may be allowed to have members' tokens signed, which open doors: no web shop needs it.
+MEMBER_TOKENS = """
+ALTER TABLE api_key ADD COLUMN issues_tokens boolean NOT NULL DEFAULT false;
+
+-- When (µs UTC) a member's app may be given as many tokens as ever: see member_tokens.py.
+CREATE TABLE token_pace (
+    tenant text NOT NULL,
+    member uuid NOT NULL,
+    free_at bigint NOT NULL,
+    PRIMARY KEY (tenant, member)
+);
+"""
+
 # Table → its distribution column, for the list in tables.py; empty: each machine holds it whole.
 DISTRIBUTION: dict[str, str] = {
     "store_hour": "shard",
@@ -63,10 +76,12 @@ DISTRIBUTION: dict[str, str] = {
     "console_sign_in": "",
     "console_attempt": "",
     "api_key": "",
+    "token_pace": "member",
 }
 WITHOUT_TENANT = frozenset({"console_sign_in"})
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=200, name="figures", sql=FIGURES),
     Migration(number=201, name="people and keys", sql=PEOPLE),
+    Migration(number=202, name="member tokens", sql=MEMBER_TOKENS),
 )

@@ -251,6 +251,18 @@ CREATE TABLE atom_brand (
 ) PARTITION BY HASH (atom);
 """
 
+# What a shopper will be shown at the next arrival, with the codes of the coupons in it.
+PREPARED = """
+CREATE TABLE prepared (
+    tenant text NOT NULL,
+    shopper uuid NOT NULL,
+    view bytea NOT NULL,
+    coupons text[] NOT NULL,
+    prepared_at bigint NOT NULL,
+    PRIMARY KEY (tenant, shopper)
+) PARTITION BY HASH (shopper);
+"""
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {
     "identifier": "identifier",
@@ -268,6 +280,7 @@ DISTRIBUTION: dict[str, str] = {
     "coupon_act": "coupon",
     "shopper_view": "identifier",
     "visit": "identifier",
+    "prepared": "shopper",
     "product": "",
     "shelf_plan": "",
     "catalogue_view": "store",
@@ -306,4 +319,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=106, name="interests", sql=INTERESTS + partitions_of("interest_due")),
     Migration(number=107, name="code_keys", sql=CODE_KEYS),
     Migration(number=108, name="brands", sql=BRANDS + partitions_of("atom_brand")),
+    Migration(number=109, name="prepared", sql=PREPARED + partitions_of("prepared")),
 )

@@ -1,6 +1,6 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
-from cloud_sync.database import migrations_console, migrations_shoppers
+from cloud_sync.database import migrations_console, migrations_shoppers, migrations_sight
 
 # A small table that each machine holds whole.
 EVERYWHERE = ""
@@ -25,6 +25,7 @@ DISTRIBUTION: dict[str, str] = {
     "store_twin": "shard",
     **migrations_shoppers.DISTRIBUTION,
     **migrations_console.DISTRIBUTION,
+    **migrations_sight.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

@@ -21,6 +21,9 @@ CouponState = Literal["offered", "claimed", "redeemed"]
 # shopper has left: long enough for a visit with the line cut, short enough that the next store need
 # not wait long when nothing says that they left.
 LEASE_S = 2 * 3600
+# A lease's name tells it from the other leases of its coupon, for which 32 bits are plenty; it
+# stands in each redemption beside the coupon's own code.
+LEASE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,7 @@ def lease(coupon: Coupon, store: str, now: int) -> Coupon:
     if coupon.lease_store == store and coupon.lease_until >= until:
         return coupon
     right = f"{coupon.coupon}/{store}/{until}".encode()
-    name = hashlib.blake2b(right, digest_size=8, person=b"lease").hexdigest()
+    name = hashlib.blake2b(right, digest_size=LEASE_BYTES, person=b"lease").hexdigest()
     return replace(coupon, lease=name, lease_store=store, lease_until=until)
 
 

@@ -20,6 +20,7 @@ from cloud_sync.decisions.coupons import (
     write_leases,
 )
 from cloud_sync.decisions.offers import OFFER_RULES, candidates, open_coupons, propose
+from cloud_sync.decisions.prepared import prepare
 from cloud_sync.decisions.recommend import (
     Bestsellers,
     Neighbours,
@@ -77,11 +78,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What was decided about one shopper: coupons issued and leased anew, a view a store."""
+    """What was decided about one shopper: coupons issued and leased anew, a view a store.
+
+    `next` is the view of a store that they enter next, without a lease; None without consent.
+    """
 
     issued: Sequence[Coupon]
     leased: Sequence[Coupon]
     views: Mapping[str, ShopperView]
+    next: ShopperView | None = None
 
 
 def decide(
@@ -123,26 +128,21 @@ def decide_one(known: Known, now: int) -> Decided:
     first = staged.because[0]
     stage_because = Because(reason=first.reason, at=first.at // DAY_US * DAY_US)
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
-    views = {
-        store: ShopperView(
+
+    def view_in(store: str, bestsellers: Bestsellers) -> ShopperView:
+        return ShopperView(
             shopper=known.shopper,
             stage=staged.stage,
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
-                profile,
-                known.neighbours,
-                known.bestsellers.get(store, ()),
-                known.sold,
-                now,
-                known.brands,
+                profile, known.neighbours, bestsellers, known.sold, now, known.brands
             ),
             saved=saved,
             consented=True,
             followed=tuple(profile.followed),
         )
-        for store in stores
-    }
+
     return Decided(
         issued=[each for each in holding if each.coupon in new],
         leased=[
@@ -150,13 +150,15 @@ def decide_one(known: Known, now: int) -> Decided:
             for before, each in zip(shown, holding, strict=True)
             if each != before and each.coupon not in new
         ],
-        views=views,
+        views={store: view_in(store, known.bestsellers.get(store, ())) for store in stores},
+        # What sells in a store that was never entered is not known here.
+        next=view_in("", known.bestsellers.get(profile.last_store, ())),
     )
 
 
 def _coupon_view(coupon: Coupon, store: str, known: Known) -> CouponView:
     """Return a coupon as a store shows it: with the lease only where it is that store's."""
-    ours = coupon.lease_store == store
+    ours = bool(store) and coupon.lease_store == store
     return CouponView(
         coupon=coupon.coupon,
         offer=coupon.offer,
@@ -203,6 +205,7 @@ def _decide_locked(
     }
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
+    prepare(connection, tenant, {k[1]: each.next for k, each in decided.items() if each.next}, now)
     views = {
         (identifier, store): view
         for key, one in decided.items()
@@ -272,10 +275,10 @@ def _tell(
     """Note what stores are told and return what differs from what they were told before."""
     # Each view is the same under all identifiers of its shopper: encoded once a store and shopper.
     encoded = {(view.shopper, store): encode_view(view) for (_, store), view in views.items()}
-    checksums = {place: _checksum(encoded[view.shopper, place[1]]) for place, view in views.items()}
+    checksums = {place: checksum(encoded[view.shopper, place[1]]) for place, view in views.items()}
     changed = sorted(place for place in views if before.get(place) != checksums[place])
     gone = sorted(place for place in before if place not in views)
-    _note(connection, tenant, {place: checksums[place] for place in changed}, gone)
+    note(connection, tenant, {place: checksums[place] for place in changed}, gone)
     return [
         *(
             _change(tenant, place, encode_view(structs.replace(views[place], decided_at=now)))
@@ -285,12 +288,13 @@ def _tell(
     ]
 
 
-def _note(
+def note(
     connection: Connection,
     tenant: str,
     changed: Mapping[_Place, bytes],
-    gone: Sequence[_Place],
+    gone: Sequence[_Place] = (),
 ) -> None:
+    """Note what stores are told, by its checksum, and what they are told to forget."""
     if changed:
         connection.execute(
             "INSERT INTO shopper_view (tenant, identifier, store, checksum)"
@@ -319,5 +323,6 @@ def _change(tenant: str, place: _Place, value: bytes | None) -> StoreChange:
     return StoreChange(tenant=tenant, store=store, change=change)
 
 
-def _checksum(value: bytes) -> bytes:
+def checksum(value: bytes) -> bytes:
+    """Return by what a view is known that a store was told."""
     return hashlib.blake2b(value, digest_size=8).digest()

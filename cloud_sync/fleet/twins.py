@@ -142,38 +142,14 @@ def store_names(connection: Connection, tenant: str) -> list[str]:
     return [store for (store,) in rows]
 
 
-# `each` is a stream of the store: the seqs it has reached, those accounted for and those of them
-# gone. What an earlier stream owes is recorded again under a later one, naming where it was.
+# The counts are over all streams of a store: see the view `store_count`.
 _STORES = """
 SELECT twin.store, online, operator, version, changed_at, greatest(seen_at, received_at),
     queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices, top, accounted, gone, again,
     (SELECT coalesce(sum(greatest(count, 1)), 0)::bigint FROM quarantine q
         WHERE q.shard = twin.shard AND q.tenant = twin.tenant AND q.store = twin.store
         AND replayed_at IS NULL)
-FROM store_twin twin CROSS JOIN LATERAL (
-    SELECT max(received_at) AS received_at,
-        sum(greatest(coalesce(upper(received) - 1, 0), CASE WHEN is_current THEN head ELSE 0 END)
-            )::bigint AS top,
-        sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(received) part)
-            )::bigint AS accounted,
-        sum((SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(absent) part)
-            )::bigint AS gone,
-        sum(CASE
-            WHEN is_current OR received = int8multirange(int8range(1, upper(received))) THEN 0
-            ELSE (SELECT count(DISTINCT origin_seq) FROM ledger
-                WHERE origin_stream = each.stream AND ledger.shard = twin.shard
-                AND ledger.tenant = twin.tenant AND ledger.store = twin.store
-                AND origin_seq < upper(received) AND NOT received @> origin_seq)
-            END)::bigint AS again
-    FROM (
-        SELECT stream, received, absent, received_at, stream = twin.stream AS is_current
-        FROM stream WHERE stream.shard = twin.shard AND stream.tenant = twin.tenant
-            AND stream.store = twin.store
-        UNION ALL SELECT twin.stream, '{}', '{}', 0, true WHERE NOT EXISTS (
-            SELECT FROM stream WHERE stream.shard = twin.shard AND stream.tenant = twin.tenant
-                AND stream.store = twin.store AND stream.stream = twin.stream)
-    ) each
-) streams
+FROM store_twin twin JOIN store_count USING (shard, tenant, store)
 WHERE twin.tenant = %s ORDER BY twin.store LIMIT %s
 """
 

@@ -1,4 +1,7 @@
-"""Keys with which a web shop or an app may post events and ask for its shoppers' coupons."""
+"""Keys with which a web shop or an app may post events and ask for its shoppers' coupons.
+
+One that the shopper's app signs in with may be allowed to have members' tokens signed, too.
+"""
 
 import hashlib
 import hmac
@@ -15,14 +18,17 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """Whose key it is and what channel it speaks for."""
+    """Whose key it is, what channel it speaks for, and whether it may have tokens signed."""
 
     tenant: str
     key_id: str
     source: str
+    issues_tokens: bool = False
 
 
-def create_key(connection: Connection, tenant: str, source: str) -> str:
+def create_key(
+    connection: Connection, tenant: str, source: str, *, issues_tokens: bool = False
+) -> str:
     """Create a key for a channel and return its text, which is shown once and stored nowhere.
 
     Raises TopicError when tenant or source is no name.
@@ -30,8 +36,9 @@ def create_key(connection: Connection, tenant: str, source: str) -> str:
     key_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     connection.execute(
-        "INSERT INTO api_key (tenant, key_id, source, secret) VALUES (%s, %s, %s, %s)",
-        (check_name(tenant), key_id, check_name(source), _digest(secret)),
+        "INSERT INTO api_key (tenant, key_id, source, secret, issues_tokens)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        (check_name(tenant), key_id, check_name(source), _digest(secret), issues_tokens),
     )
     return f"{PREFIX}.{tenant}.{key_id}.{secret}"
 
@@ -41,12 +48,15 @@ def check_key(connection: Connection, text: str) -> ApiKey | None:
     match text.split(".", 3):
         case [prefix, tenant, key_id, secret] if prefix == PREFIX:
             row = connection.execute(
-                "SELECT source, secret FROM api_key"
+                "SELECT source, secret, issues_tokens FROM api_key"
                 " WHERE tenant = %s AND key_id = %s AND revoked_at IS NULL",
                 (tenant.replace("\0", ""), key_id.replace("\0", "")),
             ).fetchone()
             if row is not None and hmac.compare_digest(row[1], _digest(secret)):
-                return ApiKey(tenant=tenant, key_id=key_id, source=row[0])
+                source, _, issues_tokens = row
+                return ApiKey(
+                    tenant=tenant, key_id=key_id, source=source, issues_tokens=issues_tokens
+                )
     return None
 
 

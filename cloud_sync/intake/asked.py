@@ -2,6 +2,7 @@
 
     {"identifiers": [{"kind": "member", "value": "M0007"}]}         whom it is about
     {"identifiers": […], "order": "w-17", "event_id": "7f9c…"}      redeem a coupon for an order
+    {"member": "M0007"}                                             whose token is to be signed
 
 Identifiers arrive plain, in the body and never in an address, and are keyed here.
 """
@@ -46,7 +47,13 @@ class AskedToRedeem(Asked, frozen=True, forbid_unknown_fields=True):
     event_id: Annotated[str, Meta(max_length=EVENT_ID_CHARS_MAX, pattern=_PRINTABLE)]
 
 
-_AskedT = TypeVar("_AskedT", bound=Asked)
+class AskedForToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The membership code of the member who is signed in to the app."""
+
+    member: _Text
+
+
+_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedForToken)
 
 
 def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:
@@ -61,6 +68,14 @@ def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:
         raise PostRefusedError([WrongField(path.rstrip("`") or "$", message)]) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PostRefusedError([WrongField("$", f"not JSON: {error}")]) from error
+
+
+def keyed_member(asked: AskedForToken, key: bytes) -> Identifier:
+    """Return the member under the tenant's key; raises PostRefusedError for none."""
+    try:
+        return key_identifier("member", asked.member, key=key)
+    except IdentifierError as error:
+        raise PostRefusedError([WrongField("member", str(error))]) from error
 
 
 def keyed(asked: Asked, key: bytes) -> list[Identifier]:

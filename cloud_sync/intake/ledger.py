@@ -9,8 +9,10 @@ from typing import Protocol
 import msgspec
 from psycopg import Connection, sql
 
+from cloud_sync.intake import inserting
 from cloud_sync.intake.accept import AcceptedRow
 from cloud_sync.intake.copying import COLUMNS, END, SIGNATURE, LedgerRow, Place, packed
+from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.posted import PostedEvent
 from wire.codec import decode_event, encode_event
 from wire.events import EVENT_KINDS, Body, Event, Origin
@@ -73,9 +75,30 @@ def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]
 
     Returns where they were appended, by shard.
     """
+    if are_few(rows):
+        return append_few(connection, rows)
     places = reserve(connection, rows)
     with appending(connection, places, rows):
         return places
+
+
+def are_few(rows: Mapping[int, Rows]) -> bool:
+    """Tell whether rows are few enough for `append_few`."""
+    return sum(map(len, rows.values())) <= FEW_ROWS_MAX
+
+
+def append_few(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
+    """Append rows as `append` does, each shard's with their places in one statement, without COPY.
+
+    So it may stand in a pipelined transaction.
+    """
+    places: dict[int, Place] = {}
+    for shard in sorted(rows):
+        some = list(rows[shard])
+        while (place := inserting.append_few(connection, shard, some)) is None:
+            _open_day(connection, inserting.day_of(connection, shard))
+        places[shard] = place
+    return places
 
 
 def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
@@ -262,7 +285,7 @@ def _advance(connection: Connection, shard: int, count: int) -> tuple[int, date,
         (count, shard),
     ).fetchone()
     if row is None:
-        raise LookupError(f"shard {shard} has no line in shard_head: the migrations did not run")
+        raise inserting.no_head(shard)
     position, day, accepted_at, is_open = row
     return position, day, accepted_at, is_open
 

@@ -5,7 +5,7 @@ its state is read, so that no seq is appended twice.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -26,8 +26,10 @@ from cloud_sync.intake.accept import (
 )
 from cloud_sync.intake.copying import LedgerRow, Place
 from cloud_sync.intake.incoming import Incoming
+from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
+from cloud_sync.intake.revisions import Put
 from cloud_sync.intake.streams import StreamKey
 from wire.codec import BatchHeader
 from wire.events import Event, Origin
@@ -43,6 +45,7 @@ class Received:
     `states` of the streams that Batches and Births named, with the nonce of a Birth; `said` are
     the Births and Applieds for the publisher, `gone` the stores that went offline. `events` are
     those appended to each shard, in order; `appended` counts them, `poisoned` what was set aside.
+    `greeted` is what was put for stores in which somebody arrived.
     """
 
     states: Mapping[StreamKey, StreamState]
@@ -52,6 +55,18 @@ class Received:
     events: Mapping[int, Sequence[LedgerEvent]]
     appended: int
     poisoned: int
+    greeted: Sequence[Put] = ()
+
+
+# Asks about live events, and answers those of whom something is known when it is called for.
+Greet = Callable[[Connection, Sequence[tuple[StreamKey, Event]]], Callable[[], Sequence[Put]]]
+
+
+def nobody(
+    _connection: Connection, _live: Sequence[tuple[StreamKey, Event]]
+) -> Callable[[], Sequence[Put]]:
+    """Greet nobody."""
+    return tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,12 @@ class StoreRows:
         for key, live, rows, events in self.parts:
             for row, event in zip(rows, events, strict=True):
                 yield ledger.store_row(key.tenant, key.store, key.stream, row, event, live=live)
+
+    def live(self) -> Iterator[tuple[StreamKey, Event]]:
+        """Return the events of the live lane, each with its stream."""
+        for key, live, _, events in self.parts:
+            if live:
+                yield from ((key, event) for event in events)
 
     def events(self, shard: int, place: Place) -> list[LedgerEvent]:
         """Return the events as the ledger gives them."""
@@ -114,18 +135,23 @@ class _Draft:
     answered: dict[StreamKey, bytes] = field(default_factory=dict)
 
 
-def receive(database: Database, messages: Sequence[Incoming], now: int) -> list[Received]:
+def receive(
+    database: Database, messages: Sequence[Incoming], now: int, greet: Greet = nobody
+) -> list[Received]:
     """Store messages, in the order of their arrival; answer only after this has returned.
 
-    Should the database refuse a value, the messages are parted until the one at fault is alone and
-    can be set aside.
+    Should the database refuse a value, nobody is greeted, and the messages are parted until the one
+    at fault is alone and can be set aside.
     """
     if not messages:
         return []
     shard = messages[0].topic.shard
+    place = database.pipelined if _are_few(messages) else database.ledger
     try:
-        return [retried(lambda: database.ledger(shard), lambda c: store(c, messages, now))]
+        return [retried(lambda: place(shard), lambda c: store(c, messages, now, greet))]
     except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if greet is not nobody:
+            return receive(database, messages, now)
         if len(messages) > 1:
             half = len(messages) // 2
             return receive(database, messages[:half], now) + receive(database, messages[half:], now)
@@ -136,7 +162,9 @@ def receive(database: Database, messages: Sequence[Incoming], now: int) -> list[
         return []
 
 
-def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Received:
+def store(
+    connection: Connection, messages: Sequence[Incoming], now: int, greet: Greet = nobody
+) -> Received:
     """Store messages within the caller's transaction."""
     states = streams.lock(connection, _named(messages))
     draft = _Draft(
@@ -162,13 +190,18 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
                 draft.poison.append(_stray(incoming, incoming.fault, now))
     gone = _keep_twins(connection, messages, now)
     changed = {key: state for key, state in draft.states.items() if state is not states[key]}
+    live = [each for rows in draft.appended.values() for each in rows.live()]
     # All of it goes to the server at once; only the places are waited for.
     with connection.pipeline():
         streams.save(connection, changed, now)
         streams.report_absent(connection, draft.absent, now)
         quarantine.keep(connection, draft.poison)
-        places = ledger.reserve(connection, draft.appended)
-    with ledger.appending(connection, places, draft.appended):
+        answer = greet(connection, live)
+        few = ledger.are_few(draft.appended)
+        append = ledger.append_few if few else ledger.reserve
+        places = append(connection, draft.appended)
+        greeted = answer()
+    with ledger.appending(connection, {} if few else places, draft.appended):
         events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
@@ -178,7 +211,15 @@ def store(connection: Connection, messages: Sequence[Incoming], now: int) -> Rec
         events=events,
         appended=sum(map(len, events.values())),
         poisoned=len(draft.poison),
+        greeted=greeted,
     )
+
+
+def _are_few(messages: Sequence[Incoming]) -> bool:
+    """Tell whether these are Batches that a transaction without COPY can take."""
+    batches = [each.message for each in messages if isinstance(each.message, Batch)]
+    rows = sum(len(batch.rows) for batch in batches)
+    return rows <= FEW_ROWS_MAX and len(batches) == len(messages)
 
 
 def _named(messages: Iterable[Incoming]) -> set[StreamKey]:

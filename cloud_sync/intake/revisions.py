@@ -12,10 +12,13 @@ How a shell (`publisher.py`; the simulator has its own) uses it, for each store:
   publish, and `on_sent` with that `end`.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import msgspec
 from msgspec.structs import replace
 
-from wire.messages import Applied, Birth
+from wire.messages import Applied, Birth, Change
 
 UPDATE_TIMEOUT_MS = 2_000
 UNKNOWN = -1
@@ -27,6 +30,16 @@ class Span(msgspec.Struct, frozen=True):
     start: int
     end: int
     snapshot: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """What was put on a store's downlink: its changes in order, and who knows the last revision."""
+
+    tenant: str
+    store: str
+    changes: Sequence[Change]
+    revision: Callable[[], int]
 
 
 class DownState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,11 @@
-"""Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons."""
+"""Figures by store and hour, folded from the ledger: footfall, dwell, visits, sales, coupons.
+
+A sum is kept apart by the operator whom its events name.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from psycopg import Connection
 
@@ -21,6 +25,7 @@ from wire.events import (
 )
 
 HOUR_US = 3_600_000_000
+NAME_CHARS_MAX = 64
 
 # The figures there are. Money has a figure for each currency: `paid_cents.CNY`. What was paid is
 # what was left after the coupons, whose benefit is `discount_cents`.
@@ -78,21 +83,35 @@ def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
             return
 
 
+class _Place(NamedTuple):
+    shard: int
+    tenant: str
+    store: str
+    hour: int
+    operator: str
+
+
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     """Add events to the figures, in the caller's transaction: once for each ledger position.
 
     What claims to come from the future counts in the hour in which it was accepted.
     """
-    hours: dict[tuple[int, str, str, int], Counter[str]] = defaultdict(Counter)
+    places: dict[_Place, Counter[str]] = defaultdict(Counter)
     for event in events:
         if type(event.event.body) in COUNTED:
-            hour = time_of(event) // HOUR_US * HOUR_US
-            sums = hours[event.shard, event.tenant, event.store or "", hour]
+            place = _Place(
+                shard=event.shard,
+                tenant=event.tenant,
+                store=event.store or "",
+                hour=time_of(event) // HOUR_US * HOUR_US,
+                operator=clean(event.event.operator),
+            )
+            sums = places[place]
             for figure, amount in figures_of(event.event.body):
                 sums[figure] += amount
     rows = sorted(
         (*place, figure, amount)
-        for place, sums in hours.items()
+        for place, sums in places.items()
         for figure, amount in sums.items()
         if amount
     )
@@ -100,13 +119,19 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
         return
     columns = list(map(list, zip(*rows, strict=True)))
     connection.execute(
-        "INSERT INTO store_hour AS kept (shard, tenant, store, hour, figure, amount)"
+        "INSERT INTO store_hour AS kept"
+        " (shard, tenant, store, hour, operator, figure, amount)"
         " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-        " %s::bigint[])"
-        " ON CONFLICT (shard, tenant, store, hour, figure)"
+        " %s::text[], %s::bigint[])"
+        " ON CONFLICT (shard, tenant, store, hour, figure, operator)"
         " DO UPDATE SET amount = kept.amount + excluded.amount",
         columns,
     )
+
+
+def clean(name: str) -> str:
+    """Return a name as the figures keep it: without what no text may hold, not longer than ours."""
+    return name.replace("\0", "")[:NAME_CHARS_MAX]
 
 
 def totals(

@@ -96,8 +96,9 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     elif isinstance(body, (Purchased, Returned)):
         amount = _cents(body.amount_cents)
         _money(facts, ledger, body, atom)
+        _brands_bought(facts, ledger, body, atom, at)
     elif isinstance(body, Followed):
-        _brand(facts, ledger, body, atom, at)
+        _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
     tenant = ledger.tenant
     facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
     if type(body) in _ABOUT_PRODUCTS:
@@ -171,10 +172,18 @@ def _dwell(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, values: li
         facts.merge(ATOM_ZONE, key, values)
 
 
-def _brand(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> None:
-    brand = body.subject.replace("\0", "")[:BRAND_CHARACTERS_MAX]
+def _brand(facts: Facts, ledger: LedgerEvent, atom: str, named: str, values: list[int]) -> None:
+    brand = named.replace("\0", "")[:BRAND_CHARACTERS_MAX]
     if brand:
-        facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), [2 * at + body.followed])
+        facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), values)
+
+
+def _brands_bought(
+    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str, at: int
+) -> None:
+    if isinstance(body, Purchased):
+        for brand in {line.brand for line in body.lines}:
+            _brand(facts, ledger, atom, brand, [1, 0, at])
 
 
 def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str) -> None:

@@ -69,9 +69,12 @@ ATOM_PRODUCT = FactTable(
     sums=("times", "views", "tries", "bought", "returned"),
     latest=("viewed_at", "viewed_online_at", "tried_at", "bought_at", "saved_mark"),
 )
-# followed_mark is made as saved_mark is.
+# followed_mark is made as saved_mark is; orders are those with goods of the brand.
 ATOM_BRAND = FactTable(
-    name="atom_brand", keys={**_ATOM, "brand": "text"}, latest=("followed_mark",)
+    name="atom_brand",
+    keys={**_ATOM, "brand": "text"},
+    sums=("orders",),
+    latest=("followed_mark", "bought_at"),
 )
 ATOM_ZONE = FactTable(
     name="atom_zone",

@@ -127,7 +127,7 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
                 products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
-                followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
+                followed=_followed({str(one): row[1] for (one,), row in brands.get(key, [])}),
                 dwelt=dwelt.get(key, {}),
                 money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},

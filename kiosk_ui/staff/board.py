@@ -38,7 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """Everything on the staff page at one moment."""
+    """Everything on the staff page at one moment; `queues` are the zones in which a till stands."""
 
     at: int
     calls: tuple[Call, ...]
@@ -47,6 +47,7 @@ class Board:
     hours: tuple[HourTraffic, ...]
     footfall: Footfall
     health: Health
+    queues: frozenset[str] = frozenset()
 
     @property
     def low(self) -> int:
@@ -127,6 +128,7 @@ def look(store: Store) -> Board:
         hours=tuple(traffic.hours(connection, at - (CHART_HOURS - 1) * HOUR_US)),
         footfall=traffic.footfall(connection, day_began_at),
         health=store.health(),
+        queues=frozenset(till.zone for till in store.tills.values()),
     )
 
 

@@ -247,6 +247,9 @@ def create_key(
     config: ConfigFile,
     tenant: Tenant,
     source: Annotated[str, typer.Option(help="The channel: web, app, …")],
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="It may have members' tokens signed: an app's alone.")
+    ] = False,
 ) -> None:
     """Create an API key for a web shop or app and print it, this once."""
     from cloud_sync.intake.api_keys import create_key as create
@@ -254,7 +257,7 @@ def create_key(
 
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            typer.echo(create(connection, tenant, source))
+            typer.echo(create(connection, tenant, source, issues_tokens=tokens))
         except TopicError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error

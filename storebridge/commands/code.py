@@ -35,21 +35,12 @@ def make_key(
     file: Annotated[Path, typer.Argument(help="Where the private key is written; keep it safe.")],
 ) -> None:
     """Make a key that codes are signed with, and print the public key for `codes.public_keys`."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cloud_sync.signing_key import SigningKeyError, make_signing_key
 
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(pem)
-    except OSError as error:
-        raise refusal(f"{file} cannot be written: {error.strerror}; name a new file") from error
-    typer.echo(key.public_key().public_bytes_raw().hex())
+        typer.echo(make_signing_key(file))
+    except SigningKeyError as error:
+        raise refusal(str(error)) from error
 
 
 @app.command()
@@ -175,18 +166,12 @@ def _keyed(plain: str) -> str:
 
 
 def _private_key(file: Path) -> "Ed25519PrivateKey":
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cloud_sync.signing_key import SigningKeyError, read_signing_key
 
     try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except OSError as error:
-        raise refusal(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise refusal(f"{file} holds no private key; make one with `code key`") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise refusal(f"{file} holds a key of another kind; make one with `code key`")
-    return key
+        return read_signing_key(file)
+    except SigningKeyError as error:
+        raise refusal(str(error)) from error
 
 
 def _draw(text: str, image: Path) -> None:

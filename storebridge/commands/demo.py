@@ -51,11 +51,11 @@ def demo(
         typer.Option(parser=duration_s, metavar="DURATION", help="…and mend it after this."),
     ] = "10s",  # type: ignore[assignment]  # the parser makes a number of it
     camera: Annotated[
-        str | None,
+        str,
         typer.Option(
             help="A real camera for the first kiosk: a number, an address, a file or folder."
         ),
-    ] = None,
+    ] = "",
     shoppers: Annotated[bool, typer.Option(help="Let simulated shoppers come.")] = True,
     seed: Annotated[int, typer.Option(help="Another seed, other shoppers.")] = 1,
     folder: Annotated[
@@ -124,7 +124,7 @@ def addresses(demo: "Demo") -> Table:
     table.add_row(
         "headquarters",
         town.console_url,
-        f"brand {TENANT}, name {CONSOLE_NAME}, password {town.console_password}",
+        f"organisation {TENANT}, name {CONSOLE_NAME}, password {town.console_password}",
     )
     return table
 

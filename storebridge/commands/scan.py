@@ -122,14 +122,11 @@ def _verdict(
 
 
 def _candidate(code: "Decoded") -> "Candidate":
-    from edge_agent.codes import Rules, understand
+    from edge_agent.codes import Rules, announced, understand
     from hardware.acceptance import Candidate
     from storebridge.known_numbers import catalogue_number
 
-    data = code.data[:13] if code.aim_id == "]E3" else code.data
-    if code.aim_id in {"]C1", "]d2", "]Q3"}:  # GS1 element strings say so in front
-        data = code.aim_id.encode("ascii") + data
-    meant = understand(data, Rules())
+    meant = understand(announced(code.data, code.aim_id), Rules(), code.symbology)
     number = catalogue_number(meant.subject) if meant.kind == "product" else ""
     return Candidate(number=number, sure=code.trust != "doubtful")
 

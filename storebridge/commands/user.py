@@ -21,8 +21,18 @@ def add(
     config: ConfigFile,
     name: Annotated[str, typer.Argument(help="The name to sign in with.")],
     tenant: Tenant,
+    brand: Annotated[
+        str | None, typer.Option(metavar="NAME", help="They see this brand's goods alone.")
+    ] = None,
+    operator: Annotated[
+        str | None, typer.Option(metavar="NAME", help="They see this operator's stores alone.")
+    ] = None,
 ) -> None:
-    """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe."""
+    """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe.
+
+    Somebody new sees all that is the tenant's unless a brand or operator is named. A new password
+    changes nothing of that; an empty name (`--brand ""`) makes somebody one of the tenant again.
+    """
     from cloud_sync.console.people import PeopleError, add_person
 
     if sys.stdin.isatty():
@@ -34,8 +44,9 @@ def add(
         password = sys.stdin.readline().rstrip("\n")
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            add_person(connection, tenant, name, password)
+            add_person(connection, tenant, name, password, brand=brand, operator=operator)
         except PeopleError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error
-    typer.echo(f"{name} may sign in at headquarters of {tenant}.")
+    place = f", brand {brand}" if brand else f", operator {operator}" if operator else ""
+    typer.echo(f"{name} may sign in at headquarters of {tenant}{place}.")

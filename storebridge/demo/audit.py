@@ -1,7 +1,7 @@
 """What the stores recorded held against what the cloud has: equality of sets, not of counts."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,22 +78,25 @@ def drained(dsn: str, tenant: str, since: int) -> bool:
     return all(twin.seen_at > since and twin.waiting == 0 for twin in found)
 
 
-def counts_now(dsn: str, tenant: str) -> dict[str, int]:
-    """Return what the cloud holds and still waits for, while everything runs."""
+def counts_now(dsn: str, tenant: str, without: Sequence[str] = ()) -> dict[str, int]:
+    """Return what the cloud holds, while everything runs.
+
+    `recorded` is what it knows the stores to have recorded, `without` those that say so themselves.
+    """
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM ledger WHERE stream IS NOT NULL),"
             " (SELECT count(*) FROM ledger WHERE stream IS NULL),"
             " (SELECT coalesce(sum(greatest(head, upper(received) - 1)), 0)::bigint"
             "  FROM store_twin LEFT JOIN stream USING (shard, tenant, store, stream)"
-            "  WHERE tenant = %(t)s),"
+            "  WHERE tenant = %(t)s AND NOT store = ANY(%(without)s)),"
             " (SELECT coalesce(sum(amount), 0)::bigint FROM store_hour"
             "  WHERE tenant = %(t)s AND figure = 'redemptions'),"
             " (SELECT coalesce(sum(amount), 0)::bigint FROM store_hour"
             "  WHERE tenant = %(t)s AND figure = 'offers_shown'),"
             " (SELECT coalesce(sum(amount), 0)::bigint FROM store_hour"
             "  WHERE tenant = %(t)s AND figure = 'stays')",
-            {"t": tenant},
+            {"t": tenant, "without": [*without]},
         ).fetchone()
     names = ("accepted", "online_events", "recorded", "redemptions", "offers_shown", "dwell_events")
     return dict(zip(names, row or (0,) * len(names), strict=True))

@@ -8,18 +8,26 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hardware.gtin import is_gtin
-from storebridge.demo.town import FLOOR_ZONES, FRAME_HEIGHT, FRAME_WIDTH
-from storebridge.simulated.cards import draw_card, draw_empty, draw_product
+from storebridge.demo.town import (
+    FLOOR_ZONES,
+    FRAME_HEIGHT,
+    FRAME_WIDTH,
+    KIOSK_CAMERA,
+    TILL_CAMERA,
+)
+from storebridge.simulated.cards import Held, draw, draw_empty
 from storebridge.simulated.jpeg import to_jpeg
 from storebridge.simulated.walks import Walk, WalkScene, visit_walk
 
 SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
 FRAMES_PER_S = 8
+# Somebody holds a code for so long, then until it was read (a busy machine may see few frames),
+# and gives up.
 HELD_S = 1.4
+HELD_S_MAX = 20.0
 SHOWS_WAITING_MAX = 8
 EMPTY_FRAMES = 6
 WALKS_KEPT_S = 5.0
@@ -27,41 +35,55 @@ WALKS_KEPT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A code that was held to a camera, and when the first frame with it left (monotonic s)."""
+    """What was held to a camera, and when the first frame with it left (monotonic s).
 
-    text: str
+    `read_before` is how many codes the camera's reader had read by then.
+    """
+
+    held: Held
     at_s: float
+    read_before: int | None
 
 
 class CodeCamera:
-    """A camera at a counter, to which cards and goods are held one after another."""
+    """A camera at a counter, to which cards, phones and goods are held one after another.
 
-    def __init__(self, seed: int) -> None:
+    `count_reads` says how many codes its reader has read, None while nobody knows.
+    """
+
+    def __init__(self, seed: int, count_reads: Callable[[], int | None]) -> None:
         self._seed = seed
-        self._waiting: deque[str] = deque(maxlen=SHOWS_WAITING_MAX)
-        self._held: Shown | None = None
+        self._count_reads = count_reads
+        self._waiting: deque[Held] = deque(maxlen=SHOWS_WAITING_MAX)
+        self._shown: Shown | None = None
         self._jitter = 0
         self._empty = [to_jpeg(draw_empty(SIZE, seed, jitter)) for jitter in range(EMPTY_FRAMES)]
         self.last_shown: Shown | None = None
 
-    def show(self, text: str) -> None:
-        """Hold a code to the camera: a GTIN as goods with an EAN-13 code, else a card with a QR."""
-        self._waiting.append(text)
+    def show(self, held: Held) -> None:
+        """Hold something to the camera, after whatever waits for it."""
+        self._waiting.append(held)
 
     def next_jpeg(self, now_s: float) -> bytes:
         """Return the next frame; called at the camera's pace."""
         self._jitter += 1
-        if self._held is not None and now_s - self._held.at_s > HELD_S:
-            self._held = None
+        if self._shown is not None and self._is_done(self._shown, now_s - self._shown.at_s):
+            self._shown = None
             return self._empty[self._jitter % EMPTY_FRAMES]
-        if self._held is None and self._waiting:
+        if self._shown is None and self._waiting:
             self._seed += 1
-            self._held = self.last_shown = Shown(self._waiting.popleft(), now_s)
-        if self._held is None:
+            self._shown = Shown(self._waiting.popleft(), now_s, self._count_reads())
+            self.last_shown = self._shown
+        if self._shown is None:
             return self._empty[self._jitter % EMPTY_FRAMES]
-        text = self._held.text
-        draw = draw_product if is_gtin(text) else draw_card
-        return to_jpeg(draw(SIZE, text, self._seed, self._jitter))
+        return to_jpeg(draw(SIZE, self._shown.held, self._seed, self._jitter))
+
+    def _is_done(self, shown: Shown, for_s: float) -> bool:
+        """Tell whether it was held long enough: it was read, or there is no use in going on."""
+        if for_s <= HELD_S:
+            return False
+        read = self._count_reads()
+        return for_s > HELD_S_MAX or read not in {None, shown.read_before or 0}
 
 
 class FloorCamera:
@@ -137,11 +159,14 @@ class Feed:
 
 
 class StoreCameras:
-    """The three cameras of one store."""
+    """The three cameras of one store.
 
-    def __init__(self, seed: int) -> None:
-        self.kiosk = CodeCamera(seed)
-        self.till = CodeCamera(seed + 100)
+    `count_reads` makes of a device's name what asks how many codes it has read.
+    """
+
+    def __init__(self, seed: int, count_reads: Callable[[str], Callable[[], int | None]]) -> None:
+        self.kiosk = CodeCamera(seed, count_reads(KIOSK_CAMERA))
+        self.till = CodeCamera(seed + 100, count_reads(TILL_CAMERA))
         self.floor = FloorCamera(seed)
         self._feeds = {
             "kiosk": Feed(self.kiosk),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -19,6 +20,7 @@ from cloud_sync.console.people import add_person
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.api_keys import create_key
+from cloud_sync.signing_key import public_text
 from edge_agent.web import WebError, WebServer
 from storebridge.broker import BrokerError, EmbeddedBroker
 from storebridge.demo import audit as auditing
@@ -26,6 +28,7 @@ from storebridge.demo.cameras import StoreCameras
 from storebridge.demo.children import Child, ChildError, own_environ
 from storebridge.demo.kiosk_client import KioskClient
 from storebridge.demo.light_stores import LightPlan, write_plan
+from storebridge.demo.reads import count_of_reads
 from storebridge.demo.shoppers import Seen, Shoppers, Surroundings
 from storebridge.demo.town import (
     CONSOLE_NAME,
@@ -36,10 +39,12 @@ from storebridge.demo.town import (
     cloud_toml,
     plan_town,
 )
+from storebridge.demo.wallets import new_wallets
 from storebridge.demo.webshop_visitor import WebshopVisitor
 from storebridge.line import Line
 from storebridge.ports import wait_until_open
 from storebridge.postgres import EmbeddedPostgres, PostgresError
+from storebridge.simulated.cards import Held
 from storebridge.stage.app import create_stage
 from wire.views import ProductView
 
@@ -48,7 +53,7 @@ DRAIN_TIMEOUT_S = 90.0
 DRAIN_POLL_S = 0.25
 MAKE_WAY_S = 40.0
 METRICS_TIMEOUT_S = 5.0
-QUEUE_ROWS = re.compile(r"^storebridge_edge_queue_rows (\S+)$", re.MULTILINE)
+FIGURE = re.compile(r"^storebridge_edge_(\w+) (\S+)$", re.MULTILINE)
 STAGE_THREADS = 48
 
 log = logging.getLogger(__name__)
@@ -68,7 +73,7 @@ FAILURES = (DemoError, ChildError, BrokerError, PostgresError, WebError, OSError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:
-    """How the demo runs: how many whole stores, how fast, a seed, and a real camera if any.
+    """How the demo runs: how many whole stores, how fast, a seed, a real camera or "".
 
     Without `shoppers` nobody comes but the visitor, who then has the stores for themselves.
     """
@@ -77,7 +82,7 @@ class DemoOptions:
     speed: float = 1.0
     seed: int = 1
     shoppers: bool = True
-    camera: str | None = None
+    camera: str = ""
     folder: Path | None = None
 
 
@@ -112,7 +117,9 @@ class Demo:
         if options.folder is None:
             self._ending.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        self.town = plan_town(folder, stores=options.stores, seed=options.seed)
+        self.town = plan_town(
+            folder, stores=options.stores, seed=options.seed, camera=options.camera
+        )
         self._start("guard", "guard", str(folder), "--passing" if not options.folder else "--keep")
         for step in (
             self._start_broker,
@@ -142,11 +149,15 @@ class Demo:
         """Yield the frames of a store's camera; KeyError for one that is not there."""
         return self._cameras[store].frames(camera)
 
-    def show(self, store: str, text: str) -> None:
-        """Hold a code to the kiosk's camera of a store."""
+    def show(self, store: str, held: Held) -> None:
+        """Hold something to the kiosk's camera of a store."""
         if (shoppers := self._shoppers.get(store)) is not None:
             shoppers.make_way(MAKE_WAY_S)
-        self._cameras[store].kiosk.show(text)
+        self._cameras[store].kiosk.show(held)
+
+    def phone(self, member: str) -> Held:
+        """Return a member's phone with a new token."""
+        return self.wallets.phone(member)
 
     @property
     def line_is_cut(self) -> bool:
@@ -173,14 +184,17 @@ class Demo:
 
     def figures(self) -> dict[str, object]:
         """Return what the stage shows of the whole town."""
-        counts = auditing.counts_now(self.dsn, TENANT)
+        counts = auditing.counts_now(self.dsn, TENANT, [store.name for store in self.town.stores])
+        # What a store has recorded only it can say while the line is cut.
+        told = [self._figures_of(store) for store in self.town.stores]
+        counts["recorded"] += sum(each.get("head", 0) for each in told)
         with self.seen.lock:
             times_ms = sorted(self.seen.scan_to_screen_ms)
             answered = self.seen.answered
         median_ms = times_ms[len(times_ms) // 2] if times_ms else None
         return {
             **counts,
-            "waiting": sum(self._queued(store) for store in self.town.stores),
+            "waiting": sum(each.get("queue_rows", 0) for each in told),
             "scans_answered": answered,
             "scan_to_screen_ms": None if median_ms is None else round(median_ms),
             "line_is_cut": self.line_is_cut,
@@ -200,7 +214,7 @@ class Demo:
         self._light_stores.end()
         gives_up_s = time.monotonic() + DRAIN_TIMEOUT_S
         while time.monotonic() < gives_up_s and any(
-            self._queued(store) for store in self.town.stores
+            self._figures_of(store).get("queue_rows") for store in self.town.stores
         ):
             time.sleep(DRAIN_POLL_S)
 
@@ -213,15 +227,13 @@ class Demo:
                 return
             time.sleep(DRAIN_POLL_S)
 
-    def _queued(self, store: StorePlan) -> int:
-        """Return how many events a store holds that the cloud has not receipted."""
+    def _figures_of(self, store: StorePlan) -> dict[str, int]:
+        """Return what a store's agent says of itself; nothing while it starts or ends."""
         try:
-            address = f"http://{self.town.host}:{store.port}/metrics"
-            text = requests.get(address, timeout=METRICS_TIMEOUT_S).text
+            text = requests.get(self.town.metrics_url(store), timeout=METRICS_TIMEOUT_S).text
         except requests.RequestException:
-            return 0  # it is starting or ending, and has nothing to say
-        found = QUEUE_ROWS.search(text)
-        return int(float(found[1])) if found else 0
+            return {}
+        return {name: int(float(value)) for name, value in FIGURE.findall(text)}
 
     def audit(self) -> auditing.Audit:
         """End the stores and hold what they recorded against what the cloud has."""
@@ -260,12 +272,17 @@ class Demo:
                 self.products = catalogue.products_of(connection, TENANT)
                 add_person(connection, TENANT, CONSOLE_NAME, self.town.console_password)
                 self.api_key = create_key(connection, TENANT, "web")
+                self.wallets = new_wallets(connection, self.town)
         finally:
             database.close()
 
     def _start_cameras_and_stage(self) -> None:
         self._cameras = {
-            store.name: StoreCameras(self.options.seed + store.number) for store in self.town.stores
+            store.name: StoreCameras(
+                self.options.seed + store.number,
+                partial(count_of_reads, self.town.metrics_url(store)),
+            )
+            for store in self.town.stores
         }
         for cameras in self._cameras.values():
             cameras.start()
@@ -296,10 +313,16 @@ class Demo:
         self._light_stores = self._start("light stores", "light-stores", str(plan))
 
     def _start_agent(self, store: StorePlan) -> Child:
-        camera = self.options.camera if store.number == 1 else None
         path = self.town.folder / f"{store.name}.toml"
         path.touch(mode=0o600)
-        path.write_text(agent_toml(self.town, store, line_port=self.line.port, camera=camera))
+        path.write_text(
+            agent_toml(
+                self.town,
+                store,
+                line_port=self.line.port,
+                public_key=public_text(self.wallets.signing_key),
+            )
+        )
         return self._start(f"agent {store.name}", "agent", "run", str(path))
 
     def _start(self, name: str, *arguments: str) -> Child:
@@ -334,9 +357,8 @@ class Demo:
         if not self.options.shoppers:
             return
         visitor = WebshopVisitor(f"{self.town.stage_url}shop")
-        # Before a real camera nobody can hold a drawn card.
-        drawn = self.town.stores if self.options.camera is None else self.town.stores[1:]
-        for store in drawn:
+        # Whoever tries a real camera out has its kiosk for themselves.
+        for store in (each for each in self.town.stores if not self.town.camera_of(each)):
             kiosk = KioskClient(self.town.kiosk_url(store))
             kiosk.start()
             self._ending.callback(kiosk.close)
@@ -344,6 +366,7 @@ class Demo:
                 Surroundings(
                     cameras=self._cameras[store.name],
                     kiosk=kiosk,
+                    wallets=self.wallets,
                     browse=visitor.browse,
                     line_is_cut=lambda: self.line_is_cut,
                     products=[product.product for product in self.products],

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from storebridge.demo.cameras import StoreCameras
 from storebridge.demo.kiosk_client import KioskClient
+from storebridge.demo.wallets import Wallets
+from storebridge.simulated.cards import Held
 
 SCREEN_TIMEOUT_S = 6.0
 COUPON_TIMEOUT_S = 3.0
@@ -20,6 +22,7 @@ STAY_S = (6.0, 14.0)
 # The kiosk stands in this zone; who holds a card to it has been there for a moment.
 KIOSK_ZONE = "shelf-a"
 SETTLES_S = 0.8
+PHONE_SHARE = 0.7
 # Somebody else only looks, here.
 OTHER_ZONE = "shelf-b"
 
@@ -39,10 +42,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Where a shopper can act: one store's cameras and kiosk, and the web shop."""
+    """Where a shopper can act: one store's cameras and kiosk, their own phone, and the web shop."""
 
     cameras: StoreCameras
     kiosk: KioskClient
+    wallets: Wallets
     browse: Callable[[str, str], None]
     line_is_cut: Callable[[], bool]
     products: Sequence[str]
@@ -102,7 +106,7 @@ class Shoppers:
         self._ended.wait(stands_s - now_s + SETTLES_S)
         asked_s = time.monotonic()
         cut = around.line_is_cut()
-        around.cameras.kiosk.show(f"sb:m:{member}")
+        around.cameras.kiosk.show(self._membership(member))
         painted = around.kiosk.wait_for_visit(asked_s, timeout_s=SCREEN_TIMEOUT_S)
         shown = around.cameras.kiosk.last_shown
         with self._seen.lock:
@@ -139,8 +143,14 @@ class Shoppers:
                 self._seen.redeemed += done
 
     def _buy(self, member: str) -> None:
-        till = self._around.cameras.till
-        till.show(f"sb:m:{member}")
+        till, wallets = self._around.cameras.till, self._around.wallets
+        till.show(self._membership(member))
         for product in self._rng.sample(list(self._around.products), self._rng.randint(1, 2)):
-            till.show(product)
-        till.show("sb:t:card")
+            till.show(Held(product, "goods"))
+        till.show(wallets.payment())
+
+    def _membership(self, member: str) -> Held:
+        """Return what this member shows: most have the app on their phone."""
+        wallets = self._around.wallets
+        has_phone = self._rng.random() < PHONE_SHARE
+        return wallets.phone(member) if has_phone else wallets.card(member)

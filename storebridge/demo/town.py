@@ -9,6 +9,7 @@ from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
+from edge_agent.codes import HARMLESS
 from storebridge.broker import BrokerUser, new_password
 from storebridge.ports import free_port
 
@@ -21,6 +22,8 @@ MEMBERS = 40
 # The stage offers the cards of the first members to visitors; simulated shoppers are the others.
 VISITORS = 8
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480
+# The drawn cameras, and the real one that may stand beside the first.
+KIOSK_CAMERA, TILL_CAMERA, REAL_CAMERA = "camera-kiosk", "camera-till", "camera-real"
 STORE_NAMES = (
     {"zh": "上海·安福路店", "en": "Shanghai, Anfu Road"},
     {"zh": "杭州·湖滨店", "en": "Hangzhou, Lakeside"},
@@ -60,7 +63,10 @@ class StorePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Town:
-    """Everything the demo is made of; passwords and keys are made anew each time."""
+    """Everything the demo is made of; passwords and keys are made anew each time.
+
+    `camera` is a real camera that reads for the kiosk of the first store, too; empty for none.
+    """
 
     folder: Path
     stores: tuple[StorePlan, ...]
@@ -71,6 +77,7 @@ class Town:
     console_password: str
     cloud_port: int
     stage_port: int
+    camera: str = ""
     host: str = "127.0.0.1"
 
     @property
@@ -92,6 +99,19 @@ class Town:
             ),
         ]
 
+    @property
+    def signing_key_file(self) -> Path:
+        """Return where the private key lies that members' codes are signed with."""
+        return self.folder / "codes.pem"
+
+    def camera_of(self, store: StorePlan) -> str:
+        """Return the real camera of a store; empty where there are only drawn ones."""
+        return self.camera if store.number == 1 else ""
+
+    def metrics_url(self, store: StorePlan) -> str:
+        """Return the address of a store's figures."""
+        return f"http://{self.host}:{store.port}/metrics"
+
     def kiosk_url(self, store: StorePlan) -> str:
         """Return the address of a store's kiosk."""
         return f"http://{self.host}:{store.port}/kiosk/{store.kiosk}"
@@ -111,7 +131,7 @@ class Town:
         return f"http://{self.host}:{self.stage_port}/"
 
 
-def plan_town(folder: Path, *, stores: int, seed: int) -> Town:
+def plan_town(folder: Path, *, stores: int, seed: int, camera: str = "") -> Town:
     """Plan a town in a folder, with free ports and new keys."""
     rng = random.Random(seed)  # noqa: S311 (the same members for the same seed)
     return Town(
@@ -133,18 +153,17 @@ def plan_town(folder: Path, *, stores: int, seed: int) -> Town:
         console_password=secrets.token_hex(6),
         cloud_port=free_port(),
         stage_port=free_port(),
+        camera=camera,
     )
 
 
-def agent_toml(town: Town, store: StorePlan, *, line_port: int, camera: str | None) -> str:
-    """Return the configuration of a store's agent.
+def agent_toml(town: Town, store: StorePlan, *, line_port: int, public_key: str) -> str:
+    """Return the configuration of a store's agent, which believes codes signed for `public_key`.
 
-    `camera` is the source of the kiosk's camera where a real one takes the simulated one's place.
+    Before a real camera nobody can hold what this run of the demo has signed, so that its store
+    takes cards without a signature, too.
     """
-    base = f"{town.stage_url}camera/{store.name}"
-    source: object = f"{base}/kiosk.mjpg"
-    if camera is not None:
-        source = int(camera) if camera.isdigit() else camera
+    base, camera = f"{town.stage_url}camera/{store.name}", town.camera_of(store)
     tables = [
         f"tenant = {_quoted(TENANT)}",
         f"store = {_quoted(store.name)}",
@@ -162,7 +181,9 @@ def agent_toml(town: Town, store: StorePlan, *, line_port: int, camera: str | No
         f"staff_pin_hash = {_quoted(generate_password_hash(STAFF_PIN))}",
         f"frame_ancestors = [{_quoted(town.stage_url.rstrip('/'))}]",
         "[codes]",
-        "held_s = 1.2",  # a drawn card is not read in every frame
+        "held_s = 2.5",  # a drawn card is not read in every frame, by a busy machine in few
+        f"public_keys = [{_quoted(public_key)}]",
+        f"unsigned = {_inline([*HARMLESS, 'member'] if camera else HARMLESS)}",
         "[visits]",
         "idle_s_max = 30",
     ]
@@ -170,10 +191,14 @@ def agent_toml(town: Town, store: StorePlan, *, line_port: int, camera: str | No
         tables += ["[[zones]]", f"name = {_quoted(zone)}", f"names = {_inline(names)}"]
     tables += ["[[kiosks]]", f"name = {_quoted(store.kiosk)}", 'zone = "shelf-a"']
     tables += ["[[kiosks]]", 'name = "till-1"', 'zone = "till"', 'role = "till"']
-    tables += _device("camera-kiosk", "barcode-camera", "shelf-a", store.kiosk, {"source": source})
-    tables += _device(
-        "camera-till", "barcode-camera", "till", "till-1", {"source": f"{base}/till.mjpg"}
-    )
+    codes: dict[str, tuple[str, str, object]] = {
+        KIOSK_CAMERA: ("shelf-a", store.kiosk, f"{base}/kiosk.mjpg"),
+        TILL_CAMERA: ("till", "till-1", f"{base}/till.mjpg"),
+    }
+    if camera:
+        codes[REAL_CAMERA] = ("shelf-a", store.kiosk, camera)
+    for name, (zone, kiosk, source) in codes.items():
+        tables += _device(name, "barcode-camera", zone, kiosk, {"source": source})
     tables += _device(
         "camera-floor",
         "people-camera",
@@ -200,6 +225,7 @@ def cloud_toml(town: Town, *, dsn: str, broker_port: int) -> str:
             f"frame_ancestors = [{_quoted(town.stage_url.rstrip('/'))}]",
             f"[tenants.{TENANT}]",
             f"identifier_key = {_quoted(town.identifier_key.hex())}",
+            f"code_key = {_quoted(str(town.signing_key_file))}",
             "",
         ]
     )

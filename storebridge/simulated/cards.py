@@ -1,4 +1,8 @@
-"""Member cards and goods held before a camera, their codes drawn as a printer would print them."""
+"""Cards, phones and goods held before a camera, their codes drawn as printers and screens do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,8 +22,22 @@ _PARITY = tuple(
 )
 
 CARD_PIXELS = (640, 400)
+PHONE_PIXELS = (460, 640)
 PACK_PIXELS = (560, 640)
 SKIN = (130, 165, 220)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What somebody holds to a camera, and the text in its code."""
+
+    text: str
+    thing: Literal["card", "phone", "goods"]
+
+
+def draw(size: Size, held: Held, seed: int, jitter: int = 0) -> Pixels:
+    """Return a frame in which a hand holds it before the shelf; see `draw_card`."""
+    return DRAWINGS[held.thing](size, held.text, seed, jitter)
 
 
 def draw_card(size: Size, payload: bytes | str, seed: int, jitter: int = 0) -> Pixels:
@@ -30,12 +48,24 @@ def draw_card(size: Size, payload: bytes | str, seed: int, jitter: int = 0) -> P
     return _hold(size, _card(payload), seed, jitter, share=0.62)
 
 
+def draw_phone(size: Size, payload: bytes | str, seed: int, jitter: int = 0) -> Pixels:
+    """Return a frame in which a hand holds a phone that shows this QR code; see `draw_card`."""
+    return _hold(size, _phone(payload), seed, jitter, share=0.95)
+
+
 def draw_product(size: Size, gtin: str, seed: int, jitter: int = 0) -> Pixels:
     """Return a frame in which a hand holds goods with this EAN-13 code before the shelf.
 
     Raises ValueError when it is no GTIN of 12 or 13 digits.
     """
     return _hold(size, _pack(gtin, seed), seed, jitter, share=0.95)
+
+
+DRAWINGS: Mapping[str, Callable[[Size, str, int, int], Pixels]] = {
+    "card": draw_card,
+    "phone": draw_phone,
+    "goods": draw_product,
+}
 
 
 def draw_empty(size: Size, seed: int, jitter: int = 0) -> Pixels:
@@ -76,11 +106,27 @@ def _card(payload: bytes | str) -> Pixels:
         cv2.rectangle(
             card, (24, 130 + 50 * line), (24 + length, 146 + 50 * line), (190,) * 3, cv2.FILLED
         )
+    card[80:390, 310:620] = _qr(payload, 310)
+    return card
+
+
+def _phone(payload: bytes | str) -> Pixels:
+    width, height = PHONE_PIXELS
+    phone = np.full((height, width, 3), 28, np.uint8)
+    phone[26:-26, 14:-14] = 252
+    cv2.putText(phone, "MARU", (36, 92), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (90, 110, 30), 4)
+    side = width - 48
+    phone[130 : 130 + side, 24 : 24 + side] = _qr(payload, side)
+    cv2.rectangle(phone, (60, 570), (width - 60, 582), (200,) * 3, cv2.FILLED)
+    return phone
+
+
+def _qr(payload: bytes | str, side: int) -> Pixels:
+    """Return a QR code with its quiet zone, so many pixels a side."""
     matrix = segno.make_qr(payload, error="m", boost_error=False).matrix
     modules = np.pad(np.where(np.array(matrix, bool), 20, 255).astype(np.uint8), 4, "maximum")
-    code = cv2.resize(modules, (310, 310), interpolation=cv2.INTER_NEAREST)
-    card[80:390, 310:620] = code[:, :, None]
-    return card
+    code = cv2.resize(modules, (side, side), interpolation=cv2.INTER_NEAREST)
+    return np.repeat(code[:, :, None], 3, axis=2)
 
 
 def _pack(gtin: str, seed: int) -> Pixels:

@@ -10,9 +10,11 @@ from pathlib import Path
 from flask import Response, abort, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from hardware.address import without_credentials
 from looks.assets import LOOKS, address
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 from storebridge.demo.town import CONSOLE_NAME, STAFF_PIN, TENANT, StorePlan
+from storebridge.simulated.cards import Held
 from storebridge.stage.cameras import Cameras
 from storebridge.stage.theatre import CAMERAS, Theatre
 from storebridge.webshop.cards import cards_of
@@ -55,6 +57,8 @@ class Pages:
         self._line = LineClock()
         self._cards = cards_of(theatre.town.members)
         self._goods = {each.product: each for each in theatre.products}
+        # What the phone showed that was held up last: a picture of it is as good as the phone.
+        self._photo: Held | None = None
 
     def stage(self) -> Response:
         """Show everything side by side, for the store that was chosen."""
@@ -68,6 +72,8 @@ class Pages:
             stores=town.stores,
             chosen=chosen,
             cards=self._cards.values(),
+            has_photo=self._photo is not None,
+            real_camera=without_credentials(town.camera_of(chosen)),
             goods=self._goods.values(),
             picture_of=picture_of,
             cameras=CAMERAS,
@@ -97,13 +103,12 @@ class Pages:
         return jsonify(self._live(words_of_request()))
 
     def show(self) -> AnyResponse:
-        """Hold a card, goods or an odd code to the kiosk camera of a store."""
+        """Hold a member's phone, goods or an odd code to the kiosk camera of a store."""
         store = self._asked_store()
-        shown = request.form.get("thing", "")
-        text = self._code_of(shown)
-        if text is None:
+        held = self._held(request.form.get("thing", ""))
+        if held is None:
             abort(400)
-        self._theatre.show(store.name, text)
+        self._theatre.show(store.name, held)
         return self._done(store)
 
     def switch_line(self) -> AnyResponse:
@@ -144,13 +149,17 @@ class Pages:
             ],
         }
 
-    def _code_of(self, thing: str) -> str | None:
-        """Return the text in the code of what may be held to the camera."""
+    def _held(self, thing: str) -> Held | None:
+        """Return what may be held to the camera; None when there is no such thing."""
         if thing in self._cards:
-            return f"sb:m:{thing}"
+            phone = self._theatre.phone(thing)
+            self._photo = Held(phone.text, "card")
+            return phone
         if thing in self._goods:
-            return thing
-        return ODD_CODE if thing == "odd" else None
+            return Held(thing, "goods")
+        if thing == "photo":
+            return self._photo
+        return Held(ODD_CODE, "card") if thing == "odd" else None
 
     def _asked_store(self) -> StorePlan:
         if not is_from_here(request):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol, get_args
 
 from storebridge.demo.town import Town
+from storebridge.simulated.cards import Held
 from wire.views import ProductView
 
 Camera = Literal["kiosk", "till", "floor"]
@@ -13,7 +14,7 @@ CAMERAS: tuple[Camera, ...] = get_args(Camera)
 class Theatre(Protocol):
     """A running town as the stage sees it.
 
-    All may be asked from several threads at once, and nothing here waits for the network.
+    All may be asked from several threads at once; nothing here waits for the network but `phone`.
     """
 
     @property
@@ -40,12 +41,12 @@ class Theatre(Protocol):
         """Return the frames of a store's camera for ever, each a JPEG, paced by the camera."""
         ...
 
-    def show(self, store: str, text: str) -> None:
-        """Hold something to the kiosk camera of a store for a moment.
+    def phone(self, member: str) -> Held:
+        """Return a member's phone with a new token, which the cloud is asked for."""
+        ...
 
-        `text` stands in the code that is drawn: a product's GTIN as EAN-13 on a pack, anything
-        else (`sb:m:<member>`) as a QR code on a card.
-        """
+    def show(self, store: str, held: Held) -> None:
+        """Hold something to the drawn kiosk camera of a store until it is read."""
         ...
 
     def cut_line(self) -> None:

@@ -1,4 +1,4 @@
-"""The cloud's API as the web shop uses it: events out, coupons in, and patience with a limit."""
+"""The cloud's API as web shop and app use it: events out, coupons and tokens in, with patience."""
 
 import logging
 import threading
@@ -62,6 +62,10 @@ class Shopper(msgspec.Struct, frozen=True):
     recommended: tuple[Recommendation, ...] = ()
     saved: tuple[str, ...] = ()
     decided_at: int = 0
+
+
+class _Token(msgspec.Struct, frozen=True):
+    token: str
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -130,6 +134,16 @@ class CloudApi:
         if answer.ok:
             return "used"
         return msgspec.json.decode(answer.content, type=_Refused).error.reason
+
+    def member_token(self, member: str) -> str | None:
+        """Return a token for a member's phone, None when the cloud gives none now."""
+        answer = self._post("/v1/member-tokens", {"member": member})
+        if answer is None:
+            return None
+        if not answer.ok:
+            _log.warning("the cloud signs no token: %s", answer.text[:300])
+            return None
+        return msgspec.json.decode(answer.content, type=_Token).token
 
     def _part_size(self) -> int:
         return min(len(self._waiting), EVENTS_PER_POST)

@@ -19,7 +19,8 @@ from wire.codec import decode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
 
-WAIT_S = 20.0
+WAIT_S = 60.0
+NOTHING = np.full((64, 64, 3), 255, np.uint8)
 MODULE_PIXELS = 5
 # The most bytes that a QR code can hold (ISO/IEC 18004, version 40-L).
 QR_BYTES_MAX = 2_953
@@ -58,10 +59,16 @@ class StoreWithCamera:
         return [body for body in bodies if isinstance(body, Scan)]
 
     def hold(self, code: bytes) -> Scan:
-        """Hold a code before the camera until the store has recorded what it read."""
+        """Hold a code before the camera until the store has recorded what it read.
+
+        One frame at a time, and nothing after it: a busy machine may take a second frame so late
+        that the code counts as shown again. The camera's second look at an empty counter says that
+        all before it has been dealt with.
+        """
         before = len(self.scans())
         for _ in range(100):
-            self.camera.put(drawn(code), wait_s=WAIT_S)
+            for frame in (drawn(code), NOTHING, NOTHING):
+                self.camera.put(frame, wait_s=WAIT_S)
             if len(scans := self.scans()) > before:
                 return scans[-1]
         raise AssertionError("the reader did not read a code drawn a hundred times")
@@ -118,7 +125,7 @@ def test_a_hostile_code_is_answered_kept_and_never_run(store: StoreWithCamera, p
         assert page.title() == title, name
         assert page.locator("img[src=x], script:not([src])").count() == 0, name
         page.locator("[data-close]").click()
-        expect(answer).to_have_count(0)
+        expect(answer).to_have_count(0, timeout=WAIT_S * 1_000)
     assert len(store.scans()) == len(HOSTILE)
     files = [each for each in store.agent.database.path.parent.iterdir() if each.is_file()]
     assert not any(b"onerror=" in each.read_bytes() for each in files)

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from storebridge.demo.demo import Demo, DemoOptions
 from storebridge.demo.webshop_visitor import WebshopVisitor
+from storebridge.simulated.cards import Held
 
 CHROMIUM = shutil.which("chromium")
 WAIT_MS = 30_000
@@ -50,9 +51,9 @@ def kiosk(town: Demo) -> Iterator[Page]:
         browser.close()
 
 
-def hold(town: Demo, code: str) -> None:
-    """Hold a card to the kiosk's camera: drawn into its picture and read by the real reader."""
-    town.show(town.town.stores[0].name, code)
+def hold(town: Demo, held: Held) -> None:
+    """Hold it to the kiosk's camera: drawn into its picture and read by the real reader."""
+    town.show(town.town.stores[0].name, held)
 
 
 def page_is(page: Page, name: str) -> None:
@@ -80,7 +81,9 @@ def test_a_card_becomes_a_coupon_and_the_kiosk_goes_on_while_the_line_is_cut(
     WebshopVisitor(f"{town.town.stage_url}shop").browse(ann, looked_at.product)
 
     page_is(kiosk, "attract")
-    hold(town, f"sb:m:{ann}")
+    phone = town.phone(ann)
+    assert phone.thing == "phone"
+    hold(town, phone)
     page_is(kiosk, "welcome")
     coupon = kiosk.locator("[data-coupon]").first
     expect(coupon).to_be_visible(timeout=WAIT_MS)
@@ -100,14 +103,17 @@ def test_a_card_becomes_a_coupon_and_the_kiosk_goes_on_while_the_line_is_cut(
     page_is(kiosk, "redeemed")
     end_visit(kiosk)
 
-    hold(town, f"sb:m:{bob}")
+    hold(town, Held(phone.text, "card"))  # a photo of Ann's phone, in somebody else's hand
+    expect(kiosk.get_by_role("alert")).to_contain_text("这个码已经用过一次", timeout=WAIT_MS)
+    expect(kiosk.locator("#screen[data-page=welcome]")).to_have_count(0)
+    hold(town, town.phone(bob))
     page_is(kiosk, "welcome")
     end_visit(kiosk)
     assert redemptions(town) == 0
 
     town.restore_line()
     expect(kiosk.locator("#line.line--up")).to_be_visible(timeout=WAIT_MS)
-    hold(town, f"sb:m:{ann}")
+    hold(town, town.phone(ann))
     page_is(kiosk, "welcome")
     expect(kiosk.locator("[data-coupon]")).to_have_count(0, timeout=WAIT_MS)
     for _ in range(300):

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge_agent.web import WebServer
 from storebridge.stage.app import create_stage
+from tests.cloud_parts import wait_until
 from tests.theatre import TheatreForTests, a_town
 
 CHROMIUM = shutil.which("chromium")
@@ -67,7 +68,7 @@ def test_a_card_that_is_clicked_is_held_to_the_camera_and_is_who_shops(page: Pag
     member = theatre.town.members[2]
     page.click(f'[data-member="{member}"]')
     expect(page.locator('[data-step="2"]')).to_have_attribute("data-done", "", timeout=WAIT_MS)
-    assert theatre.shown == [(theatre.town.stores[0].name, f"sb:m:{member}")]
+    assert theatre.shown == [(theatre.town.stores[0].name, theatre.phone(member))]
     shop = page.frame_locator("#shop")
     expect(shop.locator("h1")).to_have_text("Hello, Egret", timeout=WAIT_MS)
     expect(page.locator("[data-member][aria-pressed=true]")).to_have_attribute(
@@ -77,10 +78,10 @@ def test_a_card_that_is_clicked_is_held_to_the_camera_and_is_who_shops(page: Pag
 
 def test_goods_and_a_hostile_code_are_held_too(page: Page, theatre):
     page.click(".good >> nth=1")
-    page.click(".good--odd")
-    page.wait_for_function("true")
-    expect(page.locator(".good--odd")).to_have_attribute("data-held", "", timeout=WAIT_MS)
-    texts = [text for _, text in theatre.shown]
+    page.click('.trick[value="odd"]')
+    expect(page.locator('.trick[value="odd"]')).to_have_attribute("data-held", "", timeout=WAIT_MS)
+    wait_until(lambda: len(theatre.shown) == 2, "both to be held up")
+    texts = [held.text for _, held in theatre.shown]
     assert texts[0] == theatre.products[1].product
     assert "onerror" in texts[-1]
 

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,18 @@ from playwright.sync_api import Page, expect, sync_playwright
 from cloud_sync.config import from_table
 from cloud_sync.database import Database
 from cloud_sync.intake.api_keys import create_key
+from cloud_sync.signing_key import public_text
 from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.web import WebServer
 from storebridge.assembly import build_agent, build_cloud_web, build_worker
 from storebridge.broker import EmbeddedBroker
 from storebridge.demo.cameras import StoreCameras
+from storebridge.demo.reads import count_of_reads
 from storebridge.demo.town import TENANT, agent_toml, cloud_toml
+from storebridge.demo.wallets import Wallets, new_wallets
 from storebridge.line import Line
+from storebridge.simulated.cards import Held
 from storebridge.stage.app import create_stage
 from tests.shopper_builders import sell_sample
 from tests.theatre import TheatreForTests, a_town
@@ -39,14 +44,18 @@ class RealTheatre(TheatreForTests):
     """One store, its drawn cameras, and the line to the broker."""
 
     cameras: StoreCameras | None = None
+    wallets: Wallets | None = None
     line: Line | None = None
     agent: Agent | None = None
 
     def jpeg_frames(self, store, camera):
         return self.cameras.frames(camera)
 
-    def show(self, store: str, text: str) -> None:
-        self.cameras.kiosk.show(text)
+    def phone(self, member: str) -> Held:
+        return self.wallets.phone(member)
+
+    def show(self, store: str, held: Held) -> None:
+        self.cameras.kiosk.show(held)
 
     def cut_line(self) -> None:
         super().cut_line()
@@ -76,20 +85,23 @@ def theatre(cloud_dsn: str, tmp_path: Path) -> Iterator[RealTheatre]:
         with database.shopper(TENANT) as connection:
             sell_sample(connection, TENANT)
             key = create_key(connection, TENANT, "web")
+            wallets = new_wallets(connection, town)
         table = tomllib.loads(cloud_toml(town, dsn=cloud_dsn, broker_port=broker.port))
         config = from_table(table, {})
         worker, cloud = build_worker(config, database), build_cloud_web(config, database)
         for part in (worker, cloud):
             part.start()
             ending.callback(part.close)
-        theatre = RealTheatre(town=town, api_key=key, cameras=StoreCameras(1), line=line)
+        cameras = StoreCameras(1, partial(count_of_reads, town.metrics_url(store)))
+        theatre = RealTheatre(town, api_key=key, cameras=cameras, wallets=wallets, line=line)
         theatre.cameras.start()
         ending.callback(theatre.cameras.close)
         stage = WebServer(create_stage(theatre), town.host, town.stage_port, 24)
         stage.start()
         ending.callback(stage.close)
         path = tmp_path / "store.toml"
-        path.write_text(agent_toml(town, store, line_port=line.port, camera=None))
+        public_key = public_text(wallets.signing_key)
+        path.write_text(agent_toml(town, store, line_port=line.port, public_key=public_key))
         theatre.agent = build_agent(load(path, {}))
         theatre.agent.start()
         ending.callback(theatre.agent.close)

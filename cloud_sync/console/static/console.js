@@ -18,7 +18,7 @@ async function refresh() {
     if (response.redirected) return location.reload();
     if (!response.ok) throw new Error(response.status);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const part of [".heading", ".summary", "#stores", "#online"]) {
+    for (const part of [".heading", ".summary", "#funnel", "#goods", "#stores", "#online"]) {
       const [old, now] = [document.querySelector(part), fresh.querySelector(part)];
       if (!old !== !now) return location.reload();
       if (old) old.replaceWith(document.adoptNode(now));

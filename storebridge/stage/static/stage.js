@@ -70,6 +70,7 @@ document.addEventListener("submit", (event) => {
   pressed.removeAttribute("data-held");
   requestAnimationFrame(() => pressed.setAttribute("data-held", ""));
   if (!pressed.dataset.member) return;
+  $("photo").disabled = false;
   be(pressed.dataset.member);
   finish("2");
 });

@@ -1,0 +1,55 @@
+"""Stays by store, zone and shelf plan, folded from the ledger: before what somebody stood.
+
+What stood there is looked up when it is read, by the plan that a stay names.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from psycopg import Connection
+
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.reports.store_hour import HOUR_US, clean
+from cloud_sync.shoppers.acts import DWELL_MS_MAX, time_of
+from wire.events import Dwell
+
+
+def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+    """Add stays to the figures, in the caller's transaction: once for each ledger position."""
+    sums: dict[tuple[int, str, str, str, int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for each in events:
+        body, zone = each.event.body, each.event.zone
+        if isinstance(body, Dwell) and each.store and 0 < body.plan < 2**31:
+            hour = time_of(each) // HOUR_US * HOUR_US
+            held = sums[each.shard, each.tenant, each.store, clean(zone), body.plan, hour]
+            held[0] += 1
+            held[1] += min(max(body.dwell_ms, 0), DWELL_MS_MAX)
+    if not sums:
+        return
+    rows = sorted((*place, *amounts) for place, amounts in sums.items())
+    connection.execute(
+        "INSERT INTO shelf_hour AS kept (shard, tenant, store, zone, plan, hour, stays, dwell_ms)"
+        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::integer[],"
+        " %s::bigint[], %s::bigint[], %s::bigint[])"
+        " ON CONFLICT (shard, tenant, store, zone, plan, hour) DO UPDATE SET"
+        " stays = kept.stays + excluded.stays, dwell_ms = kept.dwell_ms + excluded.dwell_ms",
+        list(map(list, zip(*rows, strict=True))),
+    )
+
+
+def before_goods(
+    connection: Connection, tenant: str, brand: str, since: int, until: int
+) -> Mapping[str, Mapping[str, int]]:
+    """Return stays and dwell before a brand's goods, by store, read in the role of that brand.
+
+    They are of the hours that begin in [since, until), given in µs UTC. The role's policy leaves
+    out the stores that have a plan of that number for themselves, without goods of the brand.
+    """
+    rows = connection.execute(
+        "SELECT store, sum(stays)::bigint, sum(dwell_ms)::bigint FROM (SELECT DISTINCT zone, plan"
+        "  FROM brand_shelf WHERE tenant = %s AND brand = %s AND goods > 0) AS shelf"
+        " JOIN shelf_hour USING (zone, plan) WHERE tenant = %s AND hour >= %s AND hour < %s"
+        " GROUP BY store",
+        (tenant, brand, tenant, since, until),
+    )
+    return {store: {"stays": stays, "dwell_ms": dwell_ms} for store, stays, dwell_ms in rows}
