@@ -39,6 +39,12 @@ def _enqueue() -> Iterable[Result]:
     return enqueue()
 
 
+def _identity() -> Iterable[Result]:
+    from benchmarks.identity import identity
+
+    return identity()
+
+
 def _lane() -> Iterable[Result]:
     from benchmarks.lamp import lamp
     from benchmarks.lane import lane
@@ -95,4 +101,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "scanners": _scanners,
     "tokens": _tokens,
     "codes": _codes,
+    "identity": _identity,
 }
