@@ -1,6 +1,7 @@
 """Side by side with peers and limits: each benchmark prints ratios from one run."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from benchmarks.result import Result
 
@@ -45,9 +46,10 @@ def _identity() -> Iterable[Result]:
 
 
 def _lane() -> Iterable[Result]:
+    from benchmarks.lamp import lamp
     from benchmarks.lane import lane
 
-    return lane()
+    return chain(lane(), lamp())
 
 
 def _latency() -> Iterable[Result]:

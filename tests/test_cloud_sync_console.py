@@ -16,7 +16,7 @@ from cloud_sync.reports import store_hour
 from looks.words import LANGUAGES
 from tests.shopper_builders import happened, order
 from wire.events import Door, Dwell
-from wire.messages import Birth, DeviceState, Heartbeat
+from wire.messages import Birth, Death, DeviceState, Heartbeat
 
 PASSWORD = "correct horse battery"
 NOON = 1_795_320_000_000_000  # 2026-11-22 12:00 in Shanghai
@@ -114,6 +114,17 @@ def test_a_row_has_everything_that_headquarters_asks_of_a_store(cloud: Cloud, cl
     assert shown["Dwell today"] == ["1", "min"]
     assert shown["Sales today"] == ["¥123"]
     assert shown["What is wrong"] == ["all", "well"]
+
+
+def test_what_a_store_that_is_away_had_to_send_is_said_to_be_old(cloud: Cloud, client: FlaskClient):
+    a_store(cloud, "s0001")
+    sign_in(client)
+    assert "last contact" not in client.get("/hq/?language=en").text
+    with cloud.database.shopper("maru") as connection:
+        assert twins.died(connection, "maru", "s0001", Death(session=1), NOON)
+    page = client.get("/hq/?language=en").text
+    assert page.count("1 offline, as of their last contact") == 2  # what waits, and how complete
+    assert page.count("<small>at last contact</small>") == 2
 
 
 @pytest.mark.parametrize(("language", "said"), [("zh", "画面是黑的"), ("en", "picture is black")])

@@ -20,7 +20,8 @@ from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from edge_agent.database import Database
 from storebridge.commands.demo import duration_s, percentiles
 from storebridge.demo.light_stores import UNWELL_DEVICE
-from storebridge.demo.town import LIGHT_STORES
+from storebridge.demo.reads import count_of_reads
+from storebridge.demo.town import KIOSK_CAMERA, LIGHT_STORES, REAL_CAMERA
 from storebridge.simulated.cards import draw_card, draw_product
 from tests.cloud_parts import wait_until
 from tests.terminal import make_in_a_terminal
@@ -48,6 +49,18 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         start_new_session=True,
         env={**os.environ, "COLUMNS": "200"},
     )
+
+
+def printed_by(run: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait until a demo has printed its addresses, and return each with what stands beside it."""
+    assert run.stdout is not None
+    printed: dict[str, str] = {}
+    while "headquarters" not in printed:
+        line = run.stdout.readline()
+        assert line, run.stderr.read() if run.stderr else ""
+        name, _, rest = line.strip().partition(" ")
+        printed[name] = rest.strip()
+    return printed
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
@@ -99,39 +112,40 @@ def test_a_demo_with_a_cut_loses_and_doubles_nothing_and_leaves_nothing(folder: 
     assert wait_until_none(folder) == []
 
 
-def test_a_real_camera_takes_the_place_of_the_first_kiosks_drawn_one(folder: Path, tmp_path: Path):
-    product = read_catalogue(SAMPLE).products[0].product
+def test_a_real_camera_is_read_beside_the_drawn_one_before_which_no_shopper_then_comes(
+    folder: Path, tmp_path: Path
+):
+    shown, clicked = (each.product for each in read_catalogue(SAMPLE).products[:2])
     for number, frame in enumerate(
-        (draw_card((640, 480), "sb:m:M00000001", 1), draw_product((640, 480), product, 1))
+        (draw_card((640, 480), "sb:m:M00000001", 1), draw_product((640, 480), shown, 1))
     ):
         cv2.imwrite(str(tmp_path / f"{number}.png"), frame)
-    run = start(folder, "--for", "6s", "--json", "--stores", "1", "--camera", str(tmp_path))
-    out, err = run.communicate(timeout=240)
-    assert run.returncode == 0, err
-    result = json.loads(out)
-    assert (result["lost"], result["doubled"], result["scans_shown"]) == (0, 0, 0)
+    run = start(folder, "--stores", "1", "--camera", str(tmp_path))
+    address = {name: rest.split()[0] for name, rest in printed_by(run).items() if "http" in rest}
+    assert str(tmp_path) in requests.get(address["stage"], timeout=20).text
+    metrics = address["staff"].replace("/staff", "/metrics")
+    for camera in (REAL_CAMERA, KIOSK_CAMERA):
+        wait_until(count_of_reads(metrics, camera), camera)
+        form = {"store": "s0001", "thing": clicked}
+        assert requests.post(f"{address['stage']}show", data=form, timeout=20).ok
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=END_TIMEOUT_S)
     database = Database(folder / "s0001" / "store.sqlite3")
     rows = database.reader().execute("SELECT row FROM outbox ORDER BY id").fetchall()
     database.close()
     bodies = [decode_event(row).body for (row,) in rows]
-    scans = [(body.code_kind, body.product) for body in bodies if isinstance(body, Scan)]
-    assert scans == [("member", ""), ("product", product)]
+    scans = {(body.code_kind, body.product) for body in bodies if isinstance(body, Scan)}
+    assert scans == {("member", ""), ("product", shown), ("product", clicked)}
 
 
 def test_the_addresses_it_prints_lead_to_four_screens_and_to_the_store_that_is_unwell(folder: Path):
     run = start(folder, "--stores", "2", "--no-shoppers")
-    assert run.stdout is not None
-    printed: dict[str, str] = {}
-    while "headquarters" not in printed:
-        line = run.stdout.readline()
-        assert line, run.stderr.read() if run.stderr else ""
-        name, _, rest = line.strip().partition(" ")
-        printed[name] = rest.strip()
+    printed = printed_by(run)
     address = {name: rest.split()[0] for name, rest in printed.items() if "http" in rest}
     assert list(address) == ["stage", "kiosk", "staff", "headquarters"]
     for each in ("stage", "kiosk", "staff"):
         assert requests.get(address[each], timeout=20).ok
-    words = re.search(r"brand (\S+), name (\S+), password (\S+)", printed["headquarters"])
+    words = re.search(r"organisation (\S+), name (\S+), password (\S+)", printed["headquarters"])
     assert words is not None
     form = dict(zip(("tenant", "name", "password"), words.groups(), strict=True))
     with requests.Session() as http:
