@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.identity.graph import Graph, fold
@@ -18,6 +18,7 @@ log_events: st.SearchStrategy[LinkEvent] = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(log_events, max_size=30), st.randoms(use_true_random=False))
 def test_the_same_graph_results_from_any_order_of_arrival(
     log: list[LinkEvent], chance: random.Random

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud_sync.identity.graph import fold
@@ -73,7 +73,7 @@ def test_a_crowd_is_told_apart_without_a_label(crowd: Crowd):
 
 
 @given(st.integers(0, 1_000), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_order_of_arrival_gives_the_same_shoppers(seed: int, chance: random.Random):
     lines = [each.line for each in draw_crowd(Crowd(people=15, events_each=6), seed=seed)]
     shuffled = chance.sample([*lines, *lines[::3]], k=len(lines) + len(lines[::3]))
