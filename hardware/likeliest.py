@@ -8,41 +8,19 @@ Of all numbers that the grammar and the check digit allow, the likeliest is retu
 over the next one, so that the reader knows when it does not know.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from hardware.ean import DIGIT_MODULES, LEFT, RIGHT, START, Grammar
+from hardware.ean import RIGHT, Grammar
 from hardware.spelling import spell
+from hardware.templates import LOOK_SAMPLES, LOOKS, Floats, Ints, Plan, plan_of
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.intp]
-
-# A line is sampled so that a module takes three samples if the code is as wide as supposed; a
-# digit may be a fifth wider or narrower than that.
-MODULE_SAMPLES = 3
-_DIGIT_SAMPLES = tuple(range(17, 26))
-# How far beyond the supposed ends of the code a line reaches.
-MARGIN_MODULES = 14
-
-# How templates are blurred (standard deviation) and how much wider the bars are printed than they
-# ought to be, both in modules: the usual look finds the digits, the best of all weighs them.
-_USUAL = (0.5, 0.0)
-_LOOKS = tuple((blur, growth) for blur in (0.3, 0.5, 0.8, 1.2) for growth in (-0.35, 0.0, 0.35))
-_LOOK_SAMPLES = MODULE_SAMPLES * DIGIT_MODULES
-# Where a code is supposed to be flat, each digit may still lie by so many samples beside its place.
-_SHIFTS = np.arange(-5, 6)
 # Darker and brighter by less than this share of the whole line's spread may be noise.
 _SPREAD_MIN = 0.15
 _DARKNESS_MIN = 0.1
-# Templates are drawn so many times finer than modules, then averaged down.
-_FINE = 24
 _NEVER = np.float32(-1e9)
 _NOTHING = np.zeros((0, 0), np.float32)
 
@@ -63,43 +41,6 @@ class Likeliest:
     lead: float
 
 
-class _Part(NamedTuple):
-    """One stretch of a code: a guard, or a digit in all its forms, between the usual modules.
-
-    An `inverted` one has the forms of the one before it, and dark where that is bright.
-    """
-
-    forms: tuple[str, ...]
-    before: str
-    after: str
-    inverted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Everything about a kind of code that does not depend on the line: made once.
-
-    `bank` compares a line with every form at every width, each weighed by its modules, and `rows`
-    are those of each part in it. `looks` compares windows of one size in every look and
-    `drawn` holds the same for each digit of a code, digits x forms x looks x samples. `flat` cuts
-    a line that the code fills exactly, digits x shifts x samples, and `guards_at` likewise where
-    each of the `guards` may be, shifts x its samples; `begins` leads from where a part
-    ends back to how well it fits where it began, at each width.
-    """
-
-    parts: tuple[_Part, ...]
-    order: tuple[int, ...]
-    widths: tuple[tuple[int, ...], ...]
-    bank: Floats
-    looks: tuple[Floats, ...]
-    drawn: Floats
-    flat: Ints
-    guards: tuple[Floats, ...]
-    guards_at: tuple[Ints, ...]
-    begins: tuple[Ints, ...]
-    rows: tuple[slice, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the parts of a code lie on lines, and how well each line fits there (1: perfectly)."""
@@ -113,17 +54,12 @@ class Layout:
         return Layout(self.begins[lines], self.samples[lines], self.fits[lines])
 
 
-def line_samples(grammar: Grammar) -> int:
-    """Return how many samples a line across this kind of code must have."""
-    return (grammar.modules + 2 * MARGIN_MODULES) * MODULE_SAMPLES
-
-
 def likeliest(lines: Floats, layout: Layout, grammar: Grammar) -> Likeliest:
     """Return the likeliest number of lines across the same code, each a row of darkness.
 
     What the lines say of each digit is averaged.
     """
-    plan = _plan(grammar)
+    plan = plan_of(grammar)
     lines = lines - lines.mean(axis=1, keepdims=True)
     least = _least(lines)
     is_digit = np.array([len(plan.parts[kind].forms) > 1 for kind in plan.order])
@@ -157,7 +93,7 @@ def held_against(digits: str, line: Floats, grammar: Grammar) -> Likeliest:
     The lead is that over all numbers, at least. Below 0 another digit fits better somewhere: the
     digits are wrong, or the code is bent and `lay_out` has to find its digits.
     """
-    plan = _plan(grammar)
+    plan = plan_of(grammar)
     claimed = _claimed(digits, grammar)
     places = np.arange(len(claimed))
     least = float(_least(line[None])[0])
@@ -186,11 +122,6 @@ def held_against(digits: str, line: Floats, grammar: Grammar) -> Likeliest:
     )
 
 
-def flat_samples(grammar: Grammar) -> int:
-    """Return how many samples a line must have for `held_against`."""
-    return (grammar.modules + 2 * grammar.quiet) * MODULE_SAMPLES
-
-
 def _claimed(digits: str, grammar: Grammar) -> list[int]:
     """Return which forms are printed for these digits."""
     way = next(way for way in grammar.ways if way.spells(digits))
@@ -200,12 +131,12 @@ def _claimed(digits: str, grammar: Grammar) -> list[int]:
 
 def prepare(grammar: Grammar) -> None:
     """Draw the templates of a kind of code now: the first picture shall not wait for them."""
-    _plan(grammar)
+    plan_of(grammar)
 
 
 def lay_out(lines: Floats, grammar: Grammar) -> Layout:
     """Return where the parts of a code lie on each line, so that all together fit best."""
-    plan = _plan(grammar)
+    plan = plan_of(grammar)
     lines = lines - lines.mean(axis=1, keepdims=True)
     found = _fits_by_begin(lines, plan)
     best = np.zeros((len(lines), 1, lines.shape[1] + 1), np.float32)
@@ -228,7 +159,7 @@ def lay_out(lines: Floats, grammar: Grammar) -> Layout:
     return Layout(begins, samples, fits)
 
 
-def _fits_by_begin(lines: Floats, plan: _Plan) -> list[Floats]:
+def _fits_by_begin(lines: Floats, plan: Plan) -> list[Floats]:
     """Return of each kind of part how well it fits, lines x widths x places where it begins.
 
     Behind the last place stands what never fits.
@@ -266,15 +197,15 @@ def _scales(lines: Floats, narrowest: int, widest: int) -> Floats:
     return np.asarray(1 / np.sqrt(np.maximum(spread, floor * widths)), np.float32)
 
 
-def _fits(windows: Floats, plan: _Plan) -> Floats:
+def _fits(windows: Floats, plan: Plan) -> Floats:
     """Return how well windows (any x digits x samples) fit: any x digits x looks x forms."""
     kinds = [kind for kind in plan.order if len(plan.parts[kind].forms) > 1]
-    fits = np.full((len(windows), len(kinds), len(_LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
+    fits = np.full((len(windows), len(kinds), len(LOOKS), 2 * len(RIGHT)), _NEVER, np.float32)
     begin = 0
     for kind in dict.fromkeys(kinds):  # first all left of the middle, then all right of it
         end = begin + kinds.count(kind)
-        flat = np.ascontiguousarray(windows[:, begin:end]).reshape(-1, _LOOK_SAMPLES)
-        found = _product(flat, plan.looks[kind]).reshape(len(windows), end - begin, len(_LOOKS), -1)
+        flat = np.ascontiguousarray(windows[:, begin:end]).reshape(-1, LOOK_SAMPLES)
+        found = _product(flat, plan.looks[kind]).reshape(len(windows), end - begin, len(LOOKS), -1)
         fits[:, begin:end, :, : found.shape[3]] = found
         begin = end
     return fits
@@ -291,7 +222,7 @@ def _product(one: Floats, other: Floats) -> Floats:
 
 def _stretch(line: Floats, begins: Ints, samples: Ints, least: float) -> Floats:
     """Return each place of the line at one size, without its brightness and contrast."""
-    steps = (np.arange(_LOOK_SAMPLES) + 0.5) / _LOOK_SAMPLES
+    steps = (np.arange(LOOK_SAMPLES) + 0.5) / LOOK_SAMPLES
     at = begins[:, None] + steps * samples[:, None] - 0.5
     return _normal(np.interp(at, np.arange(len(line)), line).astype(np.float32), least)
 
@@ -300,128 +231,9 @@ def _normal(windows: Floats, least: float) -> Floats:
     """Return windows without their brightness and contrast, except where there is none."""
     windows = windows - windows.mean(axis=-1, keepdims=True)
     norm = np.sqrt((windows * windows).sum(axis=-1, keepdims=True))
-    return np.asarray(windows / np.maximum(norm, least * np.sqrt(_LOOK_SAMPLES)), np.float32)
+    return np.asarray(windows / np.maximum(norm, least * np.sqrt(LOOK_SAMPLES)), np.float32)
 
 
 def _least(lines: Floats) -> Floats:
     """Return how much contrast a part must have to count, of each line."""
     return np.asarray(_SPREAD_MIN * lines.std(axis=1) + _DARKNESS_MIN, np.float32)
-
-
-@cache
-def _plan(grammar: Grammar) -> _Plan:
-    quiet = "0" * grammar.quiet
-    start = _Part((quiet + START,), "000", "000")
-    end = _Part((grammar.end + quiet,), "101", "000")
-    parts = [start, _Part(LEFT if _mixed(grammar) else LEFT[:10], "101", "000"), end]
-    order = [0, *[1] * grammar.left, 2]
-    if grammar.right:
-        parts[2:2] = [_Part(RIGHT, "010", "111", inverted=True)]
-        parts += [_Part((grammar.centre,), "101", "101")]
-        order = [0, *[1] * grammar.left, 4, *[2] * grammar.right, 3]
-    widths = tuple(
-        tuple(round(len(part.forms[0]) * digit / DIGIT_MODULES) for digit in _DIGIT_SAMPLES)
-        for part in parts
-    )
-    widest = max(max(each) for each in widths)
-    bank, rows = _bank(parts, widths, widest)
-    begins = tuple(_begins(each, line_samples(grammar) + 1) for each in widths)
-    looks = tuple(_looks(part) for part in parts)
-    drawn = np.stack([_by_form(looks[kind]) for kind in order if len(parts[kind].forms) > 1])
-    guards = [parts[kind] for kind in order if len(parts[kind].forms) == 1]
-    return _Plan(
-        parts=tuple(parts),
-        order=tuple(order),
-        widths=widths,
-        bank=bank,
-        looks=looks,
-        drawn=drawn,
-        flat=_flat(grammar.begins, DIGIT_MODULES, grammar),
-        guards=tuple(_guard(part) for part in guards),
-        guards_at=tuple(
-            _flat(np.array([begin]), len(part.forms[0]), grammar)[0]
-            for part, begin in zip(guards, grammar.guards_begin, strict=True)
-        ),
-        begins=begins,
-        rows=rows,
-    )
-
-
-def _bank(
-    parts: Sequence[_Part], widths: Sequence[Sequence[int]], widest: int
-) -> tuple[Floats, tuple[slice, ...]]:
-    """Return the usual templates of all parts at all widths, a row each, and which are whose."""
-    blocks: list[Floats] = []
-    rows: list[slice] = []
-    for part, sizes in zip(parts, widths, strict=True):
-        begin = sum(map(len, blocks))
-        if part.inverted:
-            begin = rows[-1].start
-            rows.append(slice(begin, begin + len(part.forms) * len(sizes)))
-            continue
-        block = np.zeros((len(part.forms), len(sizes), widest), np.float32)
-        usual = _printed(part, *_USUAL)
-        for index, samples in enumerate(sizes):
-            block[:, index, :samples] = _templates(part, usual, samples).T * len(part.forms[0])
-        blocks.append(block.reshape(-1, widest))
-        rows.append(slice(begin, begin + len(blocks[-1])))
-    return np.concatenate(blocks), tuple(rows)
-
-
-def _begins(widths: Sequence[int], places: int) -> Ints:
-    """Return by width and place of the end which of a part's fits counts, all of them in a row."""
-    begins = np.arange(places) - np.array(widths)[:, None]
-    begins[begins < 0] = places  # behind the last place stands what never fits
-    return np.asarray(begins + (places + 1) * np.arange(len(widths))[:, None], np.intp)
-
-
-def _flat(begins: Ints, modules: int, grammar: Grammar) -> Ints:
-    """Return where parts lie on a line that the code fills, parts x shifts x samples."""
-    firsts = (begins[:, None, None] + grammar.quiet) * MODULE_SAMPLES + _SHIFTS[:, None]
-    at = firsts + np.arange(modules * MODULE_SAMPLES)
-    return np.asarray(np.clip(at, 0, flat_samples(grammar) - 1), np.intp)
-
-
-def _guard(part: _Part) -> Floats:
-    """Return a guard in every look, samples x looks."""
-    samples = len(part.forms[0]) * MODULE_SAMPLES
-    return np.concatenate([_templates(part, _printed(part, *look), samples) for look in _LOOKS], 1)
-
-
-def _mixed(grammar: Grammar) -> bool:
-    """Tell whether digits left of the middle may be even."""
-    return any("1" in way.even for way in grammar.ways)
-
-
-def _looks(part: _Part) -> Floats:
-    """Return the templates of a part in every look, samples x (looks x forms)."""
-    looks = [_templates(part, _printed(part, *look), _LOOK_SAMPLES) for look in _LOOKS]
-    return np.concatenate(looks, axis=1)
-
-
-def _by_form(looks: Floats) -> Floats:
-    """Return a digit's templates, forms x looks x samples; forms it does not have are empty."""
-    by_form = looks.reshape(_LOOK_SAMPLES, len(_LOOKS), -1).transpose(2, 1, 0)
-    padded = np.zeros((2 * len(RIGHT), *by_form.shape[1:]), np.float32)
-    padded[: len(by_form)] = by_form
-    return padded
-
-
-def _templates(part: _Part, printed: Floats, samples: int) -> Floats:
-    """Return what each form of a part looks like, samples x forms, without mean, of length 1."""
-    inside = printed[:, len(part.before) * _FINE : -len(part.after) * _FINE]
-    size = (samples, len(part.forms))
-    drawn = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32).T
-    drawn = drawn - drawn.mean(axis=0)
-    return np.asarray(drawn / np.sqrt((drawn * drawn).sum(axis=0)), np.float32)
-
-
-def _printed(part: _Part, blur: float, growth: float) -> Floats:
-    """Return each form of a part between its neighbours as printed and seen, finely, in a row."""
-    modules = [[int(bit) for bit in part.before + form + part.after] for form in part.forms]
-    fine = np.repeat(np.array(modules, np.float32), _FINE, axis=1)
-    grown = round(abs(growth) * _FINE / 2)
-    kernel = np.ones((1, 2 * grown + 1), np.uint8)
-    inked = cv2.dilate(fine, kernel) if growth > 0 else cv2.erode(fine, kernel)
-    reach = 2 * round(3 * blur * _FINE) + 1
-    return np.asarray(cv2.GaussianBlur(inked, (reach, 1), blur * _FINE, None, 1e-6), np.float32)

@@ -17,19 +17,10 @@ from hardware.decoder import Decoded
 from hardware.ean import EAN_8, EAN_13, UPC_E, Grammar
 from hardware.frames import Pixels
 from hardware.gtin import expand_upc_e, shorten_to_upc_e
-from hardware.likeliest import (
-    MARGIN_MODULES,
-    MODULE_SAMPLES,
-    Likeliest,
-    flat_samples,
-    held_against,
-    lay_out,
-    likeliest,
-    line_samples,
-    prepare,
-)
+from hardware.likeliest import Likeliest, held_against, lay_out, likeliest, prepare
 from hardware.places import PLACES_MAX, Place, cut_out, find_bars
 from hardware.readings import Quad
+from hardware.templates import MARGIN_MODULES, MODULE_SAMPLES, flat_samples, line_samples
 
 Floats = NDArray[np.float32]
 

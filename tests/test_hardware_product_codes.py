@@ -12,9 +12,10 @@ from hardware.decoder import Decoded
 from hardware.ean import EAN_8, EAN_13, LEFT, RIGHT, UPC_E, Grammar
 from hardware.frames import Pixels
 from hardware.gtin import check_digit, expand_upc_e, is_gtin, shorten_to_upc_e
-from hardware.likeliest import MARGIN_MODULES, MODULE_SAMPLES, lay_out, likeliest
+from hardware.likeliest import lay_out, likeliest
 from hardware.places import find_bars
 from hardware.product_codes import ProductCodeReader
+from hardware.templates import MARGIN_MODULES, MODULE_SAMPLES
 from storebridge.simulated.cards import ean13_modules, gtin_of
 
 ALL = ("EAN-13", "EAN-8", "UPC-A", "UPC-E")
