@@ -1,6 +1,7 @@
 """Side by side with peers and limits: each benchmark prints ratios from one run."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from benchmarks.result import Result
 
@@ -38,10 +39,17 @@ def _enqueue() -> Iterable[Result]:
     return enqueue()
 
 
+def _identity() -> Iterable[Result]:
+    from benchmarks.identity import identity
+
+    return identity()
+
+
 def _lane() -> Iterable[Result]:
+    from benchmarks.lamp import lamp
     from benchmarks.lane import lane
 
-    return lane()
+    return chain(lane(), lamp())
 
 
 def _latency() -> Iterable[Result]:
@@ -93,4 +101,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "scanners": _scanners,
     "tokens": _tokens,
     "codes": _codes,
+    "identity": _identity,
 }

@@ -114,12 +114,12 @@ def lane(*, shown: int = 120) -> Iterator[Result]:
 
 def _show_all(folder: Path, shown: int) -> _Showings:
     told = _Showings()
-    goods = [_gtin(number) for number in range(1, shown, 2)]
+    goods = [gtin_of_goods(number) for number in range(1, shown, 2)]
     with _a_lane(folder, goods) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
         readers = [ZbarDecoder(SYMBOLOGIES_DEFAULT), _Zxing()]
         ours = in_process()
         for number in range(shown):
-            gtin = _gtin(number) if number % 2 else ""
+            gtin = gtin_of_goods(number) if number % 2 else ""
             text = gtin or f"LANE-{number:06}"
             draw = draw_product if gtin else draw_card
             frames = [draw(SIZE, text, number, moment) for moment in range(FRAMES_A_SHOWING)]
@@ -133,7 +133,7 @@ def _show_all(folder: Path, shown: int) -> _Showings:
     return told
 
 
-def _gtin(number: int) -> str:
+def gtin_of_goods(number: int) -> str:
     """Return the number of an article on sale everywhere, not one that a store gives itself."""
     body = f"690{number:09}"
     return f"{body}{check_digit(body)}"
@@ -202,7 +202,7 @@ def _a_lane(folder: Path, goods: Sequence[str]) -> Iterator[tuple[Agent, FrameSl
     agent.start()
     try:
         for gtin in goods:
-            agent.recorder.write(partial(_sell, gtin))
+            agent.recorder.write(partial(sell, gtin))
         until_s = time.monotonic() + OPEN_TIMEOUT_S
         while not agent.devices["camera-1"].is_open and time.monotonic() < until_s:
             time.sleep(EVERY_S)
@@ -211,7 +211,8 @@ def _a_lane(folder: Path, goods: Sequence[str]) -> Iterator[tuple[Agent, FrameSl
         agent.close()
 
 
-def _sell(gtin: str, writing: Writing) -> None:
+def sell(gtin: str, writing: Writing) -> None:
+    """Have the store sell an article."""
     view = ProductView(gtin, {"en": f"Article {gtin}"}, "maru", "things", 100, "CNY")
     change = Change(table="product", key=gtin, value=encode_view(view))
     local_view.apply(writing.connection, change)

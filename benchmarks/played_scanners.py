@@ -23,6 +23,8 @@ from hardware.layouts import ALONE, LAYOUTS
 
 Stroke = tuple[int, int, int]
 ENTER, SHIFT, CONTROL, RIGHT_BRACKET = 28, 42, 29, 27
+# linux/input-event-codes.h; the page of the HID usages that a USB keyboard's keys have.
+EV_MSC, MSC_SCAN, HID_KEYBOARD = 4, 4, 0x70000
 WAIT_S = 20.0
 
 
@@ -71,10 +73,14 @@ def events_of(strokes: list[Stroke]) -> bytes:
 
 
 def _pressed(key: int, held: int) -> list[Stroke]:
-    presses = [(EV_KEY, key, KEY_DOWN), (EV_SYN, 0, 0), (EV_KEY, key, KEY_UP), (EV_SYN, 0, 0)]
-    if not held:
-        return presses
-    return [(EV_KEY, held, KEY_DOWN), *presses, (EV_KEY, held, KEY_UP)]
+    """Return a key pressed and let go while another is held, 0 for none."""
+    pressed = [*_moved(key, KEY_DOWN), *_moved(key, KEY_UP)]
+    return [*_moved(held, KEY_DOWN), *pressed, *_moved(held, KEY_UP)] if held else pressed
+
+
+def _moved(key: int, value: int) -> list[Stroke]:
+    """Return what a USB keyboard reports of a key: its number, the key, and that this is all."""
+    return [(EV_MSC, MSC_SCAN, HID_KEYBOARD | key), (EV_KEY, key, value), (EV_SYN, 0, 0)]
 
 
 class PlayedKeyboard:
@@ -138,6 +144,15 @@ class PlayedPort:
     serial_number: str | None = "S21"
 
 
+def a_line() -> tuple[int, str]:
+    """Return the far end of a serial line that changes no byte, and the path of the near one."""
+    far, near = os.openpty()
+    tty.setraw(near)
+    path = os.ttyname(near)
+    os.close(near)
+    return far, path
+
+
 class PlayedSerial:
     """A scanner on a serial line that gets another number each time it is plugged in.
 
@@ -164,10 +179,7 @@ class PlayedSerial:
 
     def appear(self) -> None:
         """Be there, without waiting for anybody."""
-        self._far, near = os.openpty()
-        tty.setraw(near)
-        self._line = os.ttyname(near)
-        os.close(near)
+        self._far, self._line = a_line()
         self._device = self._folder / f"ttyACM{next(self._numbers)}"
         self._device.symlink_to(self._line)
         self.port.symlink_to(self._device)

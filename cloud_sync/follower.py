@@ -3,7 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -29,6 +30,11 @@ DUE_PAUSE_MS = 500
 DUE_WAIT_MS_MAX = 5_000
 # With so many events received and not folded yet, no more of a backlog is taken in.
 BEHIND_EVENTS_MAX = TAIL_EVENTS_MAX // 2
+# Live events came within this time: the follower's steps are short, and give way to new ones.
+HURRIED_WITHIN_S = 1.0
+GIVEN_WAY_S_MAX = 0.02
+# A live event that is answered by the fold waits until those before it are folded.
+HURRIED_BEHIND_MAX = 1_000
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -89,6 +95,8 @@ class Follower:
         self._poll_s = poll_s
         self._bell = threading.Event()
         self._closing = threading.Event()
+        self._way = threading.Event()
+        self._way.set()
         self._quiet_s = 0.0
         self._backlog_at_ms = 0
         self._folded_at_ms = 0
@@ -104,7 +112,8 @@ class Follower:
     @property
     def is_behind(self) -> bool:
         """Tell whether so much waits to be folded that no more of a backlog should come in."""
-        return self._folding.remembered > BEHIND_EVENTS_MAX
+        hurried = self._quiet_s < HURRIED_WITHIN_S
+        return self._folding.remembered > (HURRIED_BEHIND_MAX if hurried else BEHIND_EVENTS_MAX)
 
     def start(self) -> None:
         """Follow the ledger from now on."""
@@ -131,6 +140,15 @@ class Follower:
             self._backlog_at_ms = time.monotonic_ns() // 1_000_000
         self._bell.set()
 
+    @contextmanager
+    def giving_way(self) -> Iterator[None]:
+        """Begin no step in the block, for GIVEN_WAY_S_MAX at most: somebody stands at a screen."""
+        self._way.clear()
+        try:
+            yield
+        finally:
+            self._way.set()
+
     def _run(self) -> None:
         until_closed(self._closing, self._turn, self._leases, self._figures)
 
@@ -147,7 +165,9 @@ class Follower:
         with self._database.question(min(leases)) as connection:
             waiting = pending(connection, leases)
         patient = self._is_patient(now_ms)
-        step = self._folding.step(leases, now, waiting.behind, patient=patient)
+        hurried = self._quiet_s < HURRIED_WITHIN_S
+        self._way.wait(GIVEN_WAY_S_MAX)
+        step = self._folding.step(leases, now, waiting.behind, patient=patient, hurried=hurried)
         self._figures.folded += step.folded
         if step.folded or waiting.updates:
             # What live events led to goes out before anybody of the backlog is decided.
@@ -155,6 +175,7 @@ class Follower:
         busy = patient or step.folded >= BUSY_EVENTS
         rest = False
         if not busy:
+            self._way.wait(GIVEN_WAY_S_MAX)
             rest = (waiting.shoppers and self._decide_due(leases, now, now_ms)) or (
                 waiting.interests and self._folding.count_interests(leases)
             )

@@ -28,7 +28,7 @@ class Greeting:
     """Answers live arrivals from what was prepared; the fold decides anew, and tells what differs.
 
     Guarantees:
-    - it waits for nobody, and only under the newest lease of the shard;
+    - it waits for nobody's work on the same shopper, and holds only under the newest lease;
     - a coupon is leased under its shopper's lock, by what stands in its row then;
     - what a store was told is noted with it, so that the fold tells the same thing once.
     """

@@ -91,7 +91,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="worker.back_per_turn_busy",
         check=checks.whole(1, 1_000),
-        default=3,
+        default=1,
         about="backlog messages of a turn while live ones come",
     ),
     Setting(

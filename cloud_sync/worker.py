@@ -13,7 +13,7 @@ from cloud_sync.greeting import Greeting
 from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
-from cloud_sync.intake.waiting import Waiting, is_backlog
+from cloud_sync.intake.waiting import Waiting
 from cloud_sync.publisher import Publisher
 from cloud_sync.shards import Lease, LeaseLimits, Leases
 from wire.codec import encode
@@ -123,9 +123,22 @@ class Worker:
         )
         if not messages:
             return
-        now = time.time_ns() // 1000
         incoming = self._decoded(leases, messages)
-        backlog = any(is_backlog(topic) for topic, _ in messages)
+        # A backlog is a transaction of its own: nobody at a screen waits for it.
+        back = [each for each in incoming if each.topic.lane == "back"]
+        with self._follower.giving_way():
+            self._store(leases, [each for each in incoming if each.topic.lane != "back"])
+        self._store(leases, back, backlog=True)
+        for each in incoming:
+            if isinstance(each.message, Heartbeat):
+                lease = leases[each.topic.shard]
+                self._publisher.wake(each.topic.tenant, each.topic.store, lease)
+
+    def _store(
+        self, leases: Mapping[int, Lease], incoming: Sequence[Incoming], *, backlog: bool = False
+    ) -> None:
+        """Store messages in one transaction; then tell what follows from it, at once."""
+        now = time.time_ns() // 1000
         for received in receive(self._database, incoming, now, Greeting(leases, now).ask):
             # Somebody stands at the screen: this goes before all else.
             for put in received.greeted:
@@ -134,10 +147,6 @@ class Worker:
             self._publisher.hear(leases, received.said, _now_ms())
             self._follower.ring(received.events, quiet_s=self._waiting.quiet_s(), backlog=backlog)
             self._answer(leases, received)
-        for each in incoming:
-            if isinstance(each.message, Heartbeat):
-                lease = leases[each.topic.shard]
-                self._publisher.wake(each.topic.tenant, each.topic.store, lease)
 
     def _follow(self, leases: Mapping[int, Lease]) -> None:
         """Subscribe to the shards held, and forget what was known under an older lease."""

@@ -16,6 +16,7 @@ from edge_agent.database import Database
 from edge_agent.devices import CodeRules, Device, Equipment
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import Health, Troubles
+from edge_agent.opening import opening
 from edge_agent.operators import Operators
 from edge_agent.places import Place
 from edge_agent.recorder import Recorder
@@ -193,6 +194,7 @@ class Agent:
                 recorder=self.recorder,
                 clock=self.clock,
                 rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
+                opening=opening(self.config.traffic.open_hours, self.config.timezone),
             )
         )
 

@@ -5,13 +5,15 @@ while exactly one person stood there, and the event says how sure that is.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent import local_view, traffic, visits
 from edge_agent.clock import Instant
+from edge_agent.opening import Opening
 from edge_agent.places import Place, event_at, moment
 from edge_agent.recorder import Writing
 from edge_agent.visits import Visit
-from hardware.readings import PeopleReading, Stay
+from hardware.readings import Passage, PeopleReading, Stay
 from wire.events import Door, Dwell
 from wire.views import PlanView
 
@@ -19,6 +21,7 @@ from wire.views import PlanView
 CONFIDENCE_PCT_MAX = 95
 # Below this the stay stays anonymous.
 CONFIDENCE_PCT_MIN = 50
+ALWAYS = Opening()
 
 
 def attend(
@@ -52,18 +55,26 @@ def take(
     now: Instant,
     place: Place,
     reading: PeopleReading,
+    opening: Opening = ALWAYS,
 ) -> None:
-    """Record what a counter saw, and bring the store's traffic up to date."""
+    """Record what a counter saw, and bring the store's traffic up to date.
+
+    Stays and passages of those who are there outside the opening hours are not recorded at all.
+    """
     seen_at = moment(now, reading.at_mono_ms).at
     for zone, people in reading.counts.items():
         waiting_ms = reading.waiting_ms.get(zone, 0)
         waiting_since = seen_at - waiting_ms * 1_000 if people and waiting_ms else None
         traffic.see(writing, zone, people, seen_at, waiting_since)
     for stay in reading.stays:
-        where = Place(device=place.device, zone=stay.zone)
-        _take_stay(writing, now, where, stay)
-    for passage in reading.passages:
+        if opening.is_open(moment(now, stay.entered_mono_ms).at):
+            where = Place(device=place.device, zone=stay.zone)
+            _take_stay(writing, now, where, stay)
+    for seen in reading.passages:
         instant = moment(now, reading.at_mono_ms)
+        passage = _of_shoppers(seen, instant.at, opening)
+        if passage is None:
+            continue
         traffic.add_passage(
             writing, passage.line, instant.at, passage.people_in, passage.people_out
         )
@@ -74,6 +85,15 @@ def take(
             groups_in=passage.groups_in,
         )
         writing.append(event_at(place, instant, body))
+
+
+def _of_shoppers(passage: Passage, at: int, opening: Opening) -> Passage | None:
+    """Return what shoppers can have a part in of a passage; None for nothing."""
+    if opening.is_open(at):
+        return passage
+    if passage.people_out and opening.may_leave(at):
+        return replace(passage, people_in=0, groups_in=0)
+    return None
 
 
 def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None:

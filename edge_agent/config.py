@@ -80,9 +80,10 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
-    """How long traffic is kept."""
+    """How long traffic is kept, and when those who are seen are shoppers."""
 
     kept_days: int
+    open_hours: tuple[str, ...]
 
 
 class ZoneConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,12 +231,12 @@ def _without_page(values: Values) -> Iterator[str]:
     kiosks, devices = entries(values, "kiosks"), entries(values, "devices")
     if kiosks is None or devices is None:
         return
-    free = {each["name"] for each in kiosks if each.get("role") == "kiosk"}
+    free = {each["name"] for each in kiosks}
     for index, device in enumerate(devices):
         if device.get("driver") == "barcode-page":
             if device.get("kiosk") not in free:
                 at = f"devices[{device['name'] or index}].kiosk"
-                yield f"{at}: expects a kiosk, one for each such scanner"
+                yield f"{at}: expects a kiosk or till, one for each such scanner"
             free.discard(device.get("kiosk"))
 
 

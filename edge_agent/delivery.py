@@ -148,7 +148,8 @@ def on_receipt(
     gone is passed over, since a later one will be at a row that is known.
 
     A Receipt from an owner that this store does not know raises nothing (it may be older than a
-    restore of the cloud) and lowers nothing: only the answer to our Birth, by its nonce, does.
+    restore of the cloud) and lowers nothing: only the answer to our Birth, by its nonce, does. What
+    was under way to another owner before counts as unsent then, since that one answers no more.
     """
     if receipt.stream != state.stream or state.forked:
         return state, "same"
@@ -168,6 +169,8 @@ def on_receipt(
         ranges = above(union(state.ranges, receipt.ranges), watermark)
     held = add(ranges, 1, watermark)
     flights = tuple(f for f in state.flights if missing(held, f.first, f.last))
+    if answers and receipt.owner != state.owner:
+        flights = ()
     moved = (watermark, ranges, receipt.owner) != (state.watermark, state.ranges, state.owner)
     state = replace(
         state,

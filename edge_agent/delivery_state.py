@@ -19,8 +19,8 @@ class DeliveryLimits:
     When a limit is reached, sending waits for the next receipt. At `ranges_max` ranges above the
     watermark the live lane no longer jumps ahead but goes on where it is, so that a bad line
     cannot break a stream into ever more pieces. Repeats wait twice as long each time, up to the
-    `_max`. What a killed cloud worker has not answered is sent to the next one after
-    `receipt_timeout_ms`: within five seconds, and hardly before there is a next one.
+    `_max`. What a killed cloud worker has not answered is sent to the next one as soon as that one
+    answers the Birth that it provoked: within five seconds, whenever `receipt_timeout_ms` ends.
     """
 
     rows_per_batch_max: int = ROWS_PER_BATCH_MAX

@@ -55,7 +55,7 @@ def save_received(recorder: Recorder, state: DeliveryState, now: Instant) -> Non
         retention.mark_received(writing.connection, state.watermark, now)
         writing.execute("UPDATE delivery SET owner = ?", (state.owner,))
 
-    recorder.write(change, durable=False)
+    recorder.write(change, durable=False, news=False)
 
 
 def set_aside(recorder: Recorder, seqs: tuple[int, ...], now: Instant) -> None:

@@ -5,8 +5,9 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeVar
 
 from sqlite_utils.utils import sqlite3
@@ -18,6 +19,7 @@ from edge_agent.clock import StoreTime
 from edge_agent.codes import Fault
 from edge_agent.floods import Noise, Trigger
 from edge_agent.losses import Losses
+from edge_agent.opening import Opening
 from edge_agent.places import event_at, moment
 from edge_agent.recorder import Recorder, RecordError, Writing
 from edge_agent.scans import Spot
@@ -71,6 +73,7 @@ class Equipment:
     recorder: Recorder
     clock: StoreTime
     rules: CodeRules
+    opening: Opening = attention.ALWAYS
 
 
 class Device:
@@ -182,39 +185,46 @@ class Device:
     def perform(self, connection: Callable[[], sqlite3.Connection], stop: threading.Event) -> None:
         """Do what the device is asked for, each act once, until told to stop.
 
-        For a thread beside that of `run`. An act under way when the program is killed is done
-        again after its restart, unless it is too late by then.
+        For a thread beside that of `run`. The acts of an answer that are under way when the program
+        is killed are done again after its restart, unless it is too late by then.
         """
         bell, last = self.equipment.recorder.doorbell, 0
         while not stop.is_set():
             seen = bell.count
-            for asked in acts.waiting(connection(), self.name, after=last):
-                last = asked.number
-                self._perform(asked)
+            waiting = acts.waiting(connection(), self.name, after=last)
+            for _, answer in groupby(waiting, key=lambda asked: asked.asked_at):
+                together = tuple(answer)
+                last = together[-1].number
+                self._perform(together)
                 if stop.is_set():
                     return
             bell.wait(seen, READ_TIMEOUT_S)
 
-    def _perform(self, asked: Asked) -> None:
-        """Do one act, and record how it ended."""
+    def _perform(self, together: Sequence[Asked]) -> None:
+        """Do the acts of one answer, and record how they ended: no sound waits for the disk."""
+        bodies = [self._act(asked) for asked in together]
+        instant = self.equipment.clock.now()
+
+        def change(writing: Writing) -> None:
+            for asked, body in zip(together, bodies, strict=True):
+                acts.done(writing, asked.number)
+                writing.append(event_at(self.equipment.spot.place, instant, body))
+
+        self._record(change)
+
+    def _act(self, asked: Asked) -> Acted:
+        """Do one act, and return how it ended."""
         if asked.is_late(self.equipment.clock.now().at):
             result = ActResult(succeeded=False, reason="the device came to it too late")
         elif not self._open:
             result = ActResult(succeeded=False, reason="the device is not open")
         else:
             result = self.equipment.driver.act(asked.act)
-        body = Acted(
+        return Acted(
             act=asked.act.name,
             succeeded=result.succeeded,
             reason=result.reason[: states.REASON_CHARACTERS_MAX],
         )
-        instant = self.equipment.clock.now()
-
-        def change(writing: Writing) -> None:
-            acts.done(writing, asked.number)
-            writing.append(event_at(self.equipment.spot.place, instant, body))
-
-        self._record(change)
 
     def _take(self, reading: Reading) -> None:
         match reading:
@@ -225,7 +235,8 @@ class Device:
                     self._take_code(reading)
             case PeopleReading():
                 now, equipment = self.equipment.clock.now(), self.equipment
-                self._record(lambda w: attention.take(w, now, equipment.spot.place, reading))
+                place, opening = equipment.spot.place, equipment.opening
+                self._record(lambda w: attention.take(w, now, place, reading, opening))
             case UnreadableReading():
                 self._take_unread("unreadable_image", reading.at_mono_ms)
             case HealthReading():

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from edge_agent.measure import Measure
 from hardware.gtin import is_gtin
 
-# biip is loaded with the first code that needs it: it takes 18 MB.
+# biip is loaded with the first code that needs it: it takes 18 MB, 16 of them for a table of whose
+# numbers are whose, which is loaded with it and of no use here.
 if TYPE_CHECKING:
     from biip.gs1_element_strings import GS1ElementString, GS1ElementStrings
 

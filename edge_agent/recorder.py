@@ -1,6 +1,7 @@
 """The one writer of the store's database: it records events, many writers to one fsync."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -27,6 +28,8 @@ NOBODY = Operators()
 GROUP_WRITES_MAX = 1_000
 # While several write at once, a commit waits this long for those that the last one served.
 LINGER_MS_MAX = 2
+# Of commits that are no news, such as the receipts of a backlog, the bell tells this often.
+TOLD_EVERY_S = 1.0
 
 # What SQLite says when it is the disk or the file that fails, not the statement.
 STORAGE_ERRORS = frozenset(
@@ -95,13 +98,19 @@ class Writing:
 class _Waiter(Generic[T]):
     """One call of `write`, until its group is on disk; `row` where it only appends this one."""
 
-    __slots__ = ("change", "done", "durable", "error", "result", "row")
+    __slots__ = ("change", "done", "durable", "error", "news", "result", "row")
 
     def __init__(
-        self, change: Callable[[Writing], T], *, durable: bool = True, row: bytes = b""
+        self,
+        change: Callable[[Writing], T],
+        *,
+        durable: bool = True,
+        news: bool = True,
+        row: bytes = b"",
     ) -> None:
         self.change = change
         self.durable = durable
+        self.news = news
         self.row = row
         self.result: list[T] = []
         self.error: BaseException | None = None
@@ -175,7 +184,7 @@ class Recorder:
     - a writer that a full outbox turns away gets OutboxFull, and is counted in `refused`;
     - changes with `durable=False` are applied in order like the others, but a power cut may undo
       the last of them: for what can be fetched or computed again;
-    - after each commit the doorbell rings.
+    - after each commit the doorbell rings; where nothing in it is news, once a second at most.
 
     A lone writer commits in its own thread; writers that come meanwhile are gathered by the
     recorder's thread, at most GROUP_WRITES_MAX to a commit. Callers wait for theirs, so that as
@@ -206,6 +215,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._tail = outbox.tail_of(database.writer)
         self._full_sync = True
+        self._told_s = 0.0
         self.failure = ""
         self.refused = Losses()
         self.commits = 0
@@ -246,12 +256,16 @@ class Recorder:
         row = encode_event(self._operators.sign(event))
         return self._wait_for(_Waiter(lambda writing: writing.append_row(row), row=row))
 
-    def write(self, change: Callable[[Writing], T], *, durable: bool = True) -> T:
+    def write(
+        self, change: Callable[[Writing], T], *, durable: bool = True, news: bool = True
+    ) -> T:
         """Run the change in the next commit and return its result, once it is on disk.
+
+        One that is no `news` changes nothing that a screen shows at once or a reader waits for.
 
         Raises what the change raises, RecordError when the disk fails, RecorderClosed after close.
         """
-        return self._wait_for(_Waiter(change, durable=durable))
+        return self._wait_for(_Waiter(change, durable=durable, news=news))
 
     def _wait_for(self, waiter: _Waiter[T]) -> T:
         with self._gate:
@@ -326,7 +340,13 @@ class Recorder:
             self._last_size = len(group)
             for waiter in group:
                 waiter.answer()
-        self._doorbell.ring()
+        self._tell(news=any(waiter.news for waiter in group))
+
+    def _tell(self, *, news: bool) -> None:
+        now_s = time.monotonic()
+        if news or now_s - self._told_s >= TOLD_EVERY_S:
+            self._told_s = now_s
+            self._doorbell.ring()
 
     def _record(self, group: Sequence[_Waiter[Any]]) -> None:
         if self.failure:

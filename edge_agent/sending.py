@@ -41,9 +41,11 @@ def on_unsent(state: DeliveryState, plan: Plan) -> DeliveryState:
 
 
 def _without_overdue(state: DeliveryState, now_ms: int, limits: DeliveryLimits) -> DeliveryState:
-    """Count Batches as unsent whose receipt is overdue."""
+    """Count Batches as unsent whose receipt is overdue; the first under way is the oldest."""
+    if not state.flights:
+        return state
     wait_ms = doubled(limits.receipt_timeout_ms, state.silences, limits.receipt_timeout_ms_max)
-    if not any(now_ms - flight.sent_ms >= wait_ms for flight in state.flights):
+    if now_ms - state.flights[0].sent_ms < wait_ms:
         return state
     flights = tuple(f for f in state.flights if now_ms - f.sent_ms < wait_ms)
     return replace(state, flights=flights, silences=state.silences + 1)
@@ -52,7 +54,7 @@ def _without_overdue(state: DeliveryState, now_ms: int, limits: DeliveryLimits) 
 def _next_live(
     state: DeliveryState, under_way: Ranges, limits: DeliveryLimits
 ) -> tuple[DeliveryState, Plan | None]:
-    slots = limits.live_batches_max - sum(flight.lane == "live" for flight in state.flights)
+    slots = limits.live_batches_max - [each.lane for each in state.flights].count("live")
     if slots <= 0 or state.live_from > state.head:
         return state, None
     holes = missing(under_way, state.live_from, state.head)
@@ -67,7 +69,7 @@ def _next_live(
 def _next_back(state: DeliveryState, under_way: Ranges, limits: DeliveryLimits) -> Plan | None:
     # A Batch is also the question that the next credit answers: one may always be under way.
     credit = max(1, min(state.credit, limits.back_batches_max))
-    if sum(flight.lane == "back" for flight in state.flights) >= credit:
+    if [each.lane for each in state.flights].count("back") >= credit:
         return None
     holes = missing(under_way, 1, min(state.head, state.live_from - 1))
     return _plan(state, "back", holes[0], limits) if holes else None

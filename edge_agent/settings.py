@@ -1,6 +1,6 @@
 """The table of everything that can be set in a store, with what each setting accepts."""
 
-from edge_agent import in_store
+from edge_agent import in_store, opening
 from edge_agent.codes import HARMLESS
 from edge_agent.limits import Limits
 from hardware.drivers import DRIVERS
@@ -169,6 +169,13 @@ SETTINGS: tuple[Setting, ...] = (
         check=checks.whole(1, 400),
         default=35,
         about="how long hourly traffic stays in the store",
+    ),
+    Setting(
+        name="traffic.open_hours",
+        check=checks.many(opening.hours, 0, opening.HOURS_MAX),
+        default=[],
+        about="when shoppers may be in the store; whoever is seen at other times is staff, and not"
+        " counted; empty: always",
     ),
     Setting(
         name="outbox.rows_max",

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.crowd import Crowd
 from hardware.detector import Box, Sight, around
 from hardware.frames import Frame, Pixels
 from hardware.motion import MotionMap
@@ -45,6 +46,7 @@ class BackgroundDetector:
         self._moved_ms: NDArray[np.int64] | None = None
         self._at_ms = 0
         self._motion = MotionMap()
+        self._crowd = Crowd()
 
     def look(self, frame: Frame, held: Sequence[Box]) -> Sight:
         """Return a box around each thing that is not background, and has moved lately."""
@@ -74,8 +76,10 @@ class BackgroundDetector:
         moved_ms[cv2.absdiff(small, before).max(axis=2) > MOTION_MIN] = frame.at_mono_ms
         since_ms = frame.at_mono_ms - round(STILL_S_MAX * 1000)
         found = [box for box in _boxes(changed) if _has_moved(box, moved_ms, since_ms)]
-        self._learn(small, background, [*found, *(box.scaled(scale) for box in held)], elapsed_s)
-        return [box.scaled(1 / scale) for box in found]
+        followed = [box.scaled(scale) for box in held]
+        self._learn(small, background, [*found, *followed], elapsed_s)
+        people = self._crowd.apart(found, followed, frame.at_mono_ms)
+        return [box.scaled(1 / scale) for box in people]
 
     def _start(self, small: Pixels, at_ms: int) -> None:
         self._background = small.astype(np.float32)

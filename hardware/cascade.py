@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware.decoder import SELF_PROVING, Decoded, Decoder, overlap
 from hardware.frames import Pixels
@@ -17,6 +18,7 @@ from hardware.gtin import is_gtin
 from hardware.places import PLACES_MAX
 from hardware.product_codes import PRODUCT_CODES, ProductCodeReader, place_of
 from hardware.stages import Larger, Resized, Rows, Smoothed, Turned
+from hardware.turns import Turns
 from hardware.zbar import ZbarDecoder
 from hardware.zxing import ZxingDecoder
 
@@ -29,14 +31,15 @@ ENLARGED_PIXELS = 700
 # No stage sees more: a code that fills a shelf's picture is large enough.
 DEEP_PIXELS_MAX = 2048
 SMOOTHING_PIXELS = 1.2
-# A picture that is so many times as large as the codes found in it is looked at once more.
+# A picture that is so many times as large as the bars found in it is looked at for squares, too.
+ROOM_FOR_SQUARES = 2.5
+# One that is so many times as large as its codes is looked at once more, unless it is so small that
+# it was cut out around a code.
 ROOM = 4
+ROOM_PIXELS_MIN = 200_000
 
-# Of a live lane's frames, every third gets a costly stage in any case: with three of them, each is
-# tried within ten frames. While there is reason to look closer every frame does, for so many
-# frames, which are saved up again one in three.
-DEEP_EVERY_FRAMES = 3
-BURST_FRAMES = 6
+# A code that has to be seen once more is reason to look closer for so many frames.
+ONCE_MORE_FRAMES = 6
 # A picture has moved where a coarse view of it differs by so much somewhere (of 255).
 MOVED_PIXELS = 32
 MOVED_MIN = 12
@@ -65,7 +68,8 @@ def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[St
 class StillCascade:
     """Reads a single picture: a decoder that goes on until something certain is found.
 
-    The quick looks for bars and for squares are both taken, since a picture may show either.
+    The quick looks for bars and for squares are both taken, since a picture may show either, but
+    where bars fill it.
     """
 
     def __init__(self, symbologies: Sequence[str]) -> None:
@@ -93,10 +97,13 @@ class StillCascade:
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        found = [code for stages in self._quick for code in self._until_certain(grey, stages)]
+        bars, squares = self._quick
+        found = self._until_certain(grey, bars)
+        if not _certain(found) or room_of(grey, found) > ROOM_FOR_SQUARES:
+            found += self._until_certain(grey, squares)
         if not _certain(found):
             found += self._until_certain(grey, self._deep)
-        elif has_room(grey, found):
+        elif grey.size >= ROOM_PIXELS_MIN and room_of(grey, found) > ROOM:
             found += self._until_certain(grey, self._thorough)
         return settled(found)
 
@@ -113,7 +120,7 @@ class LaneCascade:
     """Reads the frames of a live lane, each costing little: a decoder that remembers the last ones.
 
     Guarantees:
-    - every frame gets a quick look, and one costly stage at most;
+    - every frame gets a quick look, and one costly stage at most (`turns.py` says when which);
     - every costly stage is tried within ten frames, also while nothing is found or moves;
     - on average a costly stage is tried in every second frame at most.
     """
@@ -122,42 +129,37 @@ class LaneCascade:
         self._checker = ProductCodeReader(symbologies)
         self._look = Resized(ZxingDecoder(symbologies, "look"), FRAME_LOOK_PIXELS_MAX)
         self._deep = deep_stages(symbologies, places=1)
-        self._coarse: Pixels | None = None
-        self._saved = float(BURST_FRAMES)
-        self._rested = 0
-        self._in_view = 0
+        self._coarse: NDArray[np.float32] | None = None
+        self._turns = Turns(len(self._deep))
+        self._was_proven = False
+        self._once_more = 0
         self.tried: Counter[str] = Counter()
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
         found = list(checked(grey, self._look.decode(grey), self._checker))
-        moved = self._has_moved(grey)
+        # What moves after a code that needs no more proof is that code, leaving.
+        moved = self._has_moved(grey) and not self._was_proven
         if not _certain(found):
-            stage = self._stage_due(moved or bool(found) or self._in_view > 0)
-            if stage is not None:
+            turn = self._turns.take(wanted=moved or bool(found) or self._once_more > 0)
+            if turn is not None:
+                stage = self._deep[turn]
                 self.tried[stage.name] += 1
                 found += checked(grey, stage.decoder.decode(grey), self._checker)
-        self._in_view = BURST_FRAMES if _certain(found) else max(0, self._in_view - 1)
+        trusts = {code.trust for code in found}
+        self._was_proven = "proven" in trusts
+        self._once_more = ONCE_MORE_FRAMES if "seen" in trusts else max(0, self._once_more - 1)
         return settled(found)
 
-    def _stage_due(self, wanted: bool) -> Stage | None:
-        """Return the next costly stage if this frame is to have one."""
-        self._saved = min(float(BURST_FRAMES), self._saved + 1 / DEEP_EVERY_FRAMES)
-        self._rested += 1
-        is_turn = self._rested >= DEEP_EVERY_FRAMES
-        if not is_turn and not (wanted and self._saved >= 1):
-            return None
-        if not is_turn:
-            self._saved -= 1
-        self._rested = 0
-        self._deep.append(self._deep.pop(0))
-        return self._deep[-1]
-
     def _has_moved(self, grey: Pixels) -> bool:
+        """Tell whether something moved: a camera that took its picture brighter did not."""
         size = (MOVED_PIXELS, MOVED_PIXELS)
-        coarse = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        coarse = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
         before, self._coarse = self._coarse, coarse
-        return before is None or int(cv2.absdiff(coarse, before).max()) >= MOVED_MIN
+        if before is None:
+            return True
+        brighter = max(1.0, float(coarse.mean())) / max(1.0, float(before.mean()))
+        return float(cv2.absdiff(coarse, before * np.float32(brighter)).max()) >= MOVED_MIN
 
 
 def checked(
@@ -184,16 +186,14 @@ def _zbars(symbologies: Sequence[str]) -> list[str]:
     return [name for name in symbologies if name != "ITF"]
 
 
-def has_room(grey: Pixels, codes: Sequence[Decoded]) -> bool:
-    """Tell whether a picture is so much larger than its codes that more of them may be in it.
+def room_of(grey: Pixels, codes: Sequence[Decoded]) -> float:
+    """Return how many times as large as its codes a picture is.
 
     A code made of bars counts as half as high as it is long: a reader may have seen a row of it.
     """
-    filled = 0.0
-    for code in codes:
-        place = place_of(code.quad)
-        filled += place.length * max(place.height, place.length / 2)
-    return filled * ROOM < grey.size
+    places = [place_of(code.quad) for code in codes]
+    filled = sum(place.length * max(place.height, place.length / 2) for place in places)
+    return grey.size / max(1.0, filled)
 
 
 def is_itf_14(data: bytes) -> bool:

@@ -13,6 +13,9 @@ CODES_WATCHED_MAX = 64
 WEIGHTS = {"doubtful": 0, "seen": 1, "proven": 2}
 # Where different numbers were read at one place, one must have so many times the other's weight.
 RIVALS_TIMES = 2
+# A believed code that was not seen for so long has made room for the next one: a hand that changes
+# goods takes longer, and one that is held steadily is missed for a frame or two only.
+GONE_MS = 400
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ class Evidence:
         for code in bars:
             self._watch(code, at_mono_ms)
         for code in codes:
-            if code.symbology in SELF_PROVING or self._is_enough(code):
+            if code.symbology in SELF_PROVING or self._is_enough(code, at_mono_ms):
                 self._believed_ms = at_mono_ms
                 given.append(code if code.trust != "doubtful" else replace(code, trust="seen"))
         return given
@@ -70,14 +73,16 @@ class Evidence:
         while len(self._watched) > CODES_WATCHED_MAX:
             self._watched.pop(next(iter(self._watched)))
 
-    def _is_enough(self, code: Decoded) -> bool:
+    def _is_enough(self, code: Decoded, at_mono_ms: int) -> bool:
         watched = self._watched.get((code.symbology, code.data))
         if watched is None or watched.weight < self._sightings:
             return False
         rivals = [
             other.weight
             for other in self._watched.values()
-            if other is not watched and overlap(other.code, code)
+            if other is not watched
+            and not (other.believed and at_mono_ms - other.last_ms > GONE_MS)
+            and overlap(other.code, code)
         ]
         if watched.weight < RIVALS_TIMES * max(rivals, default=0):
             return False

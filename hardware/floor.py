@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.zones import Point, ZoneMap
+from hardware.zones import Point, ZoneMap, area
 
 Matrix = NDArray[np.float64]
 
@@ -34,11 +34,19 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def in_picture(zones: ZoneMap, floor: Floor | None) -> ZoneMap:
     """Return the zones and lines in pixels; unchanged without a floor.
 
-    Raises ValueError when a point of the plan is not in front of the camera.
+    Raises ValueError when a point of the plan is not in front of the camera, and for a zone that
+    is smaller than a pixel.
     """
-    if floor is None:
-        return zones
-    matrix = _matrix(floor)
+    pixels = zones if floor is None else _seen(zones, _matrix(floor))
+    for name, polygon in pixels.zones.items():
+        if area(polygon) < 1:
+            raise ValueError(
+                f"zones: {name} covers less than a pixel: its corners are in pixels of the picture"
+            )
+    return pixels
+
+
+def _seen(zones: ZoneMap, matrix: Matrix) -> ZoneMap:
     return ZoneMap(
         zones={
             name: tuple(_turned(matrix, point, name) for point in polygon)

@@ -95,7 +95,7 @@ _GRAMMARS = {"EAN-13": EAN_13, "UPC-A": EAN_13, "EAN-8": EAN_8, "UPC-E": UPC_E}
 _KINDS = {EAN_13: "EAN-13", EAN_8: "EAN-8", UPC_E: "UPC-E"}
 _DIGITS = {EAN_13: 13, EAN_8: 8}
 # Where a code is looked at, in heights below its middle: short ones twice.
-_LINES, _LINES_SHORT = (0.0,), (-0.25, 0.25)
+LINES, LINES_SHORT = (0.0,), (-0.25, 0.25)
 
 
 class _Reading(NamedTuple):
@@ -138,10 +138,14 @@ class ProductCodeReader:
 
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
         """Return the code at a place with bars, None where it is not certain."""
-        for code, best in self._readings(grey, place, self._alone, ALONE_LINE_FIT_MIN):
+        for code, best in self.readings(grey, place):
             if _stands_alone(code, best):
                 return code
         return None
+
+    def readings(self, grey: Pixels, place: Place) -> Iterator[tuple[Decoded, Likeliest]]:
+        """Yield what may stand at a place where nobody else read a code, the likeliest first."""
+        return self._readings(grey, place, self._alone, ALONE_LINE_FIT_MIN)
 
     def check(self, grey: Pixels, code: Decoded) -> Decoded:
         """Return the code as far as it is certain, or the one that stands there instead."""
@@ -149,8 +153,9 @@ class ProductCodeReader:
         digits = code.data.decode("ascii")
         grammar = _GRAMMARS[code.symbology]
         bar = AGREED[_KINDS[grammar]]
-        lines = _LINES if grammar is EAN_13 else _LINES_SHORT
-        if all(_fits_flat(grey, place, line, digits, grammar) for line in lines):
+        lines = LINES if grammar is EAN_13 else LINES_SHORT
+        flat = (held_flat(grey, code, line) for line in lines)
+        if all(each is not None and bar.passed_by(each) for each in flat):
             return replace(code, trust="proven")
         bands, scale = _bands(grey, place)
         begin, end = _middle(bands, place.length / scale)
@@ -189,14 +194,16 @@ class ProductCodeReader:
                     yield code, best
 
 
-def _fits_flat(grey: Pixels, place: Place, line: float, digits: str, grammar: Grammar) -> bool:
-    """Tell whether these digits are certain on one line, supposing that the code is flat.
+def held_flat(grey: Pixels, code: Decoded, line: float) -> Likeliest | None:
+    """Return how well a code's digits fit one line of its place, supposing that it is flat there.
 
-    The line is so many heights of the place below its middle.
+    The line is so many heights of the place below its middle. None for digits that no such code
+    can say.
     """
+    place, digits, grammar = place_of(code.quad), code.data.decode(), _GRAMMARS[code.symbology]
     said = shorten_to_upc_e(digits) if grammar is UPC_E else digits[: _DIGITS[grammar]]
     if said is None:
-        return False
+        return None
     samples = flat_samples(grammar)
     length = place.length * samples / (grammar.modules * MODULE_SAMPLES)
     finer = max(1, ceil(length / samples))
@@ -204,7 +211,7 @@ def _fits_flat(grey: Pixels, place: Place, line: float, digits: str, grammar: Gr
     strip_place = replace(place.below(line), height=rows)
     strip = cut_out(grey, strip_place, length, (samples * finer, rows))
     dark = -cv2.resize(strip, (samples, 1), interpolation=cv2.INTER_AREA)[0].astype(np.float32)
-    return AGREED[_KINDS[grammar]].passed_by(held_against(said, dark, grammar))
+    return held_against(said, dark, grammar)
 
 
 def _stands_alone(code: Decoded, best: Likeliest) -> bool:

@@ -49,6 +49,8 @@ def read_zone_file(path: Path) -> ZoneMap:
     try:
         parsed = _parse(content, toml=path.suffix.lower() == ".toml")
         entries = read_options(parsed, ZoneFile)
+        if not entries.zones and not entries.lines:
+            raise ValueError("has neither a zone nor a line")
         zones = {name: entry.polygon for name, entry in entries.zones.items()}
         return in_picture(ZoneMap(zones=zones, lines=entries.lines), entries.floor)
     except OptionsError as error:
@@ -58,7 +60,7 @@ def read_zone_file(path: Path) -> ZoneMap:
 
 
 def _parse(content: bytes, *, toml: bool) -> dict[str, object]:
-    text = content.decode("utf-8")
+    text = content.decode("utf-8-sig")
     parsed: object = tomllib.loads(text) if toml else json.loads(text)
     if not isinstance(parsed, dict):
         raise ValueError("expects an object with `zones` and `lines`")

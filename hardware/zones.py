@@ -1,5 +1,6 @@
 """Areas and counting lines in a camera's picture: pure geometry, in pixels, y downwards."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,8 @@ Line = tuple[Point, Point]
 
 POLYGON_POINTS_MAX = 64
 ZONES_MAX = 32
+# Whoever stands cut off by the picture's lower edge is placed at most this share of it below.
+BELOW_SHARE_MAX = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,9 @@ class ZoneMap:
     def __post_init__(self) -> None:
         if len(self.zones) > ZONES_MAX or len(self.lines) > ZONES_MAX:
             raise ValueError(f"zones, lines: at most {ZONES_MAX} of each for one camera")
+        for name, points in (*self.zones.items(), *self.lines.items()):
+            if not all(math.isfinite(number) for point in points for number in point):
+                raise ValueError(f"zones, lines: {name} has a corner that is no number")
         for name, polygon in self.zones.items():
             if not 3 <= len(polygon) <= POLYGON_POINTS_MAX:
                 raise ValueError(f"zones: {name} needs 3 to {POLYGON_POINTS_MAX} points")
@@ -31,6 +37,25 @@ class ZoneMap:
     def zones_at(self, point: Point) -> frozenset[str]:
         """Return the names of the zones that contain the point."""
         return frozenset(name for name, polygon in self.zones.items() if contains(polygon, point))
+
+
+def area(polygon: Polygon) -> float:
+    """Return how many square pixels a polygon covers."""
+    edges = zip(polygon, polygon[1:] + polygon[:1], strict=True)
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2
+
+
+def out_of_sight(zones: ZoneMap, size: tuple[int, int]) -> tuple[str, ...]:
+    """Return the names of the zones and lines that lie outside a picture of (width, height)."""
+    width, height = size[0], size[1] * (1 + BELOW_SHARE_MAX)
+    return tuple(
+        name
+        for name, points in (*zones.zones.items(), *zones.lines.items())
+        if max(x for x, _ in points) < 0
+        or max(y for _, y in points) < 0
+        or min(x for x, _ in points) > width
+        or min(y for _, y in points) > height
+    )
 
 
 def contains(polygon: Polygon, point: Point) -> bool:

@@ -1,4 +1,4 @@
-"""The addresses to which scanners post codes: a kiosk's own page, and whoever holds a token."""
+"""The addresses to which scanners post codes: a screen's own page, and whoever holds a token."""
 
 import hmac
 
@@ -7,6 +7,7 @@ from flask import Blueprint, Response, abort, make_response, request
 from kiosk_ui import forms
 from kiosk_ui.shopper.drawing import nonce_cookie
 from kiosk_ui.store import Scanner, Store
+from kiosk_ui.till.views import nonce_cookie as till_nonce_cookie
 
 # Nothing longer is a code; see `hardware.readings`.
 CODE_BYTES_MAX = 4_096
@@ -24,12 +25,18 @@ def blueprint(store: Store) -> Blueprint:
     """
     views = Blueprint("scanners", __name__)
 
-    def typed(kiosk: str) -> Response:
-        """Take what a scanner typed into a kiosk's page."""
-        scanner = store.page_scanner(kiosk) or abort(404)
-        forms.check_form(store.secret, request.cookies.get(nonce_cookie(kiosk), ""))
+    def typed(screen: str, cookie: str) -> Response:
+        """Take what a scanner typed into the page of a kiosk or till."""
+        scanner = store.page_scanner(screen) or abort(404)
+        forms.check_form(store.secret, request.cookies.get(cookie, ""))
         code = request.form.get("code", "").encode("utf-8", "surrogatepass")
         return _take(scanner, code, request.form.get("once", ""))
+
+    def at_kiosk(kiosk: str) -> Response:
+        return typed(kiosk if kiosk in store.kiosks else "", nonce_cookie(kiosk))
+
+    def at_till(till: str) -> Response:
+        return typed(till if till in store.tills else "", till_nonce_cookie(till))
 
     def posted(device: str) -> Response:
         """Take the body of a request as a code, byte by byte."""
@@ -44,7 +51,8 @@ def blueprint(store: Store) -> Blueprint:
             return _refuse(scanner, request.environ["wsgi.input"].read(HEAD_BYTES))
         return _take(scanner, request.get_data(), request.headers.get("Idempotency-Key", ""))
 
-    views.add_url_rule("/kiosk/<kiosk>/scan", view_func=typed, methods=["POST"])
+    views.add_url_rule("/kiosk/<kiosk>/scan", view_func=at_kiosk, methods=["POST"])
+    views.add_url_rule("/till/<till>/scan", view_func=at_till, methods=["POST"])
     views.add_url_rule("/scanners/<device>", view_func=posted, methods=["POST"])
     return views
 

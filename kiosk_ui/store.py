@@ -28,7 +28,7 @@ class Scanner:
 
     `post` takes a code and the name by which it counts once, and raises RecordError when it was
     not recorded; `refuse` takes that something else was posted, and why it is no code. It belongs
-    to the page of `kiosk`, or to whoever holds its `token`.
+    to the page of `kiosk` (or till), or to whoever holds its `token`.
     """
 
     post: Callable[[bytes, str], None]
@@ -54,6 +54,7 @@ class Store:
     clock: StoreTime
     doorbell: Doorbell
     health: Callable[[], Health]
+    link_up: Callable[[], bool]
     tenant: str
     store: str
     name: Mapping[str, str]
@@ -74,13 +75,13 @@ class Store:
         return Kiosk(recorder=self.recorder, clock=self.clock, place=self.kiosks[kiosk])
 
     def page_scanner(self, kiosk: str) -> Scanner | None:
-        """Return the scanner that types into the page of a kiosk, if there is one."""
+        """Return the scanner that types into the page of a kiosk or till, if there is one."""
         typing = (each for each in self.scanners.values() if not each.token)
         return next((each for each in typing if each.kiosk == kiosk), None)
 
     def line(self, at: int) -> Line:
         """Return how the line to headquarters is."""
-        return self.line_watch.look(up=self.health().link_up, at=at)
+        return self.line_watch.look(up=self.link_up(), at=at)
 
     def zone_title(self, zone: str, words: Words) -> str:
         """Return the title of a zone, or its name where nobody gave it one."""

@@ -14,6 +14,8 @@ STREAMS_MAX = 16
 HEARTBEAT_S = 10.0
 # A store that records hundreds of events a second does not redraw its screens for each.
 LOOKS_PER_S_MAX = 40
+# This share of a look is drawing: one that finds nothing to draw counts that much less.
+IDLE_LOOK_SHARE = 0.75
 RETRY_AFTER_S = 5
 # A comment, which browsers drop; written even when there is nothing else to send.
 HEARTBEAT = ":\n\n"
@@ -69,7 +71,12 @@ class Streams:
             if due:
                 beat_at = time.monotonic() + self._heartbeat_s
             pace.keep()
-            yield from look(due)
+            idle = True
+            for text in look(due):
+                idle = False
+                yield text
+            if idle:
+                pace.give_back(IDLE_LOOK_SHARE)
             if due:
                 yield HEARTBEAT
 
@@ -90,6 +97,10 @@ class Pace:
         if self._left < 1:
             time.sleep((1 - self._left) / self._per_s)
         self._left -= 1
+
+    def give_back(self, share: float) -> None:
+        """Count the last look less, by a share of it."""
+        self._left += share
 
 
 def frame(event: str, text: str, mark: str = "") -> str:

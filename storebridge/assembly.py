@@ -70,6 +70,7 @@ def build_screens(agent: Agent) -> Site:
             clock=agent.clock,
             doorbell=agent.doorbell,
             health=agent.health,
+            link_up=lambda: agent.uplink.up,
             tenant=config.tenant,
             store=config.store,
             name=config.names,

@@ -1,4 +1,5 @@
 from benchmarks.decoding import decoding
+from benchmarks.lamp import ANSWER_TIMEOUT_S, lamp
 from benchmarks.lane import lane
 
 
@@ -14,3 +15,9 @@ def test_decoding_is_measured_confined_and_not_and_after_each_fault():
     assert cost.peer_value
     assert len(faults) == 3
     assert sum(each.goal is not None for each in faults) == 2
+
+
+def test_a_lamp_and_a_buzzer_on_a_real_line_answer_scans_from_another():
+    light, sound = lamp(scans=3)
+    assert light.peer_value
+    assert max(light.value, sound.value) < ANSWER_TIMEOUT_S * 1_000

@@ -6,13 +6,15 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from cloud_sync.database.migrations import migrate
+from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.decisions.coupons import LEASE_S, coupons_of
 from cloud_sync.decisions.prepared import PREPARED_DAYS
 from cloud_sync.greeting import Greeting
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.streams import StreamKey
 from cloud_sync.shards import Lease
-from cloud_sync.shoppers.identity import members_of
+from cloud_sync.shoppers.identity import Members, members_of
 from cloud_sync.shoppers.profile import set_members_consent
 from tests.shopper_builders import DAY, NOW, TENANT, happened, member, rolled_back, sell_sample
 from tests.test_cloud_sync_decide import MINUTE, TEA, arrived, browsed, told, view_in
@@ -112,18 +114,10 @@ def test_a_store_that_knows_it_all_is_told_nothing(connection: Connection) -> No
     assert greeted(connection, arrived(at=NOW + MINUTE), now=NOW + MINUTE) == {}
 
 
-@pytest.mark.parametrize("held", ["the shopper", "the downlink"])
 def test_whom_another_transaction_works_on_is_left_to_the_fold_without_waiting(
-    postgres_dsn: str, held: str
+    postgres_dsn: str,
 ) -> None:
-    from cloud_sync.database.migrations import migrate
-    from cloud_sync.database.schema import MIGRATIONS
-
     migrate(postgres_dsn, MIGRATIONS)
-    lock = {
-        "the shopper": "SELECT FROM identifier FOR NO KEY UPDATE",
-        "the downlink": "SELECT FROM downlink FOR NO KEY UPDATE",
-    }
     with psycopg.connect(postgres_dsn) as one, psycopg.connect(postgres_dsn) as other:
         sell_sample(one)
         shard = shard_of(TENANT, "s0001")
@@ -133,7 +127,7 @@ def test_whom_another_transaction_works_on_is_left_to_the_fold_without_waiting(
         )
         told(one, browsed())
         one.commit()
-        other.execute(lock[held])
+        other.execute("SELECT FROM identifier FOR NO KEY UPDATE")
         one.execute("SET lock_timeout = '10s'")
         assert greeted(one, arrived()) == {}
         other.rollback()
@@ -171,6 +165,6 @@ def test_who_was_only_seen_was_seen_on_the_day_of_the_arrival(connection: Connec
     assert (view.because.reason, view.because.at) == ("seen", (NOW + DAY) // DAY * DAY)
 
 
-def everybody(connection: Connection) -> dict[tuple[str, str], list[object]]:
+def everybody(connection: Connection) -> Members:
     rows = connection.execute("SELECT DISTINCT tenant, shopper FROM identifier").fetchall()
-    return members_of(connection, {(tenant, shopper.hex) for tenant, shopper in rows})  # type: ignore[return-value]
+    return members_of(connection, {(tenant, shopper.hex) for tenant, shopper in rows})

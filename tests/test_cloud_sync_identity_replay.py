@@ -94,25 +94,14 @@ def test_the_log_of_a_replay_folds_into_the_shoppers_it_said():
     assert len(set(graph.shoppers.values())) <= len(groups)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "0",
-        "000-000-0000",
-        "00000000-0000-0000-0000-000000000000",
-        "aaaaaa",
-        "+861111111111",
-        "N/A",
-        "null",
-        "unknown",
-        "123456789",
-        "test",
-        "Test User 12",
-        "test@mail.example",
-        "xxx",
-        "",
-    ],
+JUNK = (
+    *("0", "000-000-0000", "00000000-0000-0000-0000-000000000000", "aaaaaa", "+861111111111"),
+    *("N/A", "null", "unknown", "123456789", "test", "Test User 12", "test@mail.example", "xxx"),
+    "x" * 600,
 )
+
+
+@pytest.mark.parametrize("value", JUNK)
 def test_junk_is_nobodys(value: str):
     assert junk_reason(value)
 
@@ -161,6 +150,22 @@ def test_who_uses_thirty_kiosks_is_still_one_person():
     assigned = replayed(lines)
     assert {each["kind"] for each in assigned.shared()} == {"zzz"}
     assert len(set(assigned.shoppers.values())) == 12
+
+
+def test_who_has_a_new_number_in_every_order_is_still_one_person():
+    lines = [
+        event(3_600 * at, ("member", "m1"), ("order", f"o{at}"), ("web", f"w{at // 2}"))
+        for at in range(100)
+    ]
+    assert len(set(shoppers(lines))) == 1
+
+
+def test_a_number_that_everybody_gives_is_nobodys():
+    hotline = ("phone", "+4980012345678")
+    lines = [event(3_600 * at, hotline, ("email", f"e{at}@mail.example")) for at in range(40)]
+    assert len(set(shoppers(lines))) == 40
+    (demoted,) = replayed(lines).shared()
+    assert demoted["reason"] == "seen with 40 different values of email"
 
 
 def test_who_shows_nothing_of_their_own_gets_the_id_of_the_session():

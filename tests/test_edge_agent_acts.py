@@ -172,6 +172,14 @@ def test_a_device_does_what_it_is_asked_once_and_records_it(shop: Shop, tmp_path
     assert waiting(shop) == []
 
 
+def test_no_sound_waits_for_the_disk(shop: Shop, tmp_path: Path):
+    shop.sells(SHOE)
+    with Performing(shop, Actuator(a_file(tmp_path))):
+        scan(shop, SHOE)
+        wait_until(lambda: len(acted(shop)) > 0, "the acts")
+        assert [each.act for each in acted(shop)] == ["light", "sound"]
+
+
 def test_a_stuck_device_delays_no_scan_and_its_late_acts_are_not_done(shop: Shop, tmp_path: Path):
     options = a_file(tmp_path)
     stuck = Stuck(options)

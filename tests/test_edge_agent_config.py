@@ -133,7 +133,7 @@ def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
         ({"devices": [{"name": "r", "driver": "camara", "zone": "shoes"}]}, "is not one of "),
         (
             {"devices": [{"name": "r", "driver": "barcode-page", "zone": "shoes"}]},
-            "devices[r].kiosk: expects a kiosk, one for each such scanner",
+            "devices[r].kiosk: expects a kiosk or till, one for each such scanner",
         ),
         (
             {
@@ -142,7 +142,7 @@ def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
                     for name in ("q", "r")
                 ]
             },
-            "devices[r].kiosk: expects a kiosk, one for each such scanner",
+            "devices[r].kiosk: expects a kiosk or till, one for each such scanner",
         ),
         ({"codes": {"member_patterns": ["("]}}, "is not a list in which each value is a regular"),
         ({"timezone": "Asia/Shangai"}, "is not a time zone such as Asia/Shanghai"),

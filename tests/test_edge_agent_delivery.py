@@ -155,6 +155,19 @@ def test_the_word_of_the_owner_before_is_void_once_a_new_one_has_answered():
     assert heard(state, receipt(5)).watermark == 2
 
 
+def test_what_was_under_way_to_a_killed_worker_goes_to_the_next_as_soon_as_it_answers():
+    state, plans = sent(delivery.on_recorded(online(head=0), 20))
+    assert len(plans) == 2
+    assert sent(state, now_ms=500)[1] == []
+
+    state = delivery.on_birth(state, 500, b"new")
+    again = heard(state, receipt(10, nonce=b"new", owner=b"next"))
+
+    assert spans(sent(again, now_ms=510)[1]) == [("live", 11, 20)]
+    same = heard(state, receipt(0, nonce=b"new"))
+    assert sent(same, now_ms=510)[1] == [], "the same owner has it still"
+
+
 def test_late_receipts_take_nothing_back():
     state = heard(online(head=20), receipt(9, ((12, 14),)))
 

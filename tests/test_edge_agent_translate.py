@@ -54,3 +54,23 @@ def test_keys_are_not_shown_in_logs():
     assert "000102" not in repr(KEYS)
     assert str(KEY) not in repr(KEYS)
     assert str(bytes(32)) not in repr(KEYS)
+
+
+def test_an_add_on_is_no_part_of_the_number():
+    for add_on in (b"12", b"51299"):
+        shown = CodeReading(
+            data=b"6901234567892" + add_on, symbology="EAN-13", at_mono_ms=0, aim_id="]E3"
+        )
+        assert translate(shown, KEYS, nonce=NONCE).code.subject == "6901234567892"
+
+
+@pytest.mark.parametrize("aim_id", ["]C1", "]d2", "]Q3"])
+def test_element_strings_are_known_by_their_symbology_identifier(aim_id: str):
+    data = b"10AB-123\x1d0109501101530003"
+    shown = CodeReading(data=data, symbology="Code128", at_mono_ms=0, aim_id=aim_id)
+    assert translate(shown, KEYS, nonce=NONCE).code.subject == "9501101530003"
+
+
+def test_what_the_reader_is_not_sure_of_says_so():
+    shown = CodeReading(data=b"6901234567892", symbology="EAN-13", at_mono_ms=0, sure=False)
+    assert not translate(shown, KEYS, nonce=NONCE).sure

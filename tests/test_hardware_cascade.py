@@ -7,15 +7,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from zxingcpp import BarcodeFormat, create_barcode
 
-from hardware.cascade import LaneCascade, StillCascade, settled
+from benchmarks.lookalikes import LOOKALIKES, lookalikes
+from hardware.cascade import LaneCascade, StillCascade, checked, settled
 from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
 from hardware.images import read_image, to_grey
+from hardware.product_codes import ProductCodeReader
 from hardware.readings import ADD_ONS, SYMBOLOGIES
 from storebridge.simulated.cards import draw_card, draw_empty, draw_product, gtin_of
 
 ALL = [name for name in SYMBOLOGIES if name and name not in ADD_ONS]
 EVERY = 13  # photos of the folder are looked at here; `storebridge bench codes` takes them all
+LOOKALIKES_OF_A_KIND = 3
 MISLABELLED = ("ean13-2/23", "ean13-2/28")
 
 
@@ -56,6 +60,21 @@ def test_every_costly_stage_is_tried_within_ten_frames_and_one_a_frame() -> None
     assert lane.tried.total() <= 60 // 3 + 6
 
 
+def test_a_code_that_was_read_and_leaves_is_no_reason_to_look_closer() -> None:
+    lane = LaneCascade(SYMBOLOGIES_DEFAULT)
+    lane.decode(to_grey(draw_card((640, 480), "sb:m:A-1", 1)))
+    lane.decode(to_grey(draw_empty((640, 480), 1)))
+    assert not lane.tried
+
+
+def test_a_camera_that_takes_its_picture_darker_is_no_reason_to_look_closer() -> None:
+    lane = LaneCascade(SYMBOLOGIES_DEFAULT)
+    shelf = to_grey(draw_empty((640, 480), 1))
+    for frame in range(31):
+        lane.decode(np.asarray(cv2.convertScaleAbs(shelf, alpha=1 - frame % 5 / 10), np.uint8))
+    assert lane.tried.total() == 1 + 30 // 3  # the first picture is new
+
+
 def test_a_code_that_comes_into_view_is_read_within_three_frames() -> None:
     lane = LaneCascade(SYMBOLOGIES_DEFAULT)
     for frame in range(8):
@@ -84,3 +103,47 @@ def test_no_picture_stops_the_reader_for_long() -> None:
         began = time.process_time()
         assert not still.decode(noise)
         assert time.process_time() - began < 5
+
+
+def test_nothing_that_only_looks_like_a_code_is_read_as_certain() -> None:
+    still = StillCascade(ALL)
+    for each in lookalikes(LOOKALIKES, LOOKALIKES_OF_A_KIND, odd=True):
+        for code in still.decode(each.grey):
+            said = code.data.decode("latin-1")
+            assert code.trust == "doubtful" or said == each.truth, each.kind
+
+
+def test_a_part_of_an_itf_code_is_a_doubt_and_the_number_of_goods_is_none() -> None:
+    quad = ((0, 0), (90, 0), (90, 40), (0, 40))
+    whole = Decoded(data=b"15400141288763", symbology="ITF", quad=quad)
+    part = Decoded(data=b"15400141", symbology="ITF", quad=quad)
+    checker = ProductCodeReader(["EAN-13"])
+    found = checked(np.zeros((60, 120), np.uint8), [whole, part], checker)
+    assert [code.trust for code in found] == ["seen", "doubtful"]
+
+
+def test_codes_of_every_kind_are_found_beside_each_other_and_turned() -> None:
+    chance = np.random.default_rng(3)
+    page = np.full((500, 700), 235, np.uint8)
+    texts = {"9501101530003": (40, 30), "ABC-123": (40, 300), "3400141288768": (380, 60)}
+    kinds = (BarcodeFormat.EAN13, BarcodeFormat.Code128, BarcodeFormat.EAN13)
+    for (text, (x, y)), kind in zip(texts.items(), kinds, strict=True):
+        drawn = np.asarray(create_barcode(text, kind).to_image(scale=2, add_quiet_zones=True))
+        drawn = drawn if x < 300 else np.rot90(drawn)
+        page[y : y + drawn.shape[0], x : x + drawn.shape[1]] = drawn
+    noisy = np.clip(page + chance.normal(0, 4, page.shape), 0, 255).astype(np.uint8)
+    found = StillCascade(ALL).decode(noisy)
+    assert {code.data.decode() for code in found} == set(texts)
+
+
+def test_bars_that_lie_aslant_are_read() -> None:
+    drawn = np.asarray(
+        create_barcode("ABC-123", BarcodeFormat.Code128).to_image(scale=2, add_quiet_zones=True)
+    )
+    page = np.full((500, 500), 235, np.uint8)
+    page[200 : 200 + drawn.shape[0], 100 : 100 + drawn.shape[1]] = drawn
+    for angle in (30, 40, 60):
+        aslant = cv2.getRotationMatrix2D((250, 250), angle, 1)
+        turned = cv2.warpAffine(page, aslant, (500, 500), borderValue=(235,))
+        (code,) = StillCascade(ALL).decode(np.asarray(turned, np.uint8))
+        assert code.data == b"ABC-123"

@@ -184,7 +184,7 @@ import sys, threading
 import psutil
 from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
 from hardware.frames import FrameSlot
-camera = BarcodeCamera(BarcodeCameraOptions(source=FrameSlot()))
+camera = BarcodeCamera(BarcodeCameraOptions(source=FrameSlot(), decoder="zbar"))
 if sys.argv[1] == "thread":
     thread = threading.Thread(target=camera.open)
     thread.start()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hardware.decoder import Decoded
-from hardware.evidence import CODES_WATCHED_MAX, SIGHTINGS_WITHIN_MS, Evidence
+from hardware.evidence import CODES_WATCHED_MAX, GONE_MS, SIGHTINGS_WITHIN_MS, Evidence
 
 
 def bars(number: str) -> Decoded:
@@ -66,3 +66,29 @@ def test_a_misread_beside_a_sale_asks_for_nothing() -> None:
 def test_two_ways_of_reading_that_agree_are_enough_at_once() -> None:
     proven = replace(bars("a"), trust="proven")
     assert Evidence().weigh([proven], 0) == [proven]
+
+
+def test_the_next_goods_are_believed_as_soon_as_the_ones_before_are_gone() -> None:
+    evidence, first, second = Evidence(), bars("a"), replace(bars("b"), trust="proven")
+    for at in range(10):
+        evidence.weigh([replace(first, trust="proven")], at * 100)
+    assert evidence.weigh([second], 900 + GONE_MS + 1) == [second]
+
+
+def test_a_misread_of_goods_that_are_still_held_is_not_sold() -> None:
+    evidence, held, wrong = Evidence(), bars("a"), replace(bars("b"), trust="proven")
+    for at in range(10):
+        evidence.weigh([replace(held, trust="proven")], at * 100)
+    assert evidence.weigh([wrong], 900 + GONE_MS) == []
+
+
+def test_a_number_that_was_never_believed_stands_against_another_while_it_is_remembered() -> None:
+    evidence = Evidence()
+    evidence.weigh([bars("a")], 0)
+    assert evidence.weigh([bars("b")], GONE_MS + 1) == []
+    assert evidence.weigh([bars("b")], GONE_MS + 100) == [bars("b")]
+    evidence = Evidence(3)
+    for at in range(2):
+        evidence.weigh([bars("a")], at)
+    for at in range(3):
+        assert evidence.weigh([bars("b")], GONE_MS + 2 + at) == []

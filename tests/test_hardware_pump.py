@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,15 @@ from hardware.pump import CHUNK_BYTES, HELD_BYTES_MAX, READ_BYTES_MAX, Chunk, Pu
 from tests.edge_builders import wait_until
 
 SHORT_S = 0.05
+TASKS = Path("/proc/self/task")
+
+
+def switches(task: str) -> int:
+    """How often a thread has gone to sleep so far."""
+    status = (TASKS / task / "status").read_text()
+    return int(
+        next(line for line in status.splitlines() if line.startswith("voluntary")).split()[1]
+    )
 
 
 def a_pump(quiet_s: float = 60, first_quiet_s: float | None = None) -> tuple[Pump, int]:
@@ -58,6 +68,18 @@ def test_a_pause_is_told_once_and_only_after_something_came() -> None:
 def test_a_pause_after_the_opening_is_told_where_it_is_asked_for() -> None:
     pump, far = a_pump(first_quiet_s=SHORT_S)
     assert [chunk.received for chunk in pump.take(10)] == [b""]
+    os.close(far)
+    pump.close()
+
+
+def test_a_device_that_says_nothing_wakes_nobody() -> None:
+    before = {each.name for each in TASKS.iterdir()}
+    pump, far = a_pump(first_quiet_s=0.01)
+    assert received(pump.take(10)) == b""
+    (pumping,) = {each.name for each in TASKS.iterdir()} - before
+    woken = switches(pumping)
+    assert pump.take(0.5) == []
+    assert switches(pumping) - woken <= 1
     os.close(far)
     pump.close()
 

@@ -24,6 +24,9 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     same = {"zones": {"table": {"polygon": zones.zones["table"]}}, "lines": zones.lines}
     (tmp_path / "zones.json").write_text(json.dumps(same))
     assert read_zone_file(tmp_path / "zones.json") == zones
+    marked = "\ufeff" + (tmp_path / "zones.json").read_text()
+    (tmp_path / "zones.json").write_text(marked, encoding="utf-8")
+    assert read_zone_file(tmp_path / "zones.json") == zones
 
 
 @pytest.mark.parametrize(
@@ -32,7 +35,11 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
         ("[]", "expects an object"),
         ("{", "zones.json: "),
         ('{"zone": {}}', "zone: no such option; known: zones, lines"),
+        ('{"zones": {}}', "neither a zone nor a line"),
         ('{"zones": {"a": {"polygon": [[1, 2]]}}}', "a needs 3"),
+        ('{"zones": {"a": {"polygon": [[0, 0], [NaN, 0], [9, 9]]}}}', "no number"),
+        ('{"zones": {"a": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}}}', "in pixels"),
+        ('{"zones": {"a": {"polygon": [[5, 5], [5, 5], [5, 5]]}}}', "less than a pixel"),
         ('{"zones": {"a": {"polygn": []}}}', "polygn"),
         ('{"lines": {"a": [[1, 2]]}, "zones": 3}', "zones: Expected.*lines: Expected"),
         ("[" * 100_000, "zones.json: "),

@@ -21,7 +21,7 @@ from wire.codec import decode_event
 from wire.events import Scan
 from wire.loopback import LoopbackBroker, LoopbackLink
 
-BASE = f"/kiosk/{KIOSK.device}"
+BASE, AT_TILL = f"/kiosk/{KIOSK.device}", f"/till/{TILL.device}"
 TOKEN = "a-token-of-twenty-characters"
 GTIN = b"4006381333931"
 
@@ -95,10 +95,26 @@ def test_a_page_without_a_scanner_neither_listens_nor_takes_codes(screens: Scree
     form = {"token": token_of(client), "code": "x"}
     assert client.post(f"{BASE}/scan", data=form).status_code == 404
     assert client.post(f"/kiosk/{TILL.device}/scan", data=form).status_code == 404
+    assert "scanner.js" not in client.get(AT_TILL).text
+    assert client.post(f"{AT_TILL}/scan", data=form).status_code == 404
 
 
 def test_a_page_with_a_scanner_listens(client: FlaskClient):
     assert "scanner.js" in client.get(BASE).text
+
+
+def test_a_till_with_a_scanner_listens_and_takes_codes_from_its_own_page_alone(
+    screens: Screens, taken: Taken
+):
+    scanners = {"page-1": Scanner(post=taken.post, refuse=taken.refuse, kiosk=TILL.device)}
+    client = create_app(replace(screens.store, scanners=scanners)).test_client()
+    page = client.get(AT_TILL).text
+    assert "scanner.js" in page
+    (token,) = re.findall(r'data-token="(\w+)"', page)
+    assert client.post(f"{AT_TILL}/scan", data={"code": "x"}).status_code == 403
+    assert client.post(f"{AT_TILL}/scan", data={"code": "x", "token": token}).status_code == 204
+    assert client.post(f"/kiosk/{TILL.device}/scan", data={"code": "x"}).status_code == 404
+    assert taken == [(b"x", "")]
 
 
 def test_with_its_token_any_bytes_are_a_code(client: FlaskClient, taken: Taken):

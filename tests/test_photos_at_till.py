@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from edge_agent import basket
+from edge_agent import answers, basket
 from edge_agent.devices import CodeRules, Device, Equipment
 from edge_agent.scans import Spot
 from edge_agent.seal import SealKey
 from edge_agent.translate import Keys
 from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
-from hardware.driver import DeviceError
 from kiosk_ui.app import create_app
 from tests.browser.shop import Screens, a_shop_with_screens
+from tests.edge_builders import wait_until
 from tests.edge_store import KEY, READER, TILL
 from wire.events import Scan
 
@@ -37,7 +37,7 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 
 
 def hold(screens: Screens, photos: Path, *symbologies: str) -> None:
-    """Let the till's camera see a folder of photos, with the reader that lanes have."""
+    """Hold a photo to the till's camera, with the reader that lanes have, until it is answered."""
     options = BarcodeCameraOptions(
         source=str(photos), image_every_ms=0, symbologies=symbologies or ("EAN-13", "UPC-A")
     )
@@ -51,8 +51,15 @@ def hold(screens: Screens, photos: Path, *symbologies: str) -> None:
         clock=screens.shop.clock,
         rules=RULES,
     )
-    with pytest.raises(DeviceError):
-        Device(equipment).run(threading.Event())
+    stop = threading.Event()
+    device = threading.Thread(target=Device(equipment).run, args=(stop,))
+    device.start()
+    try:
+        connection = screens.shop.connection
+        wait_until(lambda: answers.last(connection, TILL.device) is not None, "an answer")
+    finally:
+        stop.set()
+        device.join()
 
 
 def bought(screens: Screens) -> list[str]:

@@ -56,6 +56,23 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(tmp_path: Path, zones: 
         assert complaint in result.stderr
 
 
+def test_zones_drawn_for_another_picture_are_an_error_and_not_an_empty_shop(
+    tmp_path: Path,
+) -> None:
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, SIZE)
+    writer.write(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    writer.release()
+    far = [[1500, 700], [1800, 700], [1800, 900]]
+    near = [[400, 300], [700, 300], [700, 400]]  # a part of it is in the picture
+    file = tmp_path / "zones.json"
+    for zones, code in (({"a": {"polygon": far}}, 2), ({"a": {"polygon": near}}, 0)):
+        file.write_text(json.dumps({"zones": zones}))
+        result = CliRunner().invoke(app, [str(clip), "--zones", str(file), "--json"])
+        assert result.exit_code == code
+        assert ("outside the picture of 480x360 pixels: a" in result.stderr) == (code == 2)
+
+
 def test_time_is_that_of_the_frames_where_their_rate_varies(tmp_path: Path, zones: Path) -> None:
     """Measured by ffmpeg's clock: two of three frames are missing in the second half."""
     scene = WalkScene(SIZE, 1, [visit_walk(SIZE, SHELF, starts_s=1, stay_s=6, seed=1)])

@@ -51,15 +51,8 @@ UPDATE_PLAIN_BYTES_MAX = 4_000_000
 PLAIN_FRAME = 0x20
 UPDATE_FRAME = 0x21
 
-# Where the body stands in an event, how its last fields are encoded when they are empty (from the
-# end), and the tags of the kinds that this version knows.
+# Where the body stands in an event, and the tags of the kinds that this version knows.
 BODY_AT = Event.__struct_fields__.index("body")
-EMPTY_TAIL = (
-    ("origin", b"\xc0"),
-    ("operator", b"\xa0"),
-    ("brand", b"\xa0"),
-    ("visit", b"\xc4\x00"),
-)
 KNOWN_TAGS = frozenset(body.__struct_config__.tag for body in EVENT_KINDS.values())
 
 _Short = Receipt | Update | Applied | Birth | Heartbeat | Death
@@ -114,9 +107,9 @@ def chain(before: int, row: bytes) -> int:
 
 def chain_all(before: int, rows: Iterable[bytes]) -> list[int]:
     """Return the chain checksum of each of consecutive rows."""
-    checksums = []
+    crc32, checksums = zlib.crc32, []
     for row in rows:
-        before = chain(before, row)
+        before = crc32(row, before)
         checksums.append(before)
     return checksums
 
@@ -170,14 +163,17 @@ def decode(payload: bytes) -> Message:
 
 def _without_empty_tail(row: bytes, event: Event) -> bytes:
     """Leave out the fields at the end that hold their defaults; decoding puts them back."""
-    size, left_out = len(row), 0
-    for field, empty in EMPTY_TAIL:
-        if getattr(event, field):
-            break
-        size -= len(empty)
-        left_out += 1
+    if event.origin is not None:
+        return row
+    fields, size = 1, 1  # what is left out: the origin, and as many more as are empty before it
+    if not event.operator:
+        fields, size = 2, 2
+        if not event.brand:
+            fields, size = 3, 3
+            if not event.visit:
+                fields, size = 4, 5  # empty bytes take two
     # The first byte of the row is the length of its array, 0x90 plus the number of fields.
-    return bytes((row[0] - left_out,)) + row[1:size]
+    return bytes((row[0] - fields,)) + row[1:-size]
 
 
 def _is_sound_but_for_its_kind(row: bytes) -> bool:

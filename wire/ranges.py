@@ -15,13 +15,16 @@ def add(ranges: Ranges, first: int, last: int) -> Ranges:
         return ranges
     if not ranges or ranges[-1][1] + 1 < first:
         return (*ranges, (first, last))
-    before = [r for r in ranges if r[1] + 1 < first]
-    after = [r for r in ranges if r[0] > last + 1]
-    touched = ranges[len(before) : len(ranges) - len(after)]
-    if touched:
-        first = min(first, touched[0][0])
-        last = max(last, touched[-1][1])
-    return (*before, (first, last), *after)
+    start = 0
+    while ranges[start][1] + 1 < first:
+        start += 1
+    end = start
+    while end < len(ranges) and ranges[end][0] <= last + 1:
+        end += 1
+    if start < end:
+        first = min(first, ranges[start][0])
+        last = max(last, ranges[end - 1][1])
+    return (*ranges[:start], (first, last), *ranges[end:])
 
 
 def union(ranges: Ranges, others: Iterable[Range]) -> Ranges:

@@ -153,6 +153,19 @@ class Database:
         return taken
 
 
+@contextmanager
+def pipelining(connection: Connection) -> Iterator[None]:
+    """Let the statements of the block go to the server without waiting for each.
+
+    In a transaction that is pipelined itself, its end does not wait for them either.
+    """
+    if connection.info.pipeline_status:
+        yield
+        return
+    with connection.pipeline():
+        yield
+
+
 def retried(
     place: Callable[[], AbstractContextManager[Connection]], work: Callable[[Connection], T]
 ) -> T:

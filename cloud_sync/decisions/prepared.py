@@ -73,8 +73,9 @@ def ask(
 ) -> Callable[[], dict[Asked, Found]]:
     """Ask what is prepared for those who arrive, and lock it; read when it is called for.
 
-    It waits for nobody: whom, or whose store's downlink, another transaction works on is left out,
-    as are those whose shard has another owner.
+    It waits for what another transaction puts for the same store, not for one that works on the
+    same shopper: they are left out, as are those whose shard has another owner. The downlink is
+    locked first, so that nobody who holds it waits for a shopper locked here.
     """
     columns = {
         "shards": arrays.numbers(each.shard for each in asked),
@@ -162,12 +163,12 @@ _LOCK = f"""
 SELECT place, known.shopper {_ASKED}
 CROSS JOIN LATERAL (SELECT FROM shard_lease WHERE shard_lease.shard = asked.shard
     AND shard_lease.epoch = asked.epoch FOR SHARE) AS owned
-CROSS JOIN LATERAL (SELECT FROM identifier AS root WHERE root.tenant = asked.tenant
+CROSS JOIN LATERAL (SELECT tenant FROM downlink WHERE downlink.shard = asked.shard
+    AND downlink.tenant = asked.tenant AND downlink.store = asked.store
+    FOR NO KEY UPDATE) AS line
+CROSS JOIN LATERAL (SELECT FROM identifier AS root WHERE root.tenant = line.tenant
     AND root.identifier = known.shopper AND root.shopper = known.shopper
     FOR NO KEY UPDATE SKIP LOCKED) AS held
-CROSS JOIN LATERAL (SELECT FROM downlink WHERE downlink.shard = asked.shard
-    AND downlink.tenant = asked.tenant AND downlink.store = asked.store
-    FOR NO KEY UPDATE SKIP LOCKED) AS line
 """.encode()  # noqa: S608 (constants are put together)
 _FIND = f"""
 SELECT place, known.shopper, ready.view, told.checksum, owner,

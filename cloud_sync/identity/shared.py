@@ -12,6 +12,9 @@ from heapq import heapify, heappop, heappush
 from cloud_sync.identity.sightings import DAY_US, Sightings
 from wire.identifiers import NEVER_IDENTIFIERS
 
+# A member has a cookie a visit and a number an order; a kiosk has no more of those than a member.
+MANY_OF_WEAKER_KINDS = 5
+
 
 def shared_by_degree(sightings: Sightings) -> dict[int, str]:
     """Return the identifiers that stand for no person, each with the reason.
@@ -64,7 +67,8 @@ def _excess(
 ) -> float:
     """Return how many times the limit an identifier is seen with values of a kind.
 
-    Things of a weaker kind that many others are seen with too do not count against it.
+    Things of a weaker kind that many others are seen with too do not count against it; and of
+    weaker kinds of which people have many (cookies, orders, sessions) more are needed.
     """
     mine, rule = sightings.rule(at), sightings.rules[kind]
     own_kind = sightings.kind(at)
@@ -73,10 +77,11 @@ def _excess(
         for other, first in partners[at].get(kind, {}).items()
         if rule.rank <= mine.rank or 2 * len(partners[other][own_kind]) <= mine.seen_with_max
     ]
-    over_all = len(times) / rule.seen_with_max
-    if len(times) <= rule.seen_with_a_day_max:
+    usual = 1 if rule.exclusive or rule.rank <= mine.rank else MANY_OF_WEAKER_KINDS
+    over_all = len(times) / (usual * rule.seen_with_max)
+    if len(times) <= usual * rule.seen_with_a_day_max:
         return over_all
-    return max(over_all, most_within(times, DAY_US) / rule.seen_with_a_day_max)
+    return max(over_all, most_within(times, DAY_US) / (usual * rule.seen_with_a_day_max))
 
 
 def _partners(sightings: Sightings) -> list[dict[str, dict[int, int]]]:

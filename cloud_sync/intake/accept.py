@@ -122,16 +122,38 @@ def accept(
     Raises Unacceptable when the Batch contradicts itself.
     """
     chained = chain_all(batch.before, batch.rows)
-    piece = _piece(batch.first, len(batch.rows), batch.before, batch.absent)
-    piece = replace(piece, checksum=chained[-1] if chained else batch.before)
+    ends_with = chained[-1] if chained else batch.before
+    piece = _piece(batch.first, len(batch.rows), batch.before, batch.absent, ends_with)
     if state.forked or _contradicts(state.held, batch.first, batch.before, chained):
         return Accepted(frozen(state))
     joined = _join(state.held, piece)
     if len(joined) > max(HELD_RANGES_MAX, len(state.held)):
         return Accepted(state, full=True)
     received = state.ranges
+    new = missing(received, batch.first, batch.last)
     fillable = _overlap(state.absent, (batch.first, batch.last)) if batch.rows else ()
-    new = union(missing(received, batch.first, batch.last), fillable)
+    if fillable:
+        new = union(new, fillable)
+    rows, skipped = _rows(new, batch, chained, origins, held)
+    if not (batch.absent or fillable or origins):
+        return Accepted(StreamState(joined, state.absent), rows)
+    return Accepted(
+        StreamState(joined, _remember(state.absent, _without(received, batch.absent), fillable)),
+        rows,
+        _without(state.absent, batch.absent),
+        skipped,
+        tuple(stream for stream in origins_of(origins.values()) if stream != batch.stream),
+    )
+
+
+def _rows(
+    new: Ranges,
+    batch: Batch,
+    chained: list[int],
+    origins: Mapping[int, Origin],
+    held: AbstractSet[Origin],
+) -> tuple[tuple[AcceptedRow, ...], int]:
+    """Return the rows of these seqs, and how many are left out since their origin is held."""
     known = set(held)
     rows: list[AcceptedRow] = []
     skipped = 0
@@ -145,13 +167,7 @@ def accept(
                     continue
                 known.add(origin)
             rows.append(AcceptedRow(seq, chained[at], batch.rows[at], origin))
-    return Accepted(
-        StreamState(joined, _remember(state.absent, _without(received, batch.absent), fillable)),
-        tuple(rows),
-        _without(state.absent, batch.absent),
-        skipped,
-        tuple(stream for stream in origins_of(origins.values()) if stream != batch.stream),
-    )
+    return tuple(rows), skipped
 
 
 def accept_poison(
@@ -161,7 +177,7 @@ def accept_poison(
 
     Raises Unacceptable when the header contradicts itself.
     """
-    piece = _piece(first, size, before, absent)
+    piece = _piece(first, size, before, absent, 0 if size else before)
     if state.forked or _contradicts(state.held, first, before, []):
         return Accepted(frozen(state))
     joined = _join(state.held, piece)
@@ -200,8 +216,8 @@ def completeness(state: StreamState, head: int) -> tuple[int, int]:
     return min(head, count(state.ranges)) - absent, absent
 
 
-def _piece(first: int, size: int, before: int, absent: tuple[Absent, ...]) -> Held:
-    """Return the range that a Batch accounts for, its last checksum unknown yet."""
+def _piece(first: int, size: int, before: int, absent: tuple[Absent, ...], checksum: int) -> Held:
+    """Return the range that a Batch accounts for, which ends with a checksum."""
     start = absent[0].first if absent else first
     at = start
     for gone in absent:
@@ -210,21 +226,19 @@ def _piece(first: int, size: int, before: int, absent: tuple[Absent, ...]) -> He
         at = gone.last + 1
     if at != first or start < 1 or size < 0 or not (size or absent):
         raise Unacceptable(f"the Batch accounts for nothing, or its rows do not begin at {at}")
-    checksum = 0 if size else before
     return Held(start, first + size - 1, 0 if absent else before, checksum)
 
 
 def _contradicts(held: tuple[Held, ...], first: int, before: int, chained: list[int]) -> bool:
     """Tell whether a Batch's chain differs from that of held rows, wherever both are known."""
     last = first + len(chained) - 1
-
-    def differs(seq: int, checksum: int) -> bool:
-        if not first - 1 <= seq <= last:
-            return False
-        own = before if seq == first - 1 else chained[seq - first]
-        return bool(own and checksum) and own != checksum
-
-    return any(differs(h.last, h.checksum) or differs(h.first - 1, h.before) for h in held)
+    for each in held:
+        for seq, checksum in ((each.last, each.checksum), (each.first - 1, each.before)):
+            if first - 1 <= seq <= last:
+                own = before if seq == first - 1 else chained[seq - first]
+                if own and checksum and own != checksum:
+                    return True
+    return False
 
 
 def _join(held: tuple[Held, ...], piece: Held) -> tuple[Held, ...]:

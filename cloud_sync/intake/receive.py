@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import Connection
 
-from cloud_sync.database import Database, retried
+from cloud_sync.database import Database, pipelining, retried
 from cloud_sync.fleet import twins
 from cloud_sync.intake import ledger, quarantine, streams
 from cloud_sync.intake.accept import (
@@ -192,10 +192,12 @@ def store(
     changed = {key: state for key, state in draft.states.items() if state is not states[key]}
     live = [each for rows in draft.appended.values() for each in rows.live()]
     # All of it goes to the server at once; only the places are waited for.
-    with connection.pipeline():
+    with pipelining(connection):
         streams.save(connection, changed, now)
-        streams.report_absent(connection, draft.absent, now)
-        quarantine.keep(connection, draft.poison)
+        if draft.absent:
+            streams.report_absent(connection, draft.absent, now)
+        if draft.poison:
+            quarantine.keep(connection, draft.poison)
         answer = greet(connection, live)
         few = ledger.are_few(draft.appended)
         append = ledger.append_few if few else ledger.reserve

@@ -1,5 +1,5 @@
 // Keeps the board current: each event of the stream brings the whole of it, already drawn.
-// On the pages of stock: finds goods while one types, steps quantities, sends each form once.
+// On the pages of stock: finds goods while one types or scans, steps quantities, sends each form once.
 const base = document.body.dataset.base;
 const RETRY_MS = 5000;
 
@@ -48,6 +48,18 @@ for (const step of document.querySelectorAll("[data-step]")) {
     input.value = Math.min(Math.max(next, Number(input.min)), Number(input.max));
   });
 }
+
+// What is scanned (see burst.js) is looked for where the page says. A number that is typed and not
+// saved stays: what was counted would be lost.
+document.addEventListener("scan", (event) => {
+  const page = document.querySelector("[data-scan]");
+  if (!page) return;
+  event.preventDefault();
+  const fields = [...document.querySelectorAll("form[data-once] input[type=number]")];
+  const unsaved = fields.find((field) => field.value !== field.defaultValue);
+  if (unsaved) unsaved.form.querySelector("button:not([data-step])").focus();
+  else location.assign(`${page.dataset.scan}?find=${encodeURIComponent(event.detail)}`);
+});
 
 document.addEventListener("submit", (event) => {
   if (!("once" in event.target.dataset)) return;

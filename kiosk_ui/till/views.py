@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, abort, make_response, render_template
+from flask import Blueprint, Response, abort, make_response, render_template, request
 from markupsafe import Markup
 
+from kiosk_ui import forms
 from kiosk_ui.assets import asset
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams, frame
 from kiosk_ui.texts import LANGUAGE_TAGS, Words, choose_language, words_in
 from kiosk_ui.till.screen import TillScreen, look
+
+
+def nonce_cookie(till: str) -> str:
+    """Return the name of the cookie that ties a scanner's posts to the browser at this till."""
+    return f"sb_till_{till}"
 
 
 def blueprint(store: Store, streams: Streams) -> Blueprint:
@@ -19,15 +25,22 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     def page(till: str) -> Response:
         _known(store, till)
         first, _ = _languages(store)
+        base, cookie = f"/till/{till}", nonce_cookie(till)
+        scanned = store.page_scanner(till) is not None
+        nonce = request.cookies.get(cookie) or forms.new_nonce()
         html = render_template(
             "till/document.html",
             fragment=_draw(store, look(store, till)),
-            base=f"/till/{till}",
+            base=base,
+            token=forms.form_token(store.secret, nonce) if scanned else "",
             language_tag=LANGUAGE_TAGS[first.language],
             store_name=first.pick(store.name),
             asset=asset,
         )
-        return make_response(html)
+        response = make_response(html)
+        if scanned and request.cookies.get(cookie) != nonce:
+            forms.set_cookie(response, request, cookie, nonce, base, forms.COOKIE_AGE_S_MAX)
+        return response
 
     def events(till: str) -> Response:
         _known(store, till)

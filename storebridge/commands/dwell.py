@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from hardware.frames import Frame
     from hardware.people import PeopleCounter
     from hardware.readings import PeopleReading
     from hardware.zones import ZoneMap
@@ -50,7 +51,8 @@ def measure(
 ) -> dict[str, object]:
     """Return what a counter sees in a video, every frame of it, ready to be printed.
 
-    Raises DeviceError when the video cannot be played, or the model or audit file not be used.
+    Raises DeviceError when the video cannot be played, or the model or audit file not be used, and
+    ValueError for zones outside its picture.
     """
     from hardware.detectors import detector_for
     from hardware.driver import DeviceError
@@ -63,7 +65,7 @@ def measure(
     detector = detector_for(model)
     counter = PeopleCounter(zones, detector)
     began_cpu_s = time.process_time()
-    times_ms, readings = _played(video, counter, _audit_clip(video, zones, audit))
+    times_ms, readings = _played(video, zones, counter, _audit_clip(video, zones, audit))
     cpu_s = time.process_time() - began_cpu_s
     lasted_s = (times_ms[-1] - times_ms[0]) / 1000 if times_ms else 0.0
     return {
@@ -85,8 +87,20 @@ def _audit_clip(video: Path, zones: "ZoneMap", audit: Path | None) -> "AuditClip
     return AuditClip(audit, frames_per_s(video), zones)
 
 
+def _check(zones: "ZoneMap", frame: "Frame") -> None:
+    """Raise ValueError for zones and lines that no picture of this size can show."""
+    from hardware.zones import out_of_sight
+
+    height, width = frame.pixels.shape[:2]
+    if names := out_of_sight(zones, (width, height)):
+        raise ValueError(
+            f"outside the picture of {width}x{height} pixels: {', '.join(names)}; "
+            "corners are in pixels of the video"
+        )
+
+
 def _played(
-    video: Path, counter: "PeopleCounter", clip: "AuditClip | None"
+    video: Path, zones: "ZoneMap", counter: "PeopleCounter", clip: "AuditClip | None"
 ) -> "tuple[list[int], list[PeopleReading]]":
     """Return the time of each frame of a video, and what was counted in it and at its end."""
     from hardware.camera import CaptureSource
@@ -103,6 +117,8 @@ def _played(
         source.open()
         try:
             while (frame := source.take(FRAME_TIMEOUT_S)) is not None:
+                if not times_ms:
+                    _check(zones, frame)
                 times_ms.append(frame.at_mono_ms)
                 readings.append(counter.see(frame))
                 if clip is not None:

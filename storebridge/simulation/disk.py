@@ -1,5 +1,6 @@
 """A store's disk in memory: what a method changed stays, whatever crashes afterwards."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from random import Random
 from typing import Self
@@ -137,23 +138,25 @@ class MemoryDisk:
     def prune(self, _now: Instant, kept_ms: int) -> int:
         """Delete rows whose receipt is old enough, and return the lowest seq kept."""
         latest_ms = self.heard_ms - kept_ms
-        due = [mark for mark, received_ms in self.receipts if received_ms <= latest_ms]
+        due = bisect_right(self.receipts, latest_ms, key=_received_ms)
         if due:
-            for seq in range(self.first_kept, due[-1] + 1):
+            last = self.receipts[due - 1][0]
+            for seq in range(self.first_kept, last + 1):
                 self.rows.pop(seq, None)
-            self.first_kept = max(self.first_kept, due[-1] + 1)
+            self.first_kept = max(self.first_kept, last + 1)
         return self.first_kept
 
     def make_room(self, rows_max: int) -> Dropped:
         """Delete rows above a limit, received ones first, and declare the others absent."""
         excess = len(self.rows) - rows_max
-        oldest = sorted(self.rows)[:excess] if excess > 0 else []
+        if excess <= 0:
+            return Dropped((), self.first_kept)
+        oldest = sorted(self.rows)[:excess]
         for seq in oldest:
             del self.rows[seq]
             if seq > self.watermark:
                 self.declare(seq, seq, "evicted")
-        if oldest:
-            self.first_kept = max(self.first_kept, oldest[-1] + 1)
+        self.first_kept = max(self.first_kept, oldest[-1] + 1)
         return Dropped(tuple(oldest), self.first_kept)
 
     def begin_stream(self, stream: bytes) -> Mapping[int, int]:
@@ -234,6 +237,10 @@ class MemoryDisk:
         self.rows[self.head] = Kept(self.head, self.checksum, checksum, row)
         self.checksum = checksum
         return self.head
+
+
+def _received_ms(receipt: tuple[int, int]) -> int:
+    return receipt[1]
 
 
 def _first(gone: Absent) -> int:

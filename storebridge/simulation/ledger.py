@@ -95,7 +95,7 @@ class MemoryLedger:
 
     def updates(self, now_ms: int) -> Sequence[Update]:
         """Return what is due of the downlink, and count it as sent."""
-        updates = []
+        updates: list[Update] = []
         while (span := due(self.downlink, now_ms)) is not None:
             end = min(span.end, span.start + REVISIONS_PER_UPDATE_MAX)
             changes = tuple(

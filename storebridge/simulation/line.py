@@ -15,6 +15,13 @@ class Line:
     repeat_share: float
     slow_share: float
 
+    def copies(self, rng: Random) -> int:
+        """Return how often the next message arrives: once, unless it is dropped or repeated."""
+        chance = rng.random()
+        if chance < self.drop_share:
+            return 0
+        return 2 if chance < self.drop_share + self.repeat_share else 1
+
     def delay_ms(self, rng: Random) -> int:
         """Return how long the next message takes."""
         if rng.random() < self.slow_share:

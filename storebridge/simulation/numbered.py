@@ -1,6 +1,7 @@
 """What travels in the simulation: real events that carry their number, and real products."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -23,15 +24,28 @@ def numbered(number: int, occurred_at: int, coupon: str = "") -> Event:
     return Event(occurred_at, number, 1, 1, "kiosk", "entrance", (), body)
 
 
+@lru_cache(maxsize=4096)
+def number_and_origin(row: bytes) -> tuple[int, Origin | None]:
+    """Return the number of the event in a row, and where it was recorded first, if that differs.
+
+    The cloud asks the same of a row several times, and again of each copy of its Batch.
+    """
+    event = decode_event(row)
+    return event.mono_ms, event.origin
+
+
 def number_of(row: bytes) -> int:
     """Return the number of the event in a row."""
-    return decode_event(row).mono_ms
+    return number_and_origin(row)[0]
 
 
 def origins_in(batch: Batch) -> Mapping[int, Origin]:
     """Return where the rows of a Batch that were recorded again were recorded first, by seq."""
-    found = {seq: decode_event(row).origin for seq, row in enumerate(batch.rows, batch.first)}
-    return {seq: origin for seq, origin in found.items() if origin is not None}
+    return {
+        seq: origin
+        for seq, row in enumerate(batch.rows, batch.first)
+        if (origin := number_and_origin(row)[1]) is not None
+    }
 
 
 def with_origin(row: bytes, origin: Origin) -> bytes:

@@ -100,19 +100,28 @@ class SimulatedStore:
 
     def record(self, number: int, now_ms: int) -> None:
         """Record an event and return to the caller; what happens then must not lose it."""
-        seq = self.disk.record(numbered(number, self._now(now_ms).at))
+        seq = self.disk.record(numbered(number, self._at(now_ms)))
         self._truth.recorded(self.lineage, number, self.state.stream, seq)
         self.state = on_recorded(self.state, seq)
-        self._make_room(now_ms)
 
     def redeem(self, number: int, coupon: str, now_ms: int) -> None:
         """Redeem a coupon, as a tab asks that saw it unused a moment ago."""
-        event = numbered(number, self._now(now_ms).at, coupon)
+        event = numbered(number, self._at(now_ms), coupon)
         seq = self.disk.redeem(coupon, event)
         if seq is not None:
             self._truth.redeemed(self.lineage, coupon)
             self._truth.recorded(self.lineage, number, self.state.stream, seq)
             self.state = on_recorded(self.state, seq)
+
+    def make_room(self, now_ms: int) -> None:
+        """Drop what is more than there is room for."""
+        dropped = self.disk.make_room(self.rows_max)
+        if not dropped.seqs and dropped.first_kept == self.state.first_kept:
+            return
+        gone = self._truth.numbers(self.lineage, self.state.stream, dropped.seqs)
+        self._truth.let_go |= gone
+        loaded = self.disk.load(self._now(now_ms))
+        self.state = on_absent(self.state, loaded.absent, dropped.first_kept)
 
     def grow(self) -> None:
         """Give the outbox room again."""
@@ -216,23 +225,17 @@ class SimulatedStore:
         self.state = on_forked(self.state, loaded.stream, loaded.head, loaded.absent)
         self._say_birth(now_ms)
 
-    def _make_room(self, now_ms: int) -> None:
-        dropped = self.disk.make_room(self.rows_max)
-        if not dropped.seqs and dropped.first_kept == self.state.first_kept:
-            return
-        gone = self._truth.numbers(self.lineage, self.state.stream, dropped.seqs)
-        self._truth.let_go |= gone
-        loaded = self.disk.load(self._now(now_ms))
-        self.state = on_absent(self.state, loaded.absent, dropped.first_kept)
-
     def _now(self, now_ms: int) -> Instant:
         """Return the moment as this machine knows it: its wall clock jumps."""
         return Instant(
-            at=EARLIEST_AT + (now_ms + self.wall_offset_ms) * 1_000,
+            at=self._at(now_ms),
             mono_ms=now_ms - self._booted_ms,
             boot=self._boot,
             quality=Clock.SYNCED,
         )
+
+    def _at(self, now_ms: int) -> int:
+        return EARLIEST_AT + (now_ms + self.wall_offset_ms) * 1_000
 
 
 def believing(state: DeliveryState, plan: Plan) -> DeliveryState:

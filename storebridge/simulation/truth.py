@@ -1,6 +1,6 @@
 """What really happened in a schedule, and whether both ends agree with it in the end."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -52,21 +52,23 @@ class Truth:
     `forgotten` were held by a cloud that was put back to a backup since, `unsaid` reported to it.
     """
 
-    places: dict[int, set[Position]] = field(default_factory=dict)
+    places: defaultdict[int, set[Position]] = field(default_factory=lambda: defaultdict(set))
     let_go: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
     unsaid: set[Position] = field(default_factory=set)
-    at: dict[Position, set[int]] = field(default_factory=dict)
+    at: defaultdict[Position, set[int]] = field(default_factory=lambda: defaultdict(set))
     broken: list[str] = field(default_factory=list)
 
     def recorded(self, lineage: Lineage, number: int, stream: bytes, seq: int) -> None:
         """Note that `record()` returned: from now on the event may not be lost."""
         if (stream, seq) in lineage.seqs:
             self.broken.append(f"seq {seq} was given twice in one stream")
-        lineage.seqs.add((stream, seq))
+        place = stream, seq
+        lineage.seqs.add(place)
         lineage.recorded.add(number)
-        self._place(number, stream, seq)
+        self.places[number].add(place)
+        self.at[place].add(number)
 
     def redeemed(self, lineage: Lineage, coupon: str) -> None:
         """Note that a shopper was told that the coupon is redeemed."""
@@ -141,5 +143,6 @@ class Truth:
         return settled and all(stream not in streams for stream, _ in places)
 
     def _place(self, number: int, stream: bytes, seq: int) -> None:
-        self.places.setdefault(number, set()).add((stream, seq))
-        self.at.setdefault((stream, seq), set()).add(number)
+        place = stream, seq
+        self.places[number].add(place)
+        self.at[place].add(number)

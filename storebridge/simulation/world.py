@@ -3,10 +3,11 @@
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from random import Random
+from functools import partial
 
 from edge_agent.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
+from storebridge.simulation.dice import Dice
 from storebridge.simulation.faults import plan_faults
 from storebridge.simulation.line import CALM, DELAY_MS_MAX, FAIR, Line
 from storebridge.simulation.numbered import priced
@@ -19,7 +20,11 @@ from wire.messages import Applied, Batch, Birth, Message
 EVENTS_MIN = 200
 FAULTY_MS = 80_000
 CONVERGENCE_MS_MAX = 300_000
-TICK_MS = 500
+# Shoppers do a few things together, then for a while nothing.
+BURST_MS = 1_200
+BURST_EVENTS = (1, 1, 2, 3, 6, 12)
+# A store and the cloud look so often for what is due; the product does once a second.
+TICK_MS = 1_000
 BACKUP_EVERY_MS = 4_000
 COUPONS = tuple("ABCDEF")
 KEYS = tuple(f"product-{number}" for number in range(8))
@@ -29,7 +34,7 @@ class World:
     """Everything that one seed brings about; the same seed brings about the same."""
 
     def __init__(self, seed: int, rules: Rules) -> None:
-        self.rng = Random(seed)  # noqa: S311 (a schedule, no secret)
+        self.rng = Dice(seed)
         self.now_ms = 0
         self.events = 0
         self.faults: Counter[str] = Counter()
@@ -91,7 +96,7 @@ class World:
         at = 0
         while at < FAULTY_MS:
             # Now and then the store is empty for a while.
-            at += self.rng.randint(2_000, 15_000) if self.rng.random() < 0.03 else 600
+            at += self.rng.randint(2_000, 15_000) if self.rng.random() < 0.03 else BURST_MS
             self.after(at + self.rng.randint(0, 500), self._record_some)
         for coupon in COUPONS:
             self._plan_redemption(coupon)
@@ -106,9 +111,10 @@ class World:
         store = self.any_store()
         if not store.running or self.now_ms < self.closed_until_ms:
             return
-        for _ in range(self.rng.choice((1, 1, 2, 3, 5, 12))):
+        for _ in range(self.rng.choice(BURST_EVENTS)):
             self.events += 1
             store.record(self.events, self.now_ms)
+        store.make_room(self.now_ms)
         store.pump(self.now_ms)
 
     def _plan_redemption(self, coupon: str) -> None:
@@ -250,26 +256,21 @@ class World:
         if self.rules.puback_is_receipt and plan is not None:
             stream = store.state.stream
             self.after(5, lambda: self._puback(store, stream, plan))
-        self._travel(lambda: self._arrive_up(message))
+        self._travel(self._arrive_up, message)
         return True
 
     def _send_down(self, message: Message) -> None:
-        self._travel(lambda: self._arrive_down(message))
+        self._travel(self._arrive_down, message)
 
-    def _travel(self, arrive: Callable[[], None]) -> None:
-        life = self.broker_life
-
-        def arrive_through_broker() -> None:
-            if self.broker_life == life:
-                arrive()
-
-        rng = self.rng
+    def _travel(self, arrive: Callable[[Message], None], message: Message) -> None:
         line = self._storm if self.now_ms < self._storm_until_ms else self._line
-        copies = 1 + (rng.random() < line.repeat_share)
-        for _ in range(copies):
-            if rng.random() < line.drop_share:
-                continue
-            self.after(line.delay_ms(rng), arrive_through_broker)
+        for _ in range(line.copies(self.rng)):
+            through_broker = partial(self._arrive, self.broker_life, arrive, message)
+            self.after(line.delay_ms(self.rng), through_broker)
+
+    def _arrive(self, life: int, arrive: Callable[[Message], None], message: Message) -> None:
+        if self.broker_life == life:  # else the broker forgot it
+            arrive(message)
 
     def _arrive_up(self, message: Message) -> None:
         if not self.cloud.running or not isinstance(message, Batch | Birth | Applied):

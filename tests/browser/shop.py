@@ -64,6 +64,7 @@ def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
         health=lambda: health.snapshot(
             database, recorder, LIMITS, clock.now(), link_up=line.is_up[0]
         ),
+        link_up=lambda: line.is_up[0],
         tenant="acme",
         store="s0001",
         name={"zh": "栖木", "en": "Qimu"},

@@ -16,8 +16,6 @@ from wire.mqtt import MqttLink
 from wire.topics import SHARDS, down_topic, shard_filters, shard_of
 
 TAKEOVER_S_MAX = 5.0
-# A machine that is busy with other things is given another chance.
-ATTEMPTS_MAX = 3
 SHARD = shard_of(TENANT, STORE)
 
 
@@ -105,12 +103,9 @@ def test_a_killed_workers_shards_are_taken_over_within_five_seconds(town: Town):
     with receipts_heard(town) as heard:
         store.start(pause_ms=10)
         wait_until(lambda: heard, "a first receipt", WAIT_S)
-        for _ in range(ATTEMPTS_MAX):
-            join(town, workers)
-            store.wait_until_noted(20)
-            took_s = kill_owner(town, workers, store, heard)
-            if max(took_s) < TAKEOVER_S_MAX:
-                break
-    assert max(took_s) < TAKEOVER_S_MAX
+        join(town, workers)
+        store.wait_until_noted(20)
+        took_s = kill_owner(town, workers, store, heard)
+    assert max(took_s) < TAKEOVER_S_MAX, took_s
     store.finish()
     town.check(store)

@@ -31,7 +31,7 @@ def plain_date(typed: str) -> str:
 
     Understood are year-month-day and day-month-year with any separator, and digits alone.
     """
-    text = plain_text(typed).removesuffix(" 00:00:00")
+    text = plain_text(typed).removesuffix(" 00:00:00").removesuffix(".0")
     last = _YEAR_LAST.fullmatch(text)
     if last:
         day, month, year = last.groups()
@@ -39,7 +39,7 @@ def plain_date(typed: str) -> str:
     parts = [part for part in re.split(r"[-/.\s]", text) if part]
     if len(parts) == 3:
         return f"{parts[0]}{parts[1]:0>2}{parts[2]:0>2}"
-    return "".join(parts).removesuffix(".0")
+    return "".join(parts)
 
 
 def plain_number(typed: str) -> str:

@@ -1,0 +1,16 @@
+"""The benchmark of identity runs small, and holds what it promises there too."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.identity import identity
+
+
+def test_the_benchmark_runs_on_few_people(
+    sample_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOREBRIDGE_DATA", str(sample_data))
+    results = list(identity(every=40, people=300))
+    assert [result.name for result in results if result.holds is False] == []
+    assert len(results) == 12

@@ -1,0 +1,92 @@
+"""`storebridge identity` links, measures, replays and tries, or says why it cannot."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from storebridge.commands.identity import app
+from storebridge.simulated.crowd import Crowd, draw_crowd
+from tests.test_cloud_sync_identity_linkage import made_up, written
+
+
+def said(*arguments: object) -> dict:
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def refused(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr
+
+
+def test_records_are_linked_and_the_links_measured(tmp_path: Path):
+    plain = written(tmp_path / "people.csv", made_up(150, seed=5))
+    packed = tmp_path / "people.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    links = tmp_path / "links.csv"
+    about = said("link", packed, "--out", links)
+    assert about["ignored_columns"] == ["cluster"]
+    with links.open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["unique_id", "cluster_id"]
+    assert (about["records"], about["clusters"]) == (
+        len(rows),
+        len({row["cluster_id"] for row in rows}),
+    )
+    measured = said("evaluate", links, packed, "--truth", "cluster")
+    assert measured["f1"] >= 0.95
+    assert measured["records"] == len(rows)
+
+
+def test_events_are_replayed_in_the_order_of_the_file(tmp_path: Path):
+    seen = draw_crowd(Crowd(people=40), seed=1)
+    lines = [json.dumps(each.line) for each in seen]
+    events, out, shared = (
+        tmp_path / name for name in ("events.jsonl", "out.jsonl", "shared.jsonl")
+    )
+    events.write_text("\n".join([*lines, "nonsense", lines[0]]))
+    about = said("replay", events, "--out", out, "--shared", shared)
+    assert (about["events"], about["rejects"], about["repeated_events"]) == (len(seen), 1, 1)
+    answers = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [each["event_id"] for each in answers] == [each.line["event_id"] for each in seen]
+    (reject,) = Path(about["rejects_file"]).read_text().splitlines()
+    assert json.loads(reject)["content"] == "nonsense"
+    demoted = [json.loads(line) for line in shared.read_text().splitlines()]
+    assert {"kind", "value", "reason"} == set(demoted[0])
+
+
+def test_rules_are_tried_before_they_count(tmp_path: Path):
+    seen = draw_crowd(Crowd(people=40), seed=1)
+    events, rules = tmp_path / "events.jsonl", tmp_path / "rules.toml"
+    events.write_text("\n".join(json.dumps(each.line) for each in seen))
+    rules.write_text("[web]\nown_max = 1\n")
+    tried = said("rules", "try", rules, "--events", events)
+    assert tried["would_split"] > tried["would_join"] >= 0
+    rules.write_text("")
+    tried = said("rules", "try", rules, "--events", events)
+    assert (tried["would_split"], tried["would_join"]) == (0, 0)
+
+
+def test_what_cannot_be_done_is_said_in_one_sentence(tmp_path: Path):
+    none, empty = tmp_path / "none", tmp_path / "empty"
+    empty.write_bytes(b"")
+    rules = tmp_path / "rules.toml"
+    assert "there is no file" in refused("link", none, "--out", tmp_path / "out")
+    assert "is empty" in refused("link", empty, "--out", tmp_path / "out")
+    assert "no column" in refused("evaluate", empty, empty)
+    assert "cannot be read" in refused("replay", none, "--out", tmp_path / "out")
+    assert "cannot be written" in refused("replay", empty, "--out", tmp_path / "no" / "out")
+    for content, complaint in (
+        ("[web]\nown = 1\n", "web.own is no rule"),
+        ("[web]\nown_max = -1\n", "0 or more"),
+        ("[web]\nown_max = 'x'\n", "Expected `int`"),
+        ("web = 1\n", "a table of rules"),
+        ("[", "no TOML"),
+    ):
+        rules.write_text(content)
+        assert complaint in refused("rules", "try", rules, "--events", empty)
