@@ -23,12 +23,12 @@ from pyzbar import pyzbar
 from benchmarks.lookalikes import LOOKALIKES, lookalikes
 from benchmarks.mutations import mutate_codes
 from benchmarks.result import Goal, Result
-from hardware.acceptance import Candidate, judge
-from hardware.cascade import LaneCascade, StillCascade
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
-from hardware.frames import Pixels
-from hardware.gtin import check_digit
-from hardware.images import read_image, to_grey
+from hardware.cameras.frames import Pixels
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.acceptance import Candidate, judge
+from hardware.codes.cascade import LaneCascade, StillCascade
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoded
+from hardware.codes.gtin import check_digit
 from hardware.readings import ADD_ONS, SYMBOLOGIES
 from storebridge.simulated.cards import draw_product, gtin_of
 

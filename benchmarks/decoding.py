@@ -11,11 +11,11 @@ import psutil
 from benchmarks.lane import EVERY_S, SIZE, in_process
 from benchmarks.processes import cpu_s
 from benchmarks.result import Goal, Result, in_turns
-from hardware.barcode_camera import BarcodeCameraOptions
-from hardware.child_decoder import ChildDecoder
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoder
-from hardware.frames import Pixels
-from hardware.images import to_grey
+from hardware.cameras.frames import Pixels
+from hardware.cameras.images import to_grey
+from hardware.codes.barcode_camera import BarcodeCameraOptions
+from hardware.codes.child_decoder import ChildDecoder
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoder
 from storebridge.simulated.cards import draw_card, draw_empty
 
 FRAMES_AT_ONCE = 10

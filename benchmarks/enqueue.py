@@ -15,8 +15,8 @@ from benchmarks.processes import said_by
 from benchmarks.producers import an_event, our_queue
 from benchmarks.result import Goal, Result
 from benchmarks.syncs import build_counter
-from edge_agent import outbox
-from edge_agent.database import Database
+from edge_agent.database import outbox
+from edge_agent.database.database import Database
 from wire.codec import encode_event
 
 T = TypeVar("T")

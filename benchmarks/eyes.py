@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from benchmarks.result import Goal, Result, in_turns
-from hardware.address import parse_address
-from hardware.frames import FrameSlot, Pixels
-from hardware.images import to_grey
-from hardware.mjpeg import MjpegCapture
-from hardware.sight import Sight
-from hardware.watch import Watch
+from hardware.cameras.address import parse_address
+from hardware.cameras.frames import FrameSlot, Pixels
+from hardware.cameras.images import to_grey
+from hardware.cameras.mjpeg import MjpegCapture
+from hardware.cameras.sight import Sight
+from hardware.cameras.watch import Watch
 from storebridge.simulated.cards import draw_empty
 
 SIZE = (768, 576)

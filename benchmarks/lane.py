@@ -17,14 +17,14 @@ from benchmarks.result import Goal, Result, percentile
 from edge_agent import local_view
 from edge_agent.agent import Agent
 from edge_agent.config import load
-from edge_agent.recorder import Writing
-from hardware.barcode_camera import BarcodeCameraOptions
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoder
-from hardware.decoders import DECODERS
-from hardware.frames import FrameSlot, Pixels
-from hardware.gtin import check_digit
-from hardware.images import to_grey
-from hardware.zbar import ZbarDecoder
+from edge_agent.delivery.recorder import Writing
+from hardware.cameras.frames import FrameSlot, Pixels
+from hardware.cameras.images import to_grey
+from hardware.codes.barcode_camera import BarcodeCameraOptions
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoder
+from hardware.codes.decoders import DECODERS
+from hardware.codes.gtin import check_digit
+from hardware.codes.zbar import ZbarDecoder
 from storebridge.simulated.cards import draw_card, draw_empty, draw_product
 from wire.codec import decode_event, encode_event
 from wire.events import Scan

@@ -14,8 +14,8 @@ import numpy as np
 import zxingcpp
 from zxingcpp import BarcodeFormat
 
-from hardware.frames import Pixels
-from hardware.gtin import check_digit, expand_upc_e
+from hardware.cameras.frames import Pixels
+from hardware.codes.gtin import check_digit, expand_upc_e
 from storebridge.simulated.cards import ean13_modules
 
 Chance = np.random.Generator

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from benchmarks.result import Goal, Result
-from edge_agent.codes import Rules, understand
-from hardware.cascade import LaneCascade
-from hardware.decoder import SYMBOLOGIES_DEFAULT
-from hardware.frames import FrameError, Pixels
-from hardware.images import decode_image, to_grey
+from edge_agent.codes.codes import Rules, understand
+from hardware.cameras.frames import FrameError, Pixels
+from hardware.cameras.images import decode_image, to_grey
+from hardware.codes.cascade import LaneCascade
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT
 from storebridge.commands.scan import text_of
 from storebridge.simulated.cards import draw_card, draw_product, gtin_of
 

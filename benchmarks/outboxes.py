@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlite_utils.utils import sqlite3
 
 from benchmarks import backlog
-from edge_agent import outbox
-from edge_agent.database import Database, immediate
-from edge_agent.outbox import Tail
+from edge_agent.database import outbox
+from edge_agent.database.database import Database, immediate
+from edge_agent.database.outbox import Tail
 from wire.codec import chain
 
 DIFFERENT_ROWS = 10_000

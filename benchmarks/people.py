@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from benchmarks.result import Goal, Result, percentile
-from hardware.frames import Frame, Pixels
-from hardware.model_detector import ModelDetector
-from hardware.people import PeopleCounter
+from hardware.cameras.frames import Frame, Pixels
+from hardware.people.model_detector import ModelDetector
+from hardware.people.people import PeopleCounter
+from hardware.people.zones import ZoneMap
 from hardware.readings import Stay
-from hardware.zones import ZoneMap
 
 MODEL = "yolox_nano_416x416"
 FRAMES_PER_S = 10

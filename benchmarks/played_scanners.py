@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from hardware.barcode_keyboard import TAIL_S
-from hardware.key_strokes import ALT_GR, EV_KEY, EV_SYN, EVENT, KEY_DOWN, KEY_UP
-from hardware.layouts import ALONE, LAYOUTS
+from hardware.scanners.barcode_keyboard import TAIL_S
+from hardware.scanners.key_strokes import ALT_GR, EV_KEY, EV_SYN, EVENT, KEY_DOWN, KEY_UP
+from hardware.scanners.layouts import ALONE, LAYOUTS
 
 Stroke = tuple[int, int, int]
 ENTER, SHIFT, CONTROL, RIGHT_BRACKET = 28, 42, 29, 27

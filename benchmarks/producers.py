@@ -18,7 +18,7 @@ from wire.codec import encode_event
 from wire.events import Event, Scan
 
 if TYPE_CHECKING:
-    from edge_agent.recorder import Recorder
+    from edge_agent.delivery.recorder import Recorder
 
 Put = Callable[[Event], object]
 
@@ -40,10 +40,10 @@ def an_event(number: int) -> Event:
 @contextmanager
 def our_queue(path: Path) -> "Iterator[Recorder]":
     """Open a recorder on a file."""
-    from edge_agent.database import Database
+    from edge_agent.database.database import Database
+    from edge_agent.delivery.limits import Limits
+    from edge_agent.delivery.recorder import Recorder
     from edge_agent.doorbell import Doorbell
-    from edge_agent.limits import Limits
-    from edge_agent.recorder import Recorder
 
     database = Database(path)
     recorder = Recorder(database, Doorbell(), Limits())

@@ -19,11 +19,11 @@ from benchmarks.processes import said_by
 from benchmarks.receipts import ReceiptingCloud
 from benchmarks.result import Goal, Result
 from edge_agent.clock import FixedClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
+from edge_agent.delivery.tidy import tidy
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder
-from edge_agent.tidy import tidy
 from edge_agent.uplink import StoreIdentity, Uplink
 from wire.codec import ROWS_PER_BATCH_MAX
 from wire.loopback import LoopbackBroker, LoopbackLink

@@ -22,20 +22,20 @@ from benchmarks.played_scanners import (
 )
 from benchmarks.result import Goal, Result
 from edge_agent.clock import StoreClock
-from edge_agent.database import Database
-from edge_agent.devices import CodeRules, Device, Equipment
+from edge_agent.codes.seal import SealKey
+from edge_agent.codes.translate import Keys
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
+from edge_agent.devices.devices import CodeRules, Device, Equipment
+from edge_agent.devices.scans import Spot
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
 from edge_agent.places import Place
-from edge_agent.recorder import Recorder
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey
 from edge_agent.supervisor import Supervised
-from edge_agent.translate import Keys
-from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
-from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
-from hardware.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 from hardware.driver import Driver
+from hardware.scanners.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
+from hardware.scanners.barcode_serial import BarcodeSerialOptions, barcode_serial
+from hardware.scanners.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 from storebridge.ports import free_port
 from wire.codec import decode_event
 from wire.events import DeviceHealth, Event, Scan

@@ -2,7 +2,7 @@
 
 Of the photos that are not held back, and of drawn codes and lookalikes of the even numbers, every
 number is listed that was read, right or wrong, with its fits and its lead. The thresholds of
-`hardware/product_codes.py` lie between; the other half of both says whether they hold.
+`hardware/codes/product_codes.py` lie between; the other half of both says whether they hold.
 """
 
 from collections import defaultdict
@@ -11,13 +11,19 @@ from typing import NamedTuple
 
 from benchmarks.codes import PRODUCTS, all_photos, is_same
 from benchmarks.lookalikes import LOOKALIKES, WHOLE, lookalikes
-from hardware.decoder import Decoded
-from hardware.frames import Pixels
-from hardware.likeliest import Likeliest
-from hardware.places import find_bars
-from hardware.product_codes import LINES, LINES_SHORT, PRODUCT_CODES, ProductCodeReader, held_flat
-from hardware.zbar import ZbarDecoder
-from hardware.zxing import ZxingDecoder
+from hardware.cameras.frames import Pixels
+from hardware.codes.decoder import Decoded
+from hardware.codes.likeliest import Likeliest
+from hardware.codes.places import find_bars
+from hardware.codes.product_codes import (
+    LINES,
+    LINES_SHORT,
+    PRODUCT_CODES,
+    ProductCodeReader,
+    held_flat,
+)
+from hardware.codes.zbar import ZbarDecoder
+from hardware.codes.zxing import ZxingDecoder
 
 OF_A_KIND = 40
 SHOWN = 6

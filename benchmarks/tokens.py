@@ -7,7 +7,7 @@ from statistics import median
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.result import Goal, Result
-from edge_agent.codes import Rules, understand
+from edge_agent.codes.codes import Rules, understand
 from wire.signed import NUMBER_BYTES, SignedCode, sign, signers_of
 
 CODES = 2_000

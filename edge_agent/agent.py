@@ -7,24 +7,27 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from edge_agent import acts, chores, delivery_store, health, reads, states, traffic
-from edge_agent.acts import Actor
+from edge_agent import chores, health
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
+from edge_agent.codes.seal import load_or_create
+from edge_agent.codes.translate import Keys
 from edge_agent.config import AgentConfig, DeviceConfig
-from edge_agent.database import Database
-from edge_agent.devices import CodeRules, Device, Equipment
+from edge_agent.database.database import Database
+from edge_agent.delivery import delivery_store
+from edge_agent.delivery.recorder import Recorder
+from edge_agent.devices import acts, reads, states
+from edge_agent.devices.acts import Actor
+from edge_agent.devices.devices import CodeRules, Device, Equipment
+from edge_agent.devices.scans import Spot
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import Health, Troubles
 from edge_agent.opening import opening
 from edge_agent.operators import Operators
 from edge_agent.places import Place
-from edge_agent.recorder import Recorder
-from edge_agent.scans import Spot
-from edge_agent.seal import load_or_create
 from edge_agent.supervisor import Supervised
-from edge_agent.translate import Keys
 from edge_agent.uplink import StoreIdentity, Uplink
+from edge_agent.visits import traffic
 from edge_agent.web import Site, WebServer
 from hardware.actuator import ActuatorOptions
 from hardware.driver import ActName, Factory

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import basket, forgetting, visits
+from edge_agent import forgetting
 from edge_agent.clock import Instant, StoreTime
-from edge_agent.database import Database
-from edge_agent.limits import Limits
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder, RecordError, Writing
+from edge_agent.delivery.tidy import TIDY_S, tidy
 from edge_agent.places import Place, event_at
-from edge_agent.recorder import Recorder, RecordError, Writing
-from edge_agent.tidy import TIDY_S, tidy
+from edge_agent.visits import basket, visits
 
 TICK_S = 1.0
 FORGET_EVERY_S = 600.0

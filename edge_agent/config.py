@@ -15,10 +15,10 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent.codes import Rules
-from edge_agent.in_store import readers_of
-from edge_agent.limits import Limits
-from edge_agent.payment_codes import EXAMPLES, way_to_pay
+from edge_agent.codes.codes import Rules
+from edge_agent.codes.in_store import readers_of
+from edge_agent.codes.payment_codes import EXAMPLES, way_to_pay
+from edge_agent.delivery.limits import Limits
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError

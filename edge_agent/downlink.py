@@ -1,7 +1,7 @@
 """What comes down from the cloud, applied to the local view in one transaction."""
 
 from edge_agent import local_view
-from edge_agent.recorder import Recorder, Writing
+from edge_agent.delivery.recorder import Recorder, Writing
 from wire.messages import Update
 
 

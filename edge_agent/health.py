@@ -16,12 +16,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import outbox
 from edge_agent.clock import Instant
-from edge_agent.database import Database
-from edge_agent.limits import Limits
-from edge_agent.losses import Losses
-from edge_agent.recorder import Recorder
+from edge_agent.database import outbox
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.losses import Losses
+from edge_agent.delivery.recorder import Recorder
 from wire.events import Clock
 from wire.messages import DeviceState
 

@@ -1,8 +1,9 @@
 """The table of everything that can be set in a store, with what each setting accepts."""
 
-from edge_agent import in_store, opening
-from edge_agent.codes import HARMLESS
-from edge_agent.limits import Limits
+from edge_agent import opening
+from edge_agent.codes import in_store
+from edge_agent.codes.codes import HARMLESS
+from edge_agent.delivery.limits import Limits
 from hardware.drivers import DRIVERS
 from settings import checks
 from settings.setting import Setting

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import delivery, delivery_store, downlink, health, outbox, salvage, streams
+from edge_agent import downlink, health
 from edge_agent.clock import Instant, StoreTime
-from edge_agent.database import Database
-from edge_agent.delivery_state import DeliveryLimits, Plan
-from edge_agent.recorder import Recorder, RecordError
+from edge_agent.database import outbox, salvage, streams
+from edge_agent.database.database import Database
+from edge_agent.delivery import delivery, delivery_store
+from edge_agent.delivery.delivery_state import DeliveryLimits, Plan
+from edge_agent.delivery.recorder import Recorder, RecordError
 from edge_agent.supervisor import Supervised
 from wire.codec import DecodeError, decode, encode
 from wire.link import Link, Will

@@ -23,51 +23,51 @@ def _actuator(options: Mapping[str, object]) -> Driver:
 
 
 def _barcode_camera(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+    from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
     from hardware.options import read_options
 
     return BarcodeCamera(read_options(options, BarcodeCameraOptions))
 
 
 def _barcode_http(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_posted import BarcodeHttpOptions, PostedScanner
     from hardware.options import read_options
+    from hardware.scanners.barcode_posted import BarcodeHttpOptions, PostedScanner
 
     return PostedScanner(read_options(options, BarcodeHttpOptions).token)
 
 
 def _barcode_keyboard(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
     from hardware.options import read_options
+    from hardware.scanners.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
 
     return barcode_keyboard(read_options(options, BarcodeKeyboardOptions))
 
 
 def _barcode_page(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_posted import BarcodePageOptions, PostedScanner
     from hardware.options import read_options
+    from hardware.scanners.barcode_posted import BarcodePageOptions, PostedScanner
 
     read_options(options, BarcodePageOptions)
     return PostedScanner()
 
 
 def _barcode_serial(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
     from hardware.options import read_options
+    from hardware.scanners.barcode_serial import BarcodeSerialOptions, barcode_serial
 
     return barcode_serial(read_options(options, BarcodeSerialOptions))
 
 
 def _barcode_tcp(options: Mapping[str, object]) -> Driver:
-    from hardware.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
     from hardware.options import read_options
+    from hardware.scanners.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 
     return BarcodeTcp(read_options(options, BarcodeTcpOptions))
 
 
 def _people_camera(options: Mapping[str, object]) -> Driver:
     from hardware.options import read_options
-    from hardware.people import PeopleCamera, PeopleCameraOptions
+    from hardware.people.people import PeopleCamera, PeopleCameraOptions
 
     return PeopleCamera(read_options(options, PeopleCameraOptions))
 

@@ -4,7 +4,7 @@ from flask import Flask, Response, abort, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 
 from edge_agent import health
-from edge_agent.recorder import RecordError
+from edge_agent.delivery.recorder import RecordError
 from kiosk_ui import assets, pictures
 from kiosk_ui.errors import refuse
 from kiosk_ui.scanners import blueprint as scanners_blueprint

@@ -3,7 +3,7 @@
 from flask import Response, make_response, request
 from werkzeug.exceptions import HTTPException
 
-from edge_agent.recorder import RecordError
+from edge_agent.delivery.recorder import RecordError
 from kiosk_ui import forms
 from kiosk_ui.shopper.drawing import nonce_cookie, respond_page, screen_of
 from kiosk_ui.shopper.moment import look

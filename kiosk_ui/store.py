@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from edge_agent.actions import Kiosk
 from edge_agent.clock import StoreTime
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import Health
 from edge_agent.places import Place
-from edge_agent.recorder import Recorder
+from edge_agent.visits.actions import Kiosk
 from kiosk_ui.line import Line, LineWatch
 from kiosk_ui.texts import LANGUAGES, Words
 

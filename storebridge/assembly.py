@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge_agent.agent import Agent
 from edge_agent.config import AgentConfig
 from edge_agent.web import Site, WebServer
-from hardware.barcode_posted import PostedScanner
+from hardware.scanners.barcode_posted import PostedScanner
 from kiosk_ui.app import create_app
 from kiosk_ui.store import Scanner, Store
 from kiosk_ui.streams import Streams

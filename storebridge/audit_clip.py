@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.cameras.frames import Pixels
 from hardware.driver import DeviceError
-from hardware.frames import Pixels
+from hardware.people.tracker import Track
+from hardware.people.zones import ZoneMap
 from hardware.readings import PeopleReading
-from hardware.tracker import Track
-from hardware.zones import ZoneMap
 
 ZONE_COLOUR = (0, 220, 255)
 LINE_COLOUR = (255, 120, 0)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-from hardware.address import parse_address
+from hardware.cameras.address import parse_address
+from hardware.cameras.frames import AwayError, Frame, FrameError, FrameSource, SourceEndedError
+from hardware.cameras.look import Look, look_at
 from hardware.clock import mono_ms
 from hardware.driver import DeviceError
-from hardware.frames import AwayError, Frame, FrameError, FrameSource, SourceEndedError
-from hardware.look import Look, look_at
 
 # What a picture needs for codes and people; each is said with what to do about it.
 FRAMES_PER_S_MIN = 5.0

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from edge_agent.agent import Agent
+from edge_agent.codes.seal import SealError
 from edge_agent.config import ConfigError, load
-from edge_agent.database import DatabaseError
-from edge_agent.migrations import NewerFile
-from edge_agent.seal import SealError
+from edge_agent.database.database import DatabaseError
+from edge_agent.database.migrations import NewerFile
 from edge_agent.web import WebError
 from storebridge.assembly import build_agent
 from storebridge.parent import when_asked_to_end

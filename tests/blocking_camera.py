@@ -1,4 +1,4 @@
-"""The program of a camera whose device file blocks its reader: for the tests of `hardware.live`."""
+"""The program of a camera whose device file blocks its reader: for the tests of live cameras."""
 
 import json
 import mmap
@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 
-from hardware.capture import CaptureError, keep_grabbing
-from hardware.capture_program import MESSAGE_BYTES_MAX, Asker
+from hardware.cameras.capture import CaptureError, keep_grabbing
+from hardware.cameras.capture_program import MESSAGE_BYTES_MAX, Asker
+from hardware.cameras.frames import Pixels
 from hardware.clock import mono_ms
-from hardware.frames import Pixels
 
 SIDE = 32
 FRAME_BYTES = SIDE * SIDE

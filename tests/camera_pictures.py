@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from hardware.frames import Pixels
+from hardware.cameras.frames import Pixels
 
 WIDTH, HEIGHT = 640, 480
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.frames import AwayError, Frame, FrameSource
+from hardware.cameras.frames import AwayError, Frame, FrameSource
 
 HERE = Path(__file__).parent
 DEBIAN_PYTHON = "/usr/bin/python3"

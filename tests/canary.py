@@ -10,7 +10,7 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
-from hardware.frames import Pixels
+from hardware.cameras.frames import Pixels
 
 WIDTH, HEIGHT = 480, 360
 CODE_AT, CODE_SIDE = (100, 60), 29 * 8

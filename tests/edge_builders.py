@@ -9,12 +9,13 @@ from pathlib import Path
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import outbox, retention
 from edge_agent.clock import FixedClock
-from edge_agent.database import Database
+from edge_agent.database import outbox
+from edge_agent.database.database import Database
+from edge_agent.delivery import retention
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder, Writing
 from wire.codec import decode_event
 from wire.events import Event, Scan
 

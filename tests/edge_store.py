@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view, visits
+from edge_agent import local_view
 from edge_agent.clock import FixedClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
 from edge_agent.places import Place
-from edge_agent.recorder import Recorder
-from edge_agent.visits import Visit
+from edge_agent.visits import visits
+from edge_agent.visits.visits import Visit
 from wire.codec import decode_event
 from wire.events import Event
 from wire.identifiers import Identifier, key_identifier

@@ -11,9 +11,9 @@ import struct
 import time
 
 from benchmarks.played_scanners import PlayedCalled, PlayedCaller
-from hardware.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 from hardware.driver import DeviceAway
 from hardware.readings import CodeReading, HealthReading
+from hardware.scanners.barcode_tcp import BarcodeTcp, BarcodeTcpOptions
 from tests.scanner_reading import codes, opened
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hardware.decoder import Decoded
-from hardware.frames import Pixels
-from hardware.zbar import ZbarDecoder
+from hardware.cameras.frames import Pixels
+from hardware.codes.decoder import Decoded
+from hardware.codes.zbar import ZbarDecoder
 
 ORDER = b"hostile:"
 _KEEPER = os.getpid()

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hardware.detector import Box, Sight, common_area
-from hardware.zones import Point
+from hardware.people.detector import Box, Sight, common_area
+from hardware.people.zones import Point
 from storebridge.simulated.walks import Walk
 
 LONG_AGO_MS = -(10**9)

@@ -3,7 +3,7 @@ from pathlib import Path
 from benchmarks.enqueue import bare_queue, enqueue
 from benchmarks.processes import said_by
 from benchmarks.syncs import build_counter
-from edge_agent.database import Database
+from edge_agent.database.database import Database
 
 
 def test_enqueue_measures_both_alone_and_many_producers():

@@ -2,11 +2,11 @@ import time
 from pathlib import Path
 
 from benchmarks.outboxes import fill, many_rows
-from edge_agent import outbox
-from edge_agent.database import Database
+from edge_agent.database import outbox
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder
 from wire.codec import decode_event
 
 

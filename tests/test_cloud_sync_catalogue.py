@@ -25,7 +25,7 @@ from cloud_sync.catalogue_file import (
     read_catalogue,
 )
 from cloud_sync.decisions.changes import StoreChange
-from hardware import gtin
+from hardware.codes import gtin
 from tests.shopper_builders import DAY, NOW, TENANT, rolled_back, sell_sample
 from wire.views import PlanView, ProductView, decode_view
 

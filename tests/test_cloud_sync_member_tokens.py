@@ -24,7 +24,7 @@ from cloud_sync.signing_key import (
     public_text,
     read_signing_key,
 )
-from edge_agent.codes import Rules, understand
+from edge_agent.codes.codes import Rules, understand
 from tests.shopper_builders import KEY, TENANT
 from wire.identifiers import key_identifier
 from wire.signed import signers_of

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import actions, visits
-from edge_agent.actions import Kiosk
-from edge_agent.visits import Visit
+from edge_agent.visits import actions, visits
+from edge_agent.visits.actions import Kiosk
+from edge_agent.visits.visits import Visit
 from tests.edge_store import ANNA, BO, KIOSK, NOON, SHOE, Shop, a_coupon, a_shop, a_shopper
 from wire.events import OfferShown
 from wire.views import CouponView

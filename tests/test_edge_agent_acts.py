@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import acts, scans
-from edge_agent.acts import ACT_LATE_S_MAX, ACTS, ACTS_WAITING_MAX, Actor
-from edge_agent.answers import ANSWER_KINDS
-from edge_agent.devices import CodeRules, Device, Equipment
+from edge_agent.codes.seal import SealKey
+from edge_agent.codes.translate import Keys, translate
+from edge_agent.devices import acts, scans
+from edge_agent.devices.acts import ACT_LATE_S_MAX, ACTS, ACTS_WAITING_MAX, Actor
+from edge_agent.devices.devices import CodeRules, Device, Equipment
+from edge_agent.devices.scans import Spot
 from edge_agent.places import Place
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey
-from edge_agent.translate import Keys, translate
+from edge_agent.visits.answers import ANSWER_KINDS
 from hardware.actuator import Actuator, ActuatorOptions
 from hardware.driver import Act, ActResult
 from hardware.readings import CodeReading

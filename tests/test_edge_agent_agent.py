@@ -12,9 +12,10 @@ import pytest
 import requests
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import answers, config, visits
+from edge_agent import config
 from edge_agent.agent import CLOSE_S_MAX, Agent
 from edge_agent.config import AgentConfig
+from edge_agent.visits import answers, visits
 from edge_agent.web import Site, WebError
 from hardware.driver import Act, ActResult, Driver
 from hardware.drivers import DRIVERS

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import attention, traffic, visits
+from edge_agent.devices import attention
 from edge_agent.places import Place
-from edge_agent.visits import Visit
+from edge_agent.visits import traffic, visits
+from edge_agent.visits.visits import Visit
 from hardware.readings import Passage, PeopleReading, Stay
 from tests.edge_store import (
     ANNA,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.basket import discounted
+from edge_agent.visits.basket import discounted
 from tests.edge_store import SHOE, SOCK, a_coupon
 from wire.events import Line
 

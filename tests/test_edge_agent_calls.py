@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import calls
 from edge_agent.places import Place
+from edge_agent.visits import calls
 from tests.edge_store import ANNA, KIOSK, Shop, a_shop
 
 STAFF = Place(device="staff", zone="office")

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import basket, chores, till, traffic, visits
+from edge_agent import chores
 from edge_agent.chores import Chore, Rounds, Terms
-from edge_agent.limits import Limits
-from edge_agent.recorder import RecordError
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import RecordError
 from edge_agent.supervisor import Supervised
+from edge_agent.till import till
+from edge_agent.visits import basket, traffic, visits
 from tests.edge_store import ANNA, KIOSK, SHOE, TILL, Shop, a_shop
 
 TERMS = Terms(

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.codes import UNKNOWN, Code, Rules, normal_gtin, understand
-from edge_agent.in_store import readers_of
-from edge_agent.measure import Measure
-from hardware.gtin import check_digit
+from edge_agent.codes.codes import UNKNOWN, Code, Rules, normal_gtin, understand
+from edge_agent.codes.in_store import readers_of
+from edge_agent.codes.measure import Measure
+from hardware.codes.gtin import check_digit
 from tests.strategies import signed_codes
 from wire.signed import SIGNED_KINDS, SignedCode, sign, signers_of
 

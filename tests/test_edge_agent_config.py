@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge_agent import config
 from edge_agent.config import AgentConfig, ConfigError
-from edge_agent.limits import Limits
+from edge_agent.delivery.limits import Limits
 from edge_agent.settings import SETTINGS
 from tests.test_wire_mqtt import certificate_for
 

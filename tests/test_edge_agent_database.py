@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 from sqlite_utils.utils import sqlite3
 
-from edge_agent.database import Database, DatabaseInUse
-from edge_agent.migrations import NewerFile
+from edge_agent.database.database import Database, DatabaseInUse
+from edge_agent.database.migrations import NewerFile
 from tests.edge_builders import store_in
 
 
 def test_a_second_process_is_refused_to_write(tmp_path: Path):
     with store_in(tmp_path) as store:
         code = (
-            "import sys; from pathlib import Path; from edge_agent.database import Database\n"
+            "import sys; from pathlib import Path\n"
+            "from edge_agent.database.database import Database\n"
             "Database(Path(sys.argv[1]))"
         )
         other = subprocess.run(

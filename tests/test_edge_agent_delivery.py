@@ -1,5 +1,5 @@
-from edge_agent import delivery
-from edge_agent.delivery import DeliveryLimits, DeliveryState, Plan
+from edge_agent.delivery import delivery
+from edge_agent.delivery.delivery import DeliveryLimits, DeliveryState, Plan
 from wire.messages import Absent, Change, Receipt, Update
 
 STREAM, OWNER, NONCE = b"s" * 16, b"owner", b"nonce"

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from edge_agent import delivery_store
-from edge_agent.delivery import on_connected, on_receipt, on_recorded
-from edge_agent.limits import Limits
+from edge_agent.delivery import delivery_store
+from edge_agent.delivery.delivery import on_connected, on_receipt, on_recorded
+from edge_agent.delivery.limits import Limits
 from tests.edge_builders import event, store_in
 from wire.messages import Absent, Receipt
 

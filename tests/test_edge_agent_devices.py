@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge_agent import acts, answers, basket, states
-from edge_agent.acts import Actor
-from edge_agent.devices import STALLED_S, CodeRules, Device, Equipment
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey
-from edge_agent.translate import Keys
+from edge_agent.codes.seal import SealKey
+from edge_agent.codes.translate import Keys
+from edge_agent.devices import acts, states
+from edge_agent.devices.acts import Actor
+from edge_agent.devices.devices import STALLED_S, CodeRules, Device, Equipment
+from edge_agent.devices.scans import Spot
+from edge_agent.visits import answers, basket
 from hardware.driver import Act, ActResult, DeviceError
 from hardware.drivers import DRIVERS
 from hardware.readings import CodeReading, HealthReading, PeopleReading, Quad, Reading, Stay

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.floods import (
+from edge_agent.devices.floods import (
     LOOSE_MS,
     STUCK_PAUSE_MS_MAX,
     STUCK_READINGS,

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import calls, marks, orders, outbox, retention, visits, wallet
 from edge_agent.clock import EARLIEST_AT
+from edge_agent.database import outbox
+from edge_agent.delivery import retention
+from edge_agent.delivery.recorder import Writing
 from edge_agent.forgetting import DAY_US, forget
-from edge_agent.recorder import Writing
+from edge_agent.till import orders
+from edge_agent.visits import calls, marks, visits, wallet
 from tests.edge_store import ANNA, KIOSK, NOON, SHOE, TILL, Shop, a_coupon, a_shop, a_shopper
 from wire.events import Line, Purchased
 

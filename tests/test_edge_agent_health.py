@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clock import EARLIEST_AT, FixedClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.losses import Losses
+from edge_agent.delivery.recorder import Recorder, RecordError
 from edge_agent.doorbell import Doorbell
 from edge_agent.health import LOST_SHOWN_S, WELL, Health, Troubles, healthz, prometheus, snapshot
-from edge_agent.limits import Limits
-from edge_agent.losses import Losses
-from edge_agent.recorder import Recorder, RecordError
 from tests.edge_builders import StoreParts, event, store_in, wait_until
 from wire.messages import DeviceState
 

@@ -5,8 +5,8 @@ from biip.rcn import RcnRegion
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.in_store import REGIONS, pattern, read, readers_of
-from hardware.gtin import check_digit, is_gtin
+from edge_agent.codes.in_store import REGIONS, pattern, read, readers_of
+from hardware.codes.gtin import check_digit, is_gtin
 from settings.checks import Expected
 
 PATTERNS = ("21IIIIIPPPPPC", "02IIIIIVPPPPC", "2IIIIIVPPPPPC", "29IIIIWWWWNNC", "212IIIIXPPPPC")

@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent import local_view, marks, wallet
-from edge_agent.wallet import UnknownCoupon
+from edge_agent import local_view
+from edge_agent.visits import marks, wallet
+from edge_agent.visits.wallet import UnknownCoupon
 from tests.edge_store import (
     ANNA,
     BO,

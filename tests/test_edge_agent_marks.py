@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from edge_agent import marks, visits
-from edge_agent.marks import FOLLOWED, SAVED, TRIED
-from edge_agent.migrations import MIGRATIONS
+from edge_agent.database.migrations import MIGRATIONS
+from edge_agent.visits import marks, visits
+from edge_agent.visits.marks import FOLLOWED, SAVED, TRIED
 from tests.edge_store import ANNA, BO, MINUTE_US, NOON, SHOE, SOCK, Shop, a_shop, a_shopper
 
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent import attention, traffic
+from edge_agent.devices import attention
 from edge_agent.opening import LEAVING_US, hours, opening
 from edge_agent.places import Place
-from hardware.passages import PassageClock
-from hardware.paths import Paths
+from edge_agent.visits import traffic
+from hardware.people.passages import PassageClock
+from hardware.people.paths import Paths
+from hardware.people.stays import StayClock
+from hardware.people.tracker import Tracker
+from hardware.people.zones import ZoneMap
 from hardware.readings import PeopleReading
-from hardware.stays import StayClock
-from hardware.tracker import Tracker
-from hardware.zones import ZoneMap
 from settings.checks import Expected
 from storebridge.simulated.walks import Stop, Walk, WalkScene
 from tests.edge_store import Shop, a_shop

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
 from edge_agent.operators import Operators
-from edge_agent.recorder import Recorder
 from tests.edge_builders import event
 from wire.codec import decode_event
 

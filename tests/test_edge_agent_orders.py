@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent import orders, stock, till
-from edge_agent.orders import Order, OrderLine, ReturnError, TooMany, UnknownOrder
 from edge_agent.places import Place
+from edge_agent.till import orders, stock, till
+from edge_agent.till.orders import Order, OrderLine, ReturnError, TooMany, UnknownOrder
 from tests.edge_store import (
     ANNA,
     MINUTE_US,

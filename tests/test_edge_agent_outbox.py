@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import outbox
+from edge_agent.database import outbox
 from tests.edge_builders import event, store_in
 from wire.codec import chain, encode_event
 from wire.messages import Absent

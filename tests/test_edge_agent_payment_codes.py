@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from edge_agent import config, local_view
 from edge_agent.agent import Agent
-from edge_agent.codes import Rules, understand
+from edge_agent.codes.codes import Rules, understand
+from edge_agent.codes.in_store import readers_of
+from edge_agent.codes.payment_codes import DIGITS, EXAMPLES, way_to_pay
 from edge_agent.config import ConfigError
-from edge_agent.database import Database
-from edge_agent.in_store import readers_of
-from edge_agent.payment_codes import DIGITS, EXAMPLES, way_to_pay
-from edge_agent.recorder import Writing
-from hardware.gtin import check_digit
+from edge_agent.database.database import Database
+from edge_agent.delivery.recorder import Writing
+from hardware.codes.gtin import check_digit
 from hardware.readings import CodeReading
 from hardware.simulated import Feed
 from tests.edge_builders import wait_until

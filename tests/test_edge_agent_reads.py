@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import reads
-from edge_agent.reads import WEEK_US, WEEKS_MAX, rate, reading_little
-from edge_agent.traffic import HOUR_US, hour_of
+from edge_agent.devices import reads
+from edge_agent.devices.reads import WEEK_US, WEEKS_MAX, rate, reading_little
+from edge_agent.visits.traffic import HOUR_US, hour_of
 from tests.edge_store import NOON, a_shop
 
 HOUR = hour_of(NOON)

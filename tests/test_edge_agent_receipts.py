@@ -1,7 +1,7 @@
 """A receipt says what was bought, what came off and what was paid, on a narrow roll."""
 
-from edge_agent.basket import Basket, BasketLine, DiscountLine
-from edge_agent.receipts import LINES_MAX, NAME_CHARACTERS_MAX, amount, receipt
+from edge_agent.till.receipts import LINES_MAX, NAME_CHARACTERS_MAX, amount, receipt
+from edge_agent.visits.basket import Basket, BasketLine, DiscountLine
 from hardware.actuator import PRINT_BYTES_MAX
 
 NOON = 1_750_000_000_000_000

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import outbox, retention
-from edge_agent.errors import OutboxFull
-from edge_agent.limits import Limits
+from edge_agent.database import outbox
+from edge_agent.delivery import retention
+from edge_agent.delivery.errors import OutboxFull
+from edge_agent.delivery.limits import Limits
 from tests.edge_builders import StoreParts, event, store_in
 from wire.codec import encode_event
 from wire.messages import Absent

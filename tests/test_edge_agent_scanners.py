@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks.played_scanners import PlayedKeyboard, PlayedSerial
 from benchmarks.scanners import ScannerStore, a_store, code_of
-from edge_agent.floods import STUCK_READINGS, UNKNOWN_AT_ONCE_MAX
-from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
-from hardware.barcode_posted import PostedScanner
-from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
+from edge_agent.devices.floods import STUCK_READINGS, UNKNOWN_AT_ONCE_MAX
+from hardware.scanners.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
+from hardware.scanners.barcode_posted import PostedScanner
+from hardware.scanners.barcode_serial import BarcodeSerialOptions, barcode_serial
 from tests.edge_builders import wait_until
 
 CODE = "sb:c:spring-1"

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, basket, scans, wallet
-from edge_agent.answers import ANSWER_KINDS, Answer
+from edge_agent.codes.seal import SealKey, unseal
+from edge_agent.codes.translate import Keys, translate
+from edge_agent.devices import scans
+from edge_agent.devices.scans import Spot
 from edge_agent.places import Place
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey, unseal
-from edge_agent.translate import Keys, translate
+from edge_agent.visits import answers, basket, wallet
+from edge_agent.visits.answers import ANSWER_KINDS, Answer
 from hardware.readings import CodeReading
 from tests.edge_store import (
     ANNA,

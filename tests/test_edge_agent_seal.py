@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import seal
-from edge_agent.seal import SealError, SealKey
+from edge_agent.codes import seal
+from edge_agent.codes.seal import SealError, SealKey
 
 NONCE = bytes(12)
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.showings import (
+from edge_agent.devices.showings import (
     ASKED_S_MAX,
     CODES_REMEMBERED_MAX,
     Showing,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import stock
 from edge_agent.places import Place
-from edge_agent.stock import StockError
+from edge_agent.till import stock
+from edge_agent.till.stock import StockError
 from tests.edge_store import SHOE, SOCK, Shop, a_shop
 from wire.events import StockCounted, StockMoved
 

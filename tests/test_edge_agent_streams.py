@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from edge_agent import outbox, streams
-from edge_agent.delivery_store import begin_stream, record_again
-from edge_agent.limits import Limits
+from edge_agent.database import outbox, streams
+from edge_agent.delivery.delivery_store import begin_stream, record_again
+from edge_agent.delivery.limits import Limits
 from tests.edge_builders import StoreParts, event, store_in
 from wire.codec import decode_event, encode_event
 from wire.events import Event, Origin

@@ -1,9 +1,10 @@
 from pathlib import Path
 
-from edge_agent import outbox, retention
 from edge_agent.clock import EARLIEST_AT, FixedClock
-from edge_agent.limits import Limits
-from edge_agent.tidy import tidy
+from edge_agent.database import outbox
+from edge_agent.delivery import retention
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.tidy import tidy
 from tests.edge_builders import StoreParts, store_in
 from wire.events import Clock
 from wire.messages import Absent

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import answers, basket, till, visits, wallet
-from edge_agent.answers import Answer
-from edge_agent.basket import Basket
-from edge_agent.measure import CURRENCIES_WITHOUT_CENTS, Measure
+from edge_agent.codes.measure import CURRENCIES_WITHOUT_CENTS, Measure
+from edge_agent.till import till
+from edge_agent.visits import answers, basket, visits, wallet
+from edge_agent.visits.answers import Answer
+from edge_agent.visits.basket import Basket
 from looks import words
 from tests.edge_store import (
     ANNA,

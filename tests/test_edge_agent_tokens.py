@@ -8,14 +8,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent import scans, tokens, visits
-from edge_agent.answers import Answer
-from edge_agent.codes import Rules
+from edge_agent.codes import tokens
+from edge_agent.codes.codes import Rules
+from edge_agent.codes.seal import SealKey
+from edge_agent.codes.tokens import PROVEN_SKEW_S, SKEW_S, TOKENS_SEEN_MAX, Known, judge
+from edge_agent.codes.translate import Keys, translate
+from edge_agent.devices import scans
+from edge_agent.devices.scans import Spot
 from edge_agent.places import Place
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey
-from edge_agent.tokens import PROVEN_SKEW_S, SKEW_S, TOKENS_SEEN_MAX, Known, judge
-from edge_agent.translate import Keys, translate
+from edge_agent.visits import visits
+from edge_agent.visits.answers import Answer
 from hardware.readings import CodeReading
 from tests.edge_store import ANNA, BO, KEY, KIOSK, NOON, READER, TILL, Shop, a_shop
 from wire.events import Clock, Scan

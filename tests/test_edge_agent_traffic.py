@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import traffic
-from edge_agent.traffic import HOUR_US, Footfall
+from edge_agent.visits import traffic
+from edge_agent.visits.traffic import HOUR_US, Footfall
 from tests.edge_store import NOON, Shop, a_shop
 
 HOUR_AT = traffic.hour_of(NOON)

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from edge_agent.seal import SealKey, unseal
-from edge_agent.translate import Keys, translate
+from edge_agent.codes.seal import SealKey, unseal
+from edge_agent.codes.translate import Keys, translate
 from hardware.readings import CodeReading
 from tests.edge_store import ANNA, KEY
 from wire.codec import ROW_BYTES_MAX

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cloud_sync.intake.accept import StreamState, accept, receipt_of
-from edge_agent import outbox
-from edge_agent.delivery_state import DeliveryLimits
-from edge_agent.limits import Limits
+from edge_agent.database import outbox
+from edge_agent.delivery.delivery_state import DeliveryLimits
+from edge_agent.delivery.limits import Limits
 from edge_agent.uplink import StoreIdentity, Uplink
 from tests.edge_builders import (
     StoreParts,

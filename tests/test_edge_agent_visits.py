@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import traffic, visits
+from edge_agent.visits import traffic, visits
 from tests.edge_store import ANNA, BO, KIOSK, MINUTE_US, NOON, Shop, a_shop, a_shopper
 
 

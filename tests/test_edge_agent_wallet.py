@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import visits, wallet
-from edge_agent.wallet import AlreadyRedeemed, Expired, NoLease, UnknownCoupon, VisitOver
+from edge_agent.visits import visits, wallet
+from edge_agent.visits.wallet import AlreadyRedeemed, Expired, NoLease, UnknownCoupon, VisitOver
 from tests.edge_store import (
     ANNA,
     BO,

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge_agent.wellness import ANOTHER_REASON_S, Wellness
+from edge_agent.devices.wellness import ANOTHER_REASON_S, Wellness
 
 
 @pytest.fixture

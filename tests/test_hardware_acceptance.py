@@ -1,6 +1,6 @@
 """A number is acted upon only where it is known, certain, and alone at its place."""
 
-from hardware.acceptance import Candidate, judge
+from hardware.codes.acceptance import Candidate, judge
 
 SURE = Candidate(number="04006381333931", sure=True)
 DOUBTED = Candidate(number="04006381333931", sure=False)

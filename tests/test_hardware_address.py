@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardware.address import knock, parse_address, without_credentials
+from hardware.cameras.address import knock, parse_address, without_credentials
 from tests.camera_servers import free_port
 
 URL = "rtsp://eye:s3cret%40@10.0.0.1/live?token=t0ken"

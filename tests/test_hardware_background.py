@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from hardware.background import STILL_S_MAX, BackgroundDetector
-from hardware.detector import Box
-from hardware.frames import Frame, Pixels
+from hardware.cameras.frames import Frame, Pixels
+from hardware.people.background import STILL_S_MAX, BackgroundDetector
+from hardware.people.detector import Box
 
 FLOOR = np.asarray(
     cv2.resize(np.random.default_rng(5).integers(90, 190, (24, 32, 3), np.uint8), (320, 240)),

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.cameras.frames import FrameSlot
+from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
 from hardware.driver import Driver
 from hardware.drivers import DRIVERS
-from hardware.frames import FrameSlot
 from hardware.readings import CodeReading, HealthReading, Reading, UnreadableReading
 from storebridge.simulated.cards import draw_card, draw_product, gtin_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.played_scanners import PlayedKeyboard, typed
-from hardware.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
 from hardware.driver import DeviceAway, DeviceError
-from hardware.file_scanner import FileScanner
 from hardware.readings import HealthReading
+from hardware.scanners.barcode_keyboard import BarcodeKeyboardOptions, barcode_keyboard
+from hardware.scanners.file_scanner import FileScanner
 from tests.scanner_reading import codes, lost, opened
 
 GTIN = "4006381333931"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.played_scanners import PlayedPort, PlayedSerial
-from hardware.barcode_serial import BarcodeSerialOptions, barcode_serial
 from hardware.driver import DeviceAway
-from hardware.file_scanner import FileScanner
-from hardware.serial_ports import PortFinder, list_ports
+from hardware.scanners.barcode_serial import BarcodeSerialOptions, barcode_serial
+from hardware.scanners.file_scanner import FileScanner
+from hardware.scanners.serial_ports import PortFinder, list_ports
 from tests.scanner_reading import codes, lost
 
 

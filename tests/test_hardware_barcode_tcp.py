@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.played_scanners import PlayedCalled, PlayedCaller
-from hardware.barcode_tcp import CONNECTIONS_MAX, BarcodeTcp, BarcodeTcpOptions
 from hardware.driver import DeviceAway
 from hardware.readings import HealthReading
+from hardware.scanners.barcode_tcp import CONNECTIONS_MAX, BarcodeTcp, BarcodeTcpOptions
 from storebridge.ports import free_port
 from tests.scanner_reading import codes, lost, opened
 

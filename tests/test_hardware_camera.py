@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hardware.camera import CaptureSource, FolderSource, make_source
+from hardware.cameras.camera import CaptureSource, FolderSource, make_source
+from hardware.cameras.frames import Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
+from hardware.cameras.live import LiveChild, LiveThread
 from hardware.driver import DeviceError
-from hardware.frames import Frame, FrameError, FrameSlot, FrameSource, SourceEndedError
-from hardware.live import LiveChild, LiveThread
 
 
 def write_video(path: Path, frames: int = 12) -> Path:

@@ -10,10 +10,10 @@ import numpy as np
 from zxingcpp import BarcodeFormat, create_barcode
 
 from benchmarks.lookalikes import LOOKALIKES, lookalikes
-from hardware.cascade import LaneCascade, StillCascade, checked, settled
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
-from hardware.images import read_image, to_grey
-from hardware.product_codes import ProductCodeReader
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.cascade import LaneCascade, StillCascade, checked, settled
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoded
+from hardware.codes.product_codes import ProductCodeReader
 from hardware.readings import ADD_ONS, SYMBOLOGIES
 from storebridge.simulated.cards import draw_card, draw_empty, draw_product, gtin_of
 

@@ -14,16 +14,16 @@ import psutil
 import pytest
 import segno
 
-from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
-from hardware.child_decoder import FRAME_S_MAX, START_WAIT_S_MAX, ChildDecoder
-from hardware.decoder import SYMBOLOGIES_DEFAULT, Decoded
-from hardware.decoders import DECODERS
-from hardware.decoding_answers import CODES_PER_FRAME_MAX
+from hardware.cameras.frames import FrameSlot, Pixels
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.codes.child_decoder import FRAME_S_MAX, START_WAIT_S_MAX, ChildDecoder
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoded
+from hardware.codes.decoders import DECODERS
+from hardware.codes.decoding_answers import CODES_PER_FRAME_MAX
+from hardware.codes.warm_up import warm_up_pictures
 from hardware.driver import DeviceError
-from hardware.frames import FrameSlot, Pixels
-from hardware.images import read_image, to_grey
 from hardware.readings import CodeReading, HealthReading
-from hardware.warm_up import warm_up_pictures
 
 ROOT = Path(__file__).parent.parent
 TABLE = "tests.hostile_decoders:HOSTILE_DECODERS"
@@ -182,8 +182,8 @@ def test_a_decoder_that_cannot_be_loaded_says_why_and_leaves_nothing_behind() ->
 PARENT = """
 import sys, threading
 import psutil
-from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
-from hardware.frames import FrameSlot
+from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.cameras.frames import FrameSlot
 camera = BarcodeCamera(BarcodeCameraOptions(source=FrameSlot(), decoder="zbar"))
 if sys.argv[1] == "thread":
     thread = threading.Thread(target=camera.open)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.confinement import calls_filter, this_machine
+from hardware.codes.confinement import calls_filter, this_machine
 
 ROOT = Path(__file__).parent.parent
 ALLOWED, REFUSED, KILLED = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
@@ -16,8 +16,8 @@ X86_64, AARCH64 = 0xC000003E, 0xC00000B7
 
 CONFINED = """
 import os, sys
-from hardware import confinement
-from hardware.decoder import Decoded
+from hardware.codes import confinement
+from hardware.codes.decoder import Decoded
 from tests import hostile_decoders
 code = Decoded(data=b"", symbology="QR", quad=((0, 0),) * 4)
 print(confinement.confine(sys.argv[1], more_memory_bytes=50_000_000, cpu_s=5), flush=True)

@@ -1,7 +1,7 @@
 """People who touch each other in the picture are told apart by what they were before."""
 
-from hardware.crowd import NARROW_MS_MAX, Crowd
-from hardware.detector import Box
+from hardware.people.crowd import NARROW_MS_MAX, Crowd
+from hardware.people.detector import Box
 
 
 def box(left: float, right: float, top: float = 20.0, bottom: float = 80.0) -> Box:

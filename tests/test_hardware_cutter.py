@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.cutter import LineSplitter
 from hardware.readings import CODE_BYTES_MAX
+from hardware.scanners.cutter import LineSplitter
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda b: b"x" + b.translate(None, b"\r\n"))))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hardware.decoder import Decoded
-from hardware.decoding_answers import (
+from hardware.codes.decoder import Decoded
+from hardware.codes.decoding_answers import (
     ANSWER_BYTES_MAX,
     CODES_PER_FRAME_MAX,
     BadAnswer,

@@ -1,6 +1,6 @@
 """Failures of a decoder are counted; a trouble has one beginning and one end."""
 
-from hardware.decoding_record import PAUSES_MS, RECOVERED_MS, DecodingRecord
+from hardware.codes.decoding_record import PAUSES_MS, RECOVERED_MS, DecodingRecord
 
 
 def test_a_trouble_begins_once_and_ends_once() -> None:

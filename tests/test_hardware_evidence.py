@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hardware.decoder import Decoded
-from hardware.evidence import CODES_WATCHED_MAX, GONE_MS, SIGHTINGS_WITHIN_MS, Evidence
+from hardware.codes.decoder import Decoded
+from hardware.codes.evidence import CODES_WATCHED_MAX, GONE_MS, SIGHTINGS_WITHIN_MS, Evidence
 
 
 def bars(number: str) -> Decoded:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hardware.floor import Floor, in_picture
-from hardware.zone_file import ZoneFileError, read_zone_file
-from hardware.zones import ZoneMap
+from hardware.people.floor import Floor, in_picture
+from hardware.people.zone_file import ZoneFileError, read_zone_file
+from hardware.people.zones import ZoneMap
 
 # A floor of 6 x 4 m, seen by a camera that looks along it.
 PLAN = ((0.0, 0.0), (6.0, 0.0), (6.0, 4.0), (0.0, 4.0))

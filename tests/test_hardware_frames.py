@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from hardware.frames import FrameSlot, SourceEndedError
+from hardware.cameras.frames import FrameSlot, SourceEndedError
 
 
 def picture(shade: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.gtin import check_digit, expand_upc_e, is_gtin
+from hardware.codes.gtin import check_digit, expand_upc_e, is_gtin
 
 
 @pytest.mark.parametrize("gtin", ["4006381333931", "96385074", "036000291452", "09506000134352"])

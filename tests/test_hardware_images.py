@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hardware.frames import FrameError
-from hardware.images import IMAGE_BYTES_MAX, decode_image, image_size, read_image, to_grey
+from hardware.cameras.frames import FrameError
+from hardware.cameras.images import IMAGE_BYTES_MAX, decode_image, image_size, read_image, to_grey
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
 FORMATS = (".png", ".jpg", ".webp", ".bmp")

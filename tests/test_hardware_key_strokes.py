@@ -13,7 +13,8 @@ from benchmarks.played_scanners import (
     strokes_of,
     typed,
 )
-from hardware.key_strokes import (
+from hardware.readings import CODE_BYTES_MAX
+from hardware.scanners.key_strokes import (
     ALT,
     ALT_GR,
     CAPS_LOCK,
@@ -25,8 +26,7 @@ from hardware.key_strokes import (
     KeyStrokes,
     Suffix,
 )
-from hardware.layouts import LAYOUTS, PAD_DIGITS
-from hardware.readings import CODE_BYTES_MAX
+from hardware.scanners.layouts import LAYOUTS, PAD_DIGITS
 
 TAB, F8, DE_PLUS, DE_NINE = 15, 66, 27, 10
 PAD = {digit: key for key, digit in PAD_DIGITS.items()}

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from hardware.camera import make_source
-from hardware.capture import REASONS
-from hardware.capture_child import CaptureChild
+from hardware.cameras.camera import make_source
+from hardware.cameras.capture import REASONS
+from hardware.cameras.capture_child import CaptureChild
+from hardware.cameras.frames import AwayError, FrameSource
+from hardware.cameras.live import Absence, LiveChild, LiveThread
+from hardware.cameras.patience import MISSED_S_MIN
 from hardware.clock import mono_ms
 from hardware.driver import DeviceError
-from hardware.frames import AwayError, FrameSource
-from hardware.live import Absence, LiveChild, LiveThread
-from hardware.patience import MISSED_S_MIN
 from tests.blocking_camera import FRAME_BYTES
 from tests.camera_servers import (
     CameraServer,
@@ -210,7 +210,7 @@ def test_no_child_outlives_the_program_that_started_it():
     server = rtsp_server()
     program = (
         "import sys, time\n"
-        "from hardware.camera import make_source\n"
+        "from hardware.cameras.camera import make_source\n"
         "source = make_source(sys.argv[1])\n"
         "source.open()\n"
         "while source.take(1) is None: pass\n"
@@ -271,8 +271,8 @@ def test_grey_frames_have_no_colours():
 def test_no_address_shows_in_the_list_of_processes_or_on_standard_error():
     program = (
         "import sys, time\n"
-        "from hardware.camera import make_source\n"
-        "from hardware.frames import AwayError\n"
+        "from hardware.cameras.camera import make_source\n"
+        "from hardware.cameras.frames import AwayError\n"
         "source = make_source('rtsp://eye:s3cret@127.0.0.1:9/live?token=t0ken')\n"
         "source.open()\n"
         "try:\n"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.address import parse_address
-from hardware.capture import CaptureError
-from hardware.frames import FrameError
-from hardware.images import IMAGE_BYTES_MAX
-from hardware.mjpeg import HEAD_BYTES_MAX, MjpegCapture, Parts
+from hardware.cameras.address import parse_address
+from hardware.cameras.capture import CaptureError
+from hardware.cameras.frames import FrameError
+from hardware.cameras.images import IMAGE_BYTES_MAX
+from hardware.cameras.mjpeg import HEAD_BYTES_MAX, MjpegCapture, Parts
 
 JPEG = cv2.imencode(".jpg", np.full((48, 64, 3), 128, np.uint8))[1].tobytes()
 

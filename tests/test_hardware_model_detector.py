@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from hardware.detector import Box, overlap
+from hardware.cameras.frames import Frame, Pixels
 from hardware.driver import DeviceError
-from hardware.frames import Frame, Pixels
-from hardware.model_detector import ModelDetector
-from hardware.people import PeopleCounter
-from hardware.ration import Part
+from hardware.people.detector import Box, overlap
+from hardware.people.model_detector import ModelDetector
+from hardware.people.people import PeopleCounter
+from hardware.people.ration import Part
+from hardware.people.yolox import YoloxModel
+from hardware.people.zones import ZoneMap
 from hardware.readings import Stay
-from hardware.yolox import YoloxModel
-from hardware.zones import ZoneMap
 
 
 def frames(clip: Path, first: int, last: int) -> Iterator[tuple[int, Pixels]]:

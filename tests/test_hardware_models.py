@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.models import KNOWN_MODELS, ModelError, add_model, digest, find_model
-from hardware.onnx_file import OnnxError, picture_size
+from hardware.people.models import KNOWN_MODELS, ModelError, add_model, digest, find_model
+from hardware.people.onnx_file import OnnxError, picture_size
 
 
 def test_an_unknown_model_is_added_only_by_its_digest(tmp_path: Path) -> None:

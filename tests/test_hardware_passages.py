@@ -1,10 +1,10 @@
 """A passage counts once in its direction; U-turns are nobody, and a family is one group."""
 
-from hardware.passages import PassageClock
-from hardware.paths import Fix, Walker
+from hardware.people.passages import PassageClock
+from hardware.people.paths import Fix, Walker
+from hardware.people.rules import PeopleRules
+from hardware.people.staff import StaffWatch
 from hardware.readings import Passage
-from hardware.rules import PeopleRules
-from hardware.staff import StaffWatch
 
 LINES = {"door": ((200.0, 100.0), (200.0, 0.0))}
 LEFT, RIGHT = (190.0, 50.0), (210.0, 50.0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hardware.patience import (
+from hardware.cameras.patience import (
     MISSED_S_MAX,
     MISSED_S_MIN,
     OPENING_S_MIN,

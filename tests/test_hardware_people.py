@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware.background import BackgroundDetector
-from hardware.camera import CaptureSource
+from hardware.cameras.camera import CaptureSource
+from hardware.cameras.frames import AwayError, Frame, FrameSlot, SourceEndedError
 from hardware.drivers import DRIVERS
-from hardware.frames import AwayError, Frame, FrameSlot, SourceEndedError
-from hardware.people import PeopleCounter
+from hardware.people.background import BackgroundDetector
+from hardware.people.people import PeopleCounter
+from hardware.people.zones import ZoneMap
 from hardware.readings import PeopleReading, Stay
-from hardware.zones import ZoneMap
 from storebridge.simulated.walks import Truth, WalkScene, visit_walk
 
 SIZE = (640, 480)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.plugged_camera import parse_plugged
-from hardware.plugged_list import plugged_cameras
+from hardware.cameras.plugged_camera import parse_plugged
+from hardware.cameras.plugged_list import plugged_cameras
 
 CAPTURES, META = 0x04200001, 0x04A00000
 FORMATS = {b"MJPG": [(1920, 1080), (1280, 720)], b"YUYV": [(640, 480)]}

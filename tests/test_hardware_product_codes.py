@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardware.decoder import Decoded
-from hardware.ean import EAN_8, EAN_13, LEFT, RIGHT, UPC_E, Grammar
-from hardware.frames import Pixels
-from hardware.gtin import check_digit, expand_upc_e, is_gtin, shorten_to_upc_e
-from hardware.likeliest import lay_out, likeliest
-from hardware.places import find_bars
-from hardware.product_codes import ProductCodeReader
-from hardware.templates import MARGIN_MODULES, MODULE_SAMPLES
+from hardware.cameras.frames import Pixels
+from hardware.codes.decoder import Decoded
+from hardware.codes.ean import EAN_8, EAN_13, LEFT, RIGHT, UPC_E, Grammar
+from hardware.codes.gtin import check_digit, expand_upc_e, is_gtin, shorten_to_upc_e
+from hardware.codes.likeliest import lay_out, likeliest
+from hardware.codes.places import find_bars
+from hardware.codes.product_codes import ProductCodeReader
+from hardware.codes.templates import MARGIN_MODULES, MODULE_SAMPLES
 from storebridge.simulated.cards import ean13_modules, gtin_of
 
 ALL = ("EAN-13", "EAN-8", "UPC-A", "UPC-E")

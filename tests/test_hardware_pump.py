@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.pump import CHUNK_BYTES, HELD_BYTES_MAX, READ_BYTES_MAX, Chunk, Pump
+from hardware.scanners.pump import CHUNK_BYTES, HELD_BYTES_MAX, READ_BYTES_MAX, Chunk, Pump
 from tests.edge_builders import wait_until
 
 SHORT_S = 0.05

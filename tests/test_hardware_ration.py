@@ -3,8 +3,8 @@
 from dataclasses import replace
 from itertools import pairwise
 
-from hardware.detector import Box
-from hardware.ration import (
+from hardware.people.detector import Box
+from hardware.people.ration import (
     INCOME_PX_S,
     PERSON_PX,
     QUIET_EVERY_MS,

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hardware.frames import Pixels
-from hardware.look import BANDS, SIZE, Look, look_at
-from hardware.sight import SIGN_LOOKS, WELL_LOOKS, Sight
+from hardware.cameras.frames import Pixels
+from hardware.cameras.look import BANDS, SIZE, Look, look_at
+from hardware.cameras.sight import SIGN_LOOKS, WELL_LOOKS, Sight
 from tests.camera_pictures import seen, shop, turned, with_person
 
 SHOP = shop()

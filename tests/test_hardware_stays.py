@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.paths import Fix, Walker
+from hardware.people.paths import Fix, Walker
+from hardware.people.rules import PeopleRules
+from hardware.people.stays import StayClock
+from hardware.people.zones import ZoneMap
 from hardware.readings import Stay
-from hardware.rules import PeopleRules
-from hardware.stays import StayClock
-from hardware.zones import ZoneMap
 
 ZONES = ZoneMap(zones={"shelf": ((0, 0), (100, 0), (100, 100), (0, 100))})
 INSIDE, OUTSIDE = (50.0, 50.0), (150.0, 50.0)

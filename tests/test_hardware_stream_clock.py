@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.stream_clock import AGE_MS_MAX, StreamClock
+from hardware.cameras.stream_clock import AGE_MS_MAX, StreamClock
 
 
 def test_frames_that_come_in_a_burst_were_taken_one_after_the_other():

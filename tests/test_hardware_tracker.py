@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from hardware.detector import Box, Sight
-from hardware.tracker import (
+from hardware.people.detector import Box, Sight
+from hardware.people.tracker import (
     HITS_MIN,
     HOLD_AT_EDGE_MS,
     HOLD_HIDDEN_MS,

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.turns import LOOKS_SAVED_MAX, Turns
+from hardware.codes.turns import LOOKS_SAVED_MAX, Turns
 
 REASONS = st.lists(st.booleans(), min_size=30, max_size=200)
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from hardware.passages import PassageClock
-from hardware.paths import Paths
+from hardware.people.passages import PassageClock
+from hardware.people.paths import Paths
+from hardware.people.stays import StayClock
+from hardware.people.tracker import Tracker
+from hardware.people.zones import ZoneMap
 from hardware.readings import Stay
-from hardware.stays import StayClock
-from hardware.tracker import Tracker
-from hardware.zones import ZoneMap
 from storebridge.simulated.walks import Stop, Truth, Walk, WalkScene, crossing_walks, side_by_side
 from tests.sights import NoisyEye
 

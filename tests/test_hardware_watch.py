@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware.camera import FolderSource
+from hardware.cameras.camera import FolderSource
+from hardware.cameras.frames import Frame, FrameError, FrameSlot
+from hardware.cameras.watch import Watch
 from hardware.driver import DeviceError
-from hardware.frames import Frame, FrameError, FrameSlot
 from hardware.readings import HealthReading
-from hardware.watch import Watch
 
 GREY = np.random.default_rng(0).integers(80, 160, (48, 64, 3), np.uint8)
 BLACK = np.zeros((48, 64, 3), np.uint8)

@@ -10,9 +10,9 @@ import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardware.frames import FrameError, Pixels
-from hardware.images import read_image, to_grey
-from hardware.zbar import ZbarDecoder
+from hardware.cameras.frames import FrameError, Pixels
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.zbar import ZbarDecoder
 
 ALL = ("QR", "EAN-13", "EAN-8", "UPC-A", "UPC-E", "Code128", "Code39", "ITF")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.zone_file import ZoneFileError, read_zone_file
+from hardware.people.zone_file import ZoneFileError, read_zone_file
 
 TOML = """
 [zones.table]

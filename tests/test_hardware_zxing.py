@@ -5,8 +5,8 @@ import pytest
 import segno
 import zxingcpp
 
-from hardware.frames import Pixels
-from hardware.zxing import ZxingDecoder
+from hardware.cameras.frames import Pixels
+from hardware.codes.zxing import ZxingDecoder
 
 
 def drawn(barcode: zxingcpp.Barcode) -> Pixels:

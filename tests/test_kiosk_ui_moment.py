@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import calls, marks, visits, wallet
+from edge_agent.visits import calls, marks, visits, wallet
 from kiosk_ui.shopper.moment import ANSWER_SHOWN_S_MAX, difference, look
 from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import ANNA, BO, KIOSK, SHOE, a_coupon, a_shopper

@@ -9,8 +9,8 @@ from typing import get_args
 from flask import Flask
 
 import kiosk_ui
-from edge_agent import calls, visits, wallet
-from edge_agent.answers import ANSWER_KINDS
+from edge_agent.visits import calls, visits, wallet
+from edge_agent.visits.answers import ANSWER_KINDS
 from kiosk_ui.app import create_app
 from kiosk_ui.shopper.drawing import screen_of
 from kiosk_ui.shopper.moment import Difference, look

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from edge_agent import orders, stock, till
+from edge_agent.till import orders, stock, till
 from kiosk_ui.app import create_app
 from kiosk_ui.texts import LOCALES
 from tests.browser.shop import PIN, Screens, a_shop_with_screens

@@ -10,7 +10,7 @@ import requests
 from flask.testing import FlaskClient
 
 from edge_agent.config import from_table
-from edge_agent.recorder import RecordError
+from edge_agent.delivery.recorder import RecordError
 from kiosk_ui.app import create_app
 from kiosk_ui.scanners import CODE_BYTES_MAX
 from kiosk_ui.store import Scanner

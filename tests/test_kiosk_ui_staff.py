@@ -9,10 +9,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from edge_agent import calls, stock, traffic
 from edge_agent.health import Health
 from edge_agent.places import Place
-from edge_agent.traffic import HOUR_US
+from edge_agent.till import stock
+from edge_agent.visits import calls, traffic
+from edge_agent.visits.traffic import HOUR_US
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.entry import (
     ENTRY_S_MAX,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from edge_agent import stock
-from edge_agent.stock import REASONS
+from edge_agent.till import stock
+from edge_agent.till.stock import REASONS
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.stock_views import FORMS_REMEMBERED_MAX, MOVES, FormsTaken
 from kiosk_ui.texts import LOCALES

@@ -9,8 +9,8 @@ import pytest
 import requests
 from flask import Flask
 
-from edge_agent import calls
 from edge_agent.doorbell import Doorbell
+from edge_agent.visits import calls
 from edge_agent.web import WebServer
 from kiosk_ui.streams import STREAMS_MAX, Pace, Streams, frame
 from tests.browser.shop import Screens, a_shop_with_screens, served

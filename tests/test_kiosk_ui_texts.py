@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.answers import ANSWER_KINDS
-from edge_agent.wallet import WalletError
+from edge_agent.visits.answers import ANSWER_KINDS
+from edge_agent.visits.wallet import WalletError
 from kiosk_ui.shopper.pages import HELP_TOPICS
 from kiosk_ui.texts import LANGUAGES, LOCALES, choose_language, words_in
 

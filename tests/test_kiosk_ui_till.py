@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from edge_agent import answers, till, visits
-from edge_agent.answers import ANSWER_KINDS, Answer
+from edge_agent.till import till
+from edge_agent.visits import answers, visits
+from edge_agent.visits.answers import ANSWER_KINDS, Answer
 from kiosk_ui.app import create_app
 from kiosk_ui.till.screen import ANSWER_SHOWN_S_MAX, MILD_ANSWERS, THANKS_SHOWN_S_MAX, look
 from tests.browser.shop import Screens, a_shop_with_screens

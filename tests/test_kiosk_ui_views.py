@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from edge_agent import till
+from edge_agent.till import till
 from kiosk_ui.app import create_app
 from kiosk_ui.shopper.views import ACTS
 from kiosk_ui.texts import LOCALES

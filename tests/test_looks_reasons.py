@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.capture import REASONS
-from hardware.sight import FAULTS, SIGN_LOOKS
+from hardware.cameras.capture import REASONS
+from hardware.cameras.sight import FAULTS, SIGN_LOOKS
 from kiosk_ui.texts import LANGUAGES, words_in
 from looks.reasons import CODES, WORDS, Reason, code_of, say_reason
 from tests.reasons_given import ROOT, Given, Search

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import zxingcpp
 
-from edge_agent import answers, basket
-from edge_agent.devices import CodeRules, Device, Equipment
-from edge_agent.scans import Spot
-from edge_agent.seal import SealKey
-from edge_agent.translate import Keys
-from hardware.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from edge_agent.codes.seal import SealKey
+from edge_agent.codes.translate import Keys
+from edge_agent.devices.devices import CodeRules, Device, Equipment
+from edge_agent.devices.scans import Spot
+from edge_agent.visits import answers, basket
+from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
 from kiosk_ui.app import create_app
 from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_builders import wait_until

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from hardware.camera import make_source
-from hardware.frames import Frame, Pixels
-from hardware.zone_file import read_zone_file
+from hardware.cameras.camera import make_source
+from hardware.cameras.frames import Frame, Pixels
+from hardware.people.zone_file import read_zone_file
 from storebridge.camera_check import Seen, faults
 from storebridge.cli import app
 from storebridge.drawing.still import Still, create_page, take_still

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from hardware.images import read_image, to_grey
-from hardware.zbar import ZbarDecoder
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.zbar import ZbarDecoder
 from storebridge.cli import app
 from tests.edge_store import ANNA, KEY
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hardware.zones import ZoneMap
+from hardware.people.zones import ZoneMap
 from storebridge.commands.dwell import app
 from storebridge.simulated.walks import WalkScene, visit_walk
 

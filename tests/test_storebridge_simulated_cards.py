@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from hardware.decoder import Decoder
-from hardware.evidence import Evidence
-from hardware.frames import Pixels
-from hardware.gtin import check_digit
-from hardware.images import to_grey
-from hardware.zbar import ZbarDecoder
+from hardware.cameras.frames import Pixels
+from hardware.cameras.images import to_grey
+from hardware.codes.decoder import Decoder
+from hardware.codes.evidence import Evidence
+from hardware.codes.gtin import check_digit
+from hardware.codes.zbar import ZbarDecoder
 from storebridge.simulated.cards import (
     draw_card,
     draw_empty,

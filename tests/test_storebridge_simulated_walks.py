@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hardware.zones import ZoneMap
+from hardware.people.zones import ZoneMap
 from storebridge.simulated.walks import Stop, Walk, WalkScene, visit_walk
 
 SIZE = (320, 240)

@@ -11,14 +11,14 @@ import requests
 from flask.testing import FlaskClient
 
 from edge_agent.web import WebServer
-from hardware.camera import CaptureSource
+from hardware.cameras.camera import CaptureSource
 from looks.words import Words
-from storebridge.demo.town import STAFF_PIN
 from storebridge.simulated.cards import Held
 from storebridge.stage.app import create_stage
 from storebridge.stage.cameras import STREAMS_MAX, Cameras, multipart
 from storebridge.stage.pages import LOCALES, ODD_CODE, LineClock, figures_of
 from storebridge.stage.theatre import CAMERAS
+from storebridge.town import STAFF_PIN
 from tests.theatre import JPEG, TheatreForTests, a_town
 
 STAGE = Path(__file__).parent.parent / "storebridge" / "stage"

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import requests
 
-from edge_agent import answers, local_view, stock
+from edge_agent import local_view
 from edge_agent.agent import Agent
 from edge_agent.config import from_table
+from edge_agent.till import stock
+from edge_agent.visits import answers
 from hardware.simulated import Feed
 from storebridge.assembly import build_agent
 from storebridge.ports import free_port

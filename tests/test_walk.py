@@ -13,21 +13,22 @@ from shutil import copy
 import pytest
 import requests
 
-from edge_agent import local_view, visits
+from edge_agent import local_view
 from edge_agent.agent import Agent
+from edge_agent.codes.payment_codes import way_to_pay
+from edge_agent.codes.seal import load_or_create, unseal
 from edge_agent.config import from_table
-from edge_agent.payment_codes import way_to_pay
-from edge_agent.seal import load_or_create, unseal
-from hardware.background import BackgroundDetector
-from hardware.camera import CaptureSource
-from hardware.cascade import LaneCascade
-from hardware.decoder import SYMBOLOGIES_DEFAULT
-from hardware.frames import FrameSlot, SourceEndedError
-from hardware.gtin import is_gtin
-from hardware.images import read_image, to_grey
-from hardware.people import PeopleCounter
+from edge_agent.visits import visits
+from hardware.cameras.camera import CaptureSource
+from hardware.cameras.frames import FrameSlot, SourceEndedError
+from hardware.cameras.images import read_image, to_grey
+from hardware.codes.cascade import LaneCascade
+from hardware.codes.decoder import SYMBOLOGIES_DEFAULT
+from hardware.codes.gtin import is_gtin
+from hardware.people.background import BackgroundDetector
+from hardware.people.people import PeopleCounter
+from hardware.people.zones import ZoneMap
 from hardware.readings import Stay
-from hardware.zones import ZoneMap
 from storebridge.assembly import build_agent
 from storebridge.demo.kiosk_client import KioskClient
 from storebridge.simulated.cards import draw_card

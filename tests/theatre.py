@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from cloud_sync.catalogue_file import SAMPLE, read_catalogue
-from storebridge.demo.town import Town, plan_town
 from storebridge.simulated.cards import Held
 from storebridge.stage.theatre import Camera
+from storebridge.town import Town, plan_town
 from wire.views import ProductView
 
 JPEG = cv2.imencode(".jpg", np.full((48, 64, 3), 128, np.uint8))[1].tobytes()

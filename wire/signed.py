@@ -120,7 +120,7 @@ def sign(code: SignedCode, key: Ed25519PrivateKey) -> str:
 
 
 def read(text: str, signers: Signers) -> SignedCode:
-    """Read a code and check its signature; whether it still holds is for `edge_agent/tokens.py`.
+    """Read a code and check its signature; whether it still holds is for the store to say.
 
     Raises SignedCodeError with the reason; never anything else, whatever the text is.
     """

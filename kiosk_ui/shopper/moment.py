@@ -7,11 +7,12 @@ from typing import Literal
 import msgspec
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import answers, calls, local_view, marks, visits, wallet
-from edge_agent.answers import Answer
-from edge_agent.calls import Call
-from edge_agent.marks import FOLLOWED, SAVED, TRIED
-from edge_agent.visits import Visit
+from edge_agent import local_view
+from edge_agent.visits import answers, calls, marks, visits, wallet
+from edge_agent.visits.answers import Answer
+from edge_agent.visits.calls import Call
+from edge_agent.visits.marks import FOLLOWED, SAVED, TRIED
+from edge_agent.visits.visits import Visit
 from kiosk_ui.store import Store
 from wire.views import CouponView, ShopperView
 

@@ -7,7 +7,9 @@ from typing import Literal
 from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
-from edge_agent import local_view, stock, wallet
+from edge_agent import local_view
+from edge_agent.till import stock
+from edge_agent.visits import wallet
 from kiosk_ui.shopper import search
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence
 from kiosk_ui.shopper.moment import Moment

@@ -2,7 +2,8 @@
 
 from flask import abort, request
 
-from edge_agent import actions, local_view
+from edge_agent import local_view
+from edge_agent.visits import actions
 from kiosk_ui.shopper import search
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.shopper.pages import PAGES, search_entries

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import actions, calls, local_view, marks, wallet
-from edge_agent.marks import FOLLOWED, SAVED, TRIED, MarkKind
-from edge_agent.visits import Visit
+from edge_agent import local_view
+from edge_agent.visits import actions, calls, marks, wallet
+from edge_agent.visits.marks import FOLLOWED, SAVED, TRIED, MarkKind
+from edge_agent.visits.visits import Visit
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER, asked_for, keep
 from kiosk_ui.shopper.drawing import (

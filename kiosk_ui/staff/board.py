@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent import calls, traffic
-from edge_agent.calls import Call
 from edge_agent.health import Health
-from edge_agent.traffic import Footfall, HourTraffic, ZoneTraffic
+from edge_agent.visits import calls, traffic
+from edge_agent.visits.calls import Call
+from edge_agent.visits.traffic import Footfall, HourTraffic, ZoneTraffic
 from kiosk_ui.staff.shelf import Item, items
 from kiosk_ui.store import Store
 from wire.messages import DeviceState

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import orders
-from edge_agent.orders import Order, ReturnError
 from edge_agent.places import Place
+from edge_agent.till import orders
+from edge_agent.till.orders import Order, ReturnError
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER
 from kiosk_ui.staff.drawing import (

@@ -6,8 +6,9 @@ from typing import Literal
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import local_view, stock
-from edge_agent.stock import StockLevel
+from edge_agent import local_view
+from edge_agent.till import stock
+from edge_agent.till.stock import StockLevel
 from wire.views import ProductView
 
 # How urgent each state is: what is urgent stands first.

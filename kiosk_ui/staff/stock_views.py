@@ -7,9 +7,10 @@ from collections.abc import Callable
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import local_view, stock
+from edge_agent import local_view
 from edge_agent.places import Place
-from edge_agent.stock import StockError
+from edge_agent.till import stock
+from edge_agent.till.stock import StockError
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER
 from kiosk_ui.staff.drawing import (

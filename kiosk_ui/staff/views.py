@@ -6,8 +6,8 @@ from flask import Blueprint, Response, abort, redirect, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge_agent import calls
 from edge_agent.places import Place
+from edge_agent.visits import calls
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER, asked_for, keep
 from kiosk_ui.staff import return_views, stock_views

@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from edge_agent import till
-from edge_agent.answers import Answer
-from edge_agent.basket import Basket
+from edge_agent.till import till
+from edge_agent.visits.answers import Answer
+from edge_agent.visits.basket import Basket
 from kiosk_ui.store import Store
 
 # How long the answer to the last code stands; the thanks stand longer, unless the next one scans.

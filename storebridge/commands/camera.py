@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from hardware.frames import FrameSource
+    from hardware.cameras.frames import FrameSource
 
 app = typer.Typer(help="Cameras: find them, look through one, draw zones.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def list_cameras(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False,
 ) -> None:
     """List the cameras that are plugged into this machine, and the sizes of their pictures."""
-    from hardware.plugged_list import plugged_cameras
+    from hardware.cameras.plugged_list import plugged_cameras
 
     cameras = plugged_cameras()
     if as_json:
@@ -58,7 +58,7 @@ def zones(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
 ) -> None:
     """Show a still of a camera on a page of this machine, and draw zones and lines over it."""
-    from hardware.frames import AwayError, FrameError, SourceEndedError
+    from hardware.cameras.frames import AwayError, FrameError, SourceEndedError
     from storebridge.drawing.still import serve_still, take_still
 
     try:
@@ -71,7 +71,7 @@ def zones(
 
 
 def _source(source: str) -> "FrameSource":
-    from hardware.camera import make_source
+    from hardware.cameras.camera import make_source
 
     try:
         return make_source(source)

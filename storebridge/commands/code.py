@@ -16,7 +16,7 @@ from storebridge.commands.wire import printable, refusal
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from edge_agent.codes import Code, Rules
+    from edge_agent.codes.codes import Code, Rules
     from wire.signed import SignedKind
 
 IDENTIFIER_KEY = "STOREBRIDGE_IDENTIFIER_KEY"
@@ -94,7 +94,7 @@ def read(
 
     Keys that headquarters sent to a store are not in its file: name them with --public-key.
     """
-    from edge_agent.codes import understand
+    from edge_agent.codes.codes import understand
 
     raw = sys.stdin.buffer.read().rstrip(b"\r\n") if text == "-" else text.encode()
     meaning = meaning_of(understand(raw, _rules(config, public_key or []), symbology))
@@ -136,7 +136,7 @@ def meaning_of(code: "Code") -> dict[str, object]:
 def _rules(config: Path | None, public_keys: list[str]) -> "Rules":
     from dataclasses import replace
 
-    from edge_agent.codes import Rules
+    from edge_agent.codes.codes import Rules
     from edge_agent.config import ConfigError, load
     from wire.signed import signers_of
 

@@ -110,7 +110,7 @@ def asked_to_end() -> threading.Event:
 
 def addresses(demo: "Demo") -> Table:
     """Return the four addresses to open, with how to sign in."""
-    from storebridge.demo.town import CONSOLE_NAME, STAFF_PIN, TENANT
+    from storebridge.town import CONSOLE_NAME, STAFF_PIN, TENANT
 
     town = demo.town
     store = town.stores[0]
@@ -179,7 +179,7 @@ def picture(figures: dict[str, object], elapsed_s: float) -> Group:
 def summary(demo: "Demo") -> dict[str, object]:
     """End the town and return its figures."""
     from storebridge.demo.audit import counts_now
-    from storebridge.demo.town import TENANT
+    from storebridge.town import TENANT
 
     demo.end_shoppers()
     demo.drain()

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from hardware.frames import Frame
-    from hardware.people import PeopleCounter
+    from hardware.cameras.frames import Frame
+    from hardware.people.people import PeopleCounter
+    from hardware.people.zones import ZoneMap
     from hardware.readings import PeopleReading
-    from hardware.zones import ZoneMap
     from storebridge.audit_clip import AuditClip
 
 app = typer.Typer()
@@ -36,7 +36,7 @@ def dwell(
 ) -> None:
     """Measure how long people stand in the zones of a video, and how many pass its lines."""
     from hardware.driver import DeviceError
-    from hardware.zone_file import ZoneFileError, read_zone_file
+    from hardware.people.zone_file import ZoneFileError, read_zone_file
 
     try:
         result = measure(video, read_zone_file(zones), model, audit)
@@ -54,9 +54,9 @@ def measure(
     Raises DeviceError when the video cannot be played, or the model or audit file not be used, and
     ValueError for zones outside its picture.
     """
-    from hardware.detectors import detector_for
     from hardware.driver import DeviceError
-    from hardware.people import PeopleCounter
+    from hardware.people.detectors import detector_for
+    from hardware.people.people import PeopleCounter
 
     if not video.is_file():
         raise DeviceError(f"there is no file {video}")
@@ -81,7 +81,7 @@ def measure(
 def _audit_clip(video: Path, zones: "ZoneMap", audit: Path | None) -> "AuditClip | None":
     if audit is None:
         return None
-    from hardware.camera import frames_per_s
+    from hardware.cameras.camera import frames_per_s
     from storebridge.audit_clip import AuditClip
 
     return AuditClip(audit, frames_per_s(video), zones)
@@ -89,7 +89,7 @@ def _audit_clip(video: Path, zones: "ZoneMap", audit: Path | None) -> "AuditClip
 
 def _check(zones: "ZoneMap", frame: "Frame") -> None:
     """Raise ValueError for zones and lines that no picture of this size can show."""
-    from hardware.zones import out_of_sight
+    from hardware.people.zones import out_of_sight
 
     height, width = frame.pixels.shape[:2]
     if names := out_of_sight(zones, (width, height)):
@@ -103,9 +103,9 @@ def _played(
     video: Path, zones: "ZoneMap", counter: "PeopleCounter", clip: "AuditClip | None"
 ) -> "tuple[list[int], list[PeopleReading]]":
     """Return the time of each frame of a video, and what was counted in it and at its end."""
-    from hardware.camera import CaptureSource
+    from hardware.cameras.camera import CaptureSource
+    from hardware.cameras.frames import SourceEndedError
     from hardware.driver import DeviceError
-    from hardware.frames import SourceEndedError
 
     source = CaptureSource(str(video), real_time=False)
     readings: list[PeopleReading] = []

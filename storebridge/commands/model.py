@@ -18,8 +18,8 @@ def add(
 ) -> None:
     """Check a model's digest, try it, and keep it where cameras find it by its name."""
     from hardware.driver import DeviceError
-    from hardware.models import add_model
-    from hardware.yolox import YoloxModel
+    from hardware.people.models import add_model
+    from hardware.people.yolox import YoloxModel
 
     try:
         YoloxModel(file)
@@ -35,7 +35,7 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the known models, and which of them are here."""
-    from hardware.models import KNOWN_MODELS, model_folder
+    from hardware.people.models import KNOWN_MODELS, model_folder
 
     folder = model_folder()
     here = {path.stem for path in folder.glob("*.onnx")} if folder.is_dir() else set()

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 if TYPE_CHECKING:
-    from hardware.acceptance import Candidate, Verdict
-    from hardware.decoder import Decoded, Decoder
+    from hardware.codes.acceptance import Candidate, Verdict
+    from hardware.codes.decoder import Decoded, Decoder
 
 app = typer.Typer()
 
@@ -38,7 +38,7 @@ def scan(
     ] = None,
 ) -> None:
     """Read the codes in image files; a file that is no image is reported, and the rest go on."""
-    from hardware.decoders import DECODERS
+    from hardware.codes.decoders import DECODERS
     from hardware.readings import ADD_ONS, SYMBOLOGIES
     from storebridge.known_numbers import CatalogueFileError, read_known_numbers
 
@@ -67,8 +67,8 @@ def scan_file(
     `ms` is how long the codes took to be found and read, the file's opening apart. With known
     numbers each code says whether it is accepted.
     """
-    from hardware.frames import FrameError
-    from hardware.images import read_image, to_grey
+    from hardware.cameras.frames import FrameError
+    from hardware.cameras.images import read_image, to_grey
 
     codes: Sequence[Decoded] = ()
     error = ""
@@ -114,16 +114,16 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _verdict(
     code: "Decoded", codes: Sequence["Decoded"], known: Callable[[str], bool]
 ) -> "Verdict":
-    from hardware.acceptance import judge
-    from hardware.decoder import overlap
+    from hardware.codes.acceptance import judge
+    from hardware.codes.decoder import overlap
 
     rivals = [_candidate(other) for other in codes if other is not code and overlap(other, code)]
     return judge(_candidate(code), rivals, known)
 
 
 def _candidate(code: "Decoded") -> "Candidate":
-    from edge_agent.codes import Rules, announced, understand
-    from hardware.acceptance import Candidate
+    from edge_agent.codes.codes import Rules, announced, understand
+    from hardware.codes.acceptance import Candidate
     from storebridge.known_numbers import catalogue_number
 
     meant = understand(announced(code.data, code.aim_id), Rules(), code.symbology)

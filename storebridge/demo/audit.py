@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from cloud_sync.fleet import twins
-from edge_agent.database import Database
+from edge_agent.database.database import Database
 
 Place = tuple[bytes, int]
 

@@ -11,16 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from storebridge.demo.town import (
+from storebridge.simulated.cards import Held, draw, draw_empty
+from storebridge.simulated.jpeg import to_jpeg
+from storebridge.simulated.walks import Walk, WalkScene, visit_walk
+from storebridge.town import (
     FLOOR_ZONES,
     FRAME_HEIGHT,
     FRAME_WIDTH,
     KIOSK_CAMERA,
     TILL_CAMERA,
 )
-from storebridge.simulated.cards import Held, draw, draw_empty
-from storebridge.simulated.jpeg import to_jpeg
-from storebridge.simulated.walks import Walk, WalkScene, visit_walk
 
 SIZE = (FRAME_WIDTH, FRAME_HEIGHT)
 FRAMES_PER_S = 8

@@ -30,7 +30,14 @@ from storebridge.demo.kiosk_client import KioskClient
 from storebridge.demo.light_stores import LightPlan, write_plan
 from storebridge.demo.reads import count_of_reads
 from storebridge.demo.shoppers import Seen, Shoppers, Surroundings
-from storebridge.demo.town import (
+from storebridge.demo.wallets import new_wallets
+from storebridge.demo.webshop_visitor import WebshopVisitor
+from storebridge.line import Line
+from storebridge.ports import wait_until_open
+from storebridge.postgres import EmbeddedPostgres, PostgresError
+from storebridge.simulated.cards import Held
+from storebridge.stage.app import create_stage
+from storebridge.town import (
     CONSOLE_NAME,
     TENANT,
     VISITORS,
@@ -39,13 +46,6 @@ from storebridge.demo.town import (
     cloud_toml,
     plan_town,
 )
-from storebridge.demo.wallets import new_wallets
-from storebridge.demo.webshop_visitor import WebshopVisitor
-from storebridge.line import Line
-from storebridge.ports import wait_until_open
-from storebridge.postgres import EmbeddedPostgres, PostgresError
-from storebridge.simulated.cards import Held
-from storebridge.stage.app import create_stage
 from wire.views import ProductView
 
 READY_TIMEOUT_S = 60.0

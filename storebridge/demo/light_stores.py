@@ -10,16 +10,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent import health, states
+from edge_agent import health
 from edge_agent.clock import StoreClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
+from edge_agent.devices import states
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
 from edge_agent.operators import Operators
 from edge_agent.places import Place, event_at
-from edge_agent.recorder import Recorder
 from edge_agent.uplink import StoreIdentity, Uplink
-from hardware.gtin import check_digit
+from hardware.codes.gtin import check_digit
 from hardware.readings import DeviceCondition
 from wire.events import AnyBody, Door, Dwell, Line, Purchased
 from wire.mqtt import MqttLink

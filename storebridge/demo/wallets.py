@@ -10,8 +10,8 @@ from psycopg import Connection
 from cloud_sync.code_keys import set_code_keys
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.signing_key import make_signing_key, read_signing_key
-from storebridge.demo.town import TENANT, Town
 from storebridge.simulated.cards import Held
+from storebridge.town import TENANT, Town
 from storebridge.webshop.cloud_api import CloudApi
 from wire.identifiers import key_identifier
 from wire.signed import SignedCode, sign

@@ -10,8 +10,8 @@ import cv2
 from flask import Flask, Response, abort, render_template, request
 
 from edge_agent.web import WebServer
-from hardware.camera import is_live
-from hardware.frames import AwayError, FrameSource, Pixels
+from hardware.cameras.camera import is_live
+from hardware.cameras.frames import AwayError, FrameSource, Pixels
 from storebridge.drawing.zone_text import DrawingError, zone_toml
 from storebridge.parent import when_asked_to_end
 

@@ -5,8 +5,8 @@ import json
 import msgspec
 
 from hardware.options import read_options
-from hardware.zone_file import ZoneFile
-from hardware.zones import Point, ZoneMap
+from hardware.people.zone_file import ZoneFile
+from hardware.people.zones import Point, ZoneMap
 
 
 class DrawingError(ValueError):

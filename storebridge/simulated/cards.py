@@ -9,8 +9,8 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
-from hardware.frames import Pixels
-from hardware.gtin import check_digit, is_gtin
+from hardware.cameras.frames import Pixels
+from hardware.codes.gtin import check_digit, is_gtin
 from storebridge.simulated.scenery import Size, expose, glare, shelf
 
 # The seven modules of each digit left of the middle, and which six of them are mirrored.

@@ -5,7 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from hardware.frames import Pixels
+from hardware.cameras.frames import Pixels
 
 Size = tuple[int, int]
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from hardware.frames import Pixels
-from hardware.zones import Point, Polygon, ZoneMap, crossing
+from hardware.cameras.frames import Pixels
+from hardware.people.zones import Point, Polygon, ZoneMap, crossing
 from storebridge.simulated.scenery import Size, expose
 
 SPEED_PX_S = 90.0

@@ -8,7 +8,7 @@ from typing import Self
 import msgspec
 
 from edge_agent.clock import Instant
-from edge_agent.delivery import DeliveryState, carried
+from edge_agent.delivery.delivery import DeliveryState, carried
 from storebridge.simulation.numbered import number_of, with_origin
 from storebridge.simulation.seams import Dropped, Found
 from wire.codec import chain, encode_event
@@ -111,7 +111,7 @@ class MemoryDisk:
             self.receipts.append((self.watermark, self.heard_ms))
 
     def hear(self, now: Instant) -> None:
-        """Count the running time up to this word of the cloud, as `edge_agent.retention` does."""
+        """Count the running time up to this word of the cloud, as the store's retention does."""
         boot, mono_ms = self.heard
         self.heard = (now.boot, now.mono_ms)
         if boot == now.boot:

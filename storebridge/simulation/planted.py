@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cloud_sync.intake.accept import Accepted, Held, StreamState, accept
 from edge_agent.clock import Instant
-from edge_agent.delivery import (
+from edge_agent.delivery.delivery import (
     DeliveryLimits,
     DeliveryState,
     Plan,

@@ -9,15 +9,18 @@ from random import Random
 
 from sqlite_utils.utils import sqlite3
 
-from edge_agent import delivery_store, downlink, outbox, retention, streams, wallet
+from edge_agent import downlink
 from edge_agent.clock import EARLIEST_AT, Instant
-from edge_agent.database import Database
-from edge_agent.delivery import DeliveryState
+from edge_agent.database import outbox, streams
+from edge_agent.database.database import Database
+from edge_agent.delivery import delivery_store, retention
+from edge_agent.delivery.delivery import DeliveryState
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder, Writing
+from edge_agent.delivery.tidy import tidy
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder, Writing
-from edge_agent.tidy import tidy
-from edge_agent.visits import Visit
+from edge_agent.visits import wallet
+from edge_agent.visits.visits import Visit
 from storebridge.simulation.numbered import TABLE, number_of
 from storebridge.simulation.seams import Dropped, Found
 from wire.events import Clock, Event

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.delivery import (
+from edge_agent.delivery.delivery import (
     DeliveryLimits,
     DeliveryState,
     Plan,

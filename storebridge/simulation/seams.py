@@ -14,7 +14,7 @@ import msgspec
 
 from cloud_sync.intake.accept import StreamState
 from edge_agent.clock import Instant
-from edge_agent.delivery import DeliveryState
+from edge_agent.delivery.delivery import DeliveryState
 from wire.events import Event
 from wire.messages import Applied, Batch, Birth, Update
 

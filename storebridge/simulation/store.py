@@ -7,7 +7,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from edge_agent.clock import EARLIEST_AT, Instant
-from edge_agent.delivery import (
+from edge_agent.delivery.delivery import (
     DeliveryLimits,
     DeliveryState,
     Plan,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from edge_agent.delivery import Plan
+from edge_agent.delivery.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
 from storebridge.simulation.dice import Dice
 from storebridge.simulation.faults import plan_faults

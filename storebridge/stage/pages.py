@@ -10,13 +10,13 @@ from pathlib import Path
 from flask import Response, abort, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from hardware.address import without_credentials
+from hardware.cameras.address import without_credentials
 from looks.assets import LOOKS, address
 from looks.words import LANGUAGES, Words, choose_language, load_locales
-from storebridge.demo.town import CONSOLE_NAME, STAFF_PIN, TENANT, StorePlan
 from storebridge.simulated.cards import Held
 from storebridge.stage.cameras import Cameras
 from storebridge.stage.theatre import CAMERAS, Theatre
+from storebridge.town import CONSOLE_NAME, STAFF_PIN, TENANT, StorePlan
 from storebridge.webshop.cards import cards_of
 from storebridge.webshop.forms import is_from_here
 from storebridge.webshop.shop import picture_of

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol, get_args
 
-from storebridge.demo.town import Town
 from storebridge.simulated.cards import Held
+from storebridge.town import Town
 from wire.views import ProductView
 
 Camera = Literal["kiosk", "till", "floor"]

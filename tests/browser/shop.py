@@ -7,13 +7,14 @@ from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
-from edge_agent import answers, health
-from edge_agent.answers import Answer
+from edge_agent import health
 from edge_agent.clock import FixedClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder
+from edge_agent.visits import answers
+from edge_agent.visits.answers import Answer
 from edge_agent.web import WebServer
 from kiosk_ui.app import Store, create_app
 from kiosk_ui.streams import Streams

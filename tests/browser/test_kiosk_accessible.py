@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from edge_agent import calls, stock, till, traffic, wallet
+from edge_agent.till import stock, till
+from edge_agent.visits import calls, traffic, wallet
 from tests.browser.shop import PIN, Screens, a_shop_with_screens, served
 from tests.edge_store import ANNA, KIOSK, SHOE, SOCK, TILL, a_coupon, a_shopper
 

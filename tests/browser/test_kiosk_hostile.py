@@ -10,9 +10,9 @@ import segno
 from playwright.sync_api import Browser, Page, expect
 
 from edge_agent.agent import Agent
+from edge_agent.codes.seal import load_or_create, unseal
 from edge_agent.config import from_table
-from edge_agent.seal import load_or_create, unseal
-from hardware.frames import FrameSlot, Pixels
+from hardware.cameras.frames import FrameSlot, Pixels
 from storebridge.assembly import build_agent
 from tests.shopper_builders import KEY, TENANT
 from wire.codec import decode_event

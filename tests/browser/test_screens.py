@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from edge_agent import calls, till, visits
+from edge_agent.till import till
+from edge_agent.visits import calls, visits
 from tests.browser.shop import PIN, Screens, a_shop_with_screens, served
 from tests.edge_store import ANNA, KIOSK, SHOE, TILL, a_coupon, a_shopper
 

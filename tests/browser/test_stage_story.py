@@ -23,11 +23,11 @@ from storebridge.assembly import build_agent, build_cloud_web, build_worker
 from storebridge.broker import EmbeddedBroker
 from storebridge.demo.cameras import StoreCameras
 from storebridge.demo.reads import count_of_reads
-from storebridge.demo.town import TENANT, agent_toml, cloud_toml
 from storebridge.demo.wallets import Wallets, new_wallets
 from storebridge.line import Line
 from storebridge.simulated.cards import Held
 from storebridge.stage.app import create_stage
+from storebridge.town import TENANT, agent_toml, cloud_toml
 from tests.shopper_builders import sell_sample
 from tests.theatre import TheatreForTests, a_town
 

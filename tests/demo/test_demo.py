@@ -17,12 +17,12 @@ import pytest
 import requests
 
 from cloud_sync.catalogue_file import SAMPLE, read_catalogue
-from edge_agent.database import Database
+from edge_agent.database.database import Database
 from storebridge.commands.demo import duration_s, percentiles
 from storebridge.demo.light_stores import UNWELL_DEVICE
 from storebridge.demo.reads import count_of_reads
-from storebridge.demo.town import KIOSK_CAMERA, LIGHT_STORES, REAL_CAMERA
 from storebridge.simulated.cards import draw_card, draw_product
+from storebridge.town import KIOSK_CAMERA, LIGHT_STORES, REAL_CAMERA
 from tests.cloud_parts import wait_until
 from tests.terminal import make_in_a_terminal
 from wire.codec import decode_event

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from edge_agent import health
 from edge_agent.clock import StoreClock
-from edge_agent.database import Database
+from edge_agent.database.database import Database
+from edge_agent.delivery.limits import Limits
+from edge_agent.delivery.recorder import Recorder
+from edge_agent.delivery.tidy import tidy
 from edge_agent.doorbell import Doorbell
-from edge_agent.limits import Limits
-from edge_agent.recorder import Recorder
-from edge_agent.tidy import tidy
 from edge_agent.uplink import StoreIdentity, Uplink
 from storebridge.parent import when_asked_to_end
 from tests.edge_builders import event

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import outbox
-from edge_agent.database import Database
+from edge_agent.database import outbox
+from edge_agent.database.database import Database
 from tests.edge_builders import number_of
 from tests.faults.parts import Recording, Town
 from tests.faults.power import Disk, a_disk, why_not, without_fsync

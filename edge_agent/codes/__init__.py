@@ -1,0 +1,1 @@
+"""What codes mean, and how they are kept."""

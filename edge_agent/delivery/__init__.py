@@ -1,0 +1,1 @@
+"""The road of an event from its recording to the receipt of the cloud."""

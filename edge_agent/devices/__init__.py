@@ -1,0 +1,1 @@
+"""The devices of a store: run, watched, told to act; and what becomes of what they read."""

@@ -1,0 +1,1 @@
+"""The till: purchases, orders, receipts and the stock they move."""

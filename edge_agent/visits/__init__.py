@@ -1,0 +1,1 @@
+"""Visits: what shoppers do at kiosks, at shelves and with their baskets."""

@@ -1,0 +1,1 @@
+"""Cameras: how their frames are taken, and how well they see."""

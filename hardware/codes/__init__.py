@@ -1,0 +1,1 @@
+"""Codes in pictures: found, read, and held against what they may be."""

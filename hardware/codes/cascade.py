@@ -1,0 +1,216 @@
+"""Several decoders behind one another: quick ones first, costly ones where those found nothing.
+
+For a single picture everything may be spent until something certain is found. A live lane has a
+quick look at every frame and one costly stage at most, so that its computer stays free.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cameras.frames import Pixels
+from hardware.codes.decoder import SELF_PROVING, Decoded, Decoder, overlap
+from hardware.codes.gtin import is_gtin
+from hardware.codes.places import PLACES_MAX
+from hardware.codes.product_codes import PRODUCT_CODES, ProductCodeReader, place_of
+from hardware.codes.stages import Larger, Resized, Rows, Smoothed, Turned
+from hardware.codes.turns import Turns
+from hardware.codes.zbar import ZbarDecoder
+from hardware.codes.zxing import ZxingDecoder
+
+ROWS = 24
+# The longer side of the picture that each stage sees, in pixels.
+LOOK_PIXELS_MAX = 1280
+FRAME_LOOK_PIXELS_MAX = 640
+ZBAR_PIXELS_MAX = 800
+ENLARGED_PIXELS = 700
+# No stage sees more: a code that fills a shelf's picture is large enough.
+DEEP_PIXELS_MAX = 2048
+SMOOTHING_PIXELS = 1.2
+# A picture that is so many times as large as the bars found in it is looked at for squares, too.
+ROOM_FOR_SQUARES = 2.5
+# One that is so many times as large as its codes is looked at once more, unless it is so small that
+# it was cut out around a code.
+ROOM = 4
+ROOM_PIXELS_MIN = 200_000
+
+# A code that has to be seen once more is reason to look closer for so many frames.
+ONCE_MORE_FRAMES = 6
+# A picture has moved where a coarse view of it differs by so much somewhere (of 255).
+MOVED_PIXELS = 32
+MOVED_MIN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the cascade and its name."""
+
+    name: str
+    decoder: Decoder
+
+
+def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[Stage]:
+    """Return the costly stages, the most fruitful first; `places` with bars are looked at."""
+    stages = []
+    if not PRODUCT_CODES.isdisjoint(symbologies):
+        reader = ProductCodeReader(symbologies, places)
+        stages.append(Stage("likeliest", Resized(reader, DEEP_PIXELS_MAX)))
+    zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(_zbars(symbologies))
+    stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX)))
+    stages.append(Stage("zbar", Resized(zbar, ZBAR_PIXELS_MAX)))
+    return stages
+
+
+class StillCascade:
+    """Reads a single picture: a decoder that goes on until something certain is found.
+
+    The quick looks for bars and for squares are both taken, since a picture may show either, but
+    where bars fill it.
+    """
+
+    def __init__(self, symbologies: Sequence[str]) -> None:
+        matrix = [name for name in symbologies if name in SELF_PROVING]
+        bars = [name for name in symbologies if name not in SELF_PROVING]
+        self._checker = ProductCodeReader(symbologies)
+        rows = Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS))
+        glance = Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX))
+        looks = [
+            Stage("look", Resized(ZxingDecoder(kind, "look"), LOOK_PIXELS_MAX))
+            for kind in (bars, matrix)
+        ]
+        # Each goes as far as it has to. One threshold for the whole picture costs less, and is
+        # tried first where squares are all that is expected.
+        self._quick = [[rows, looks[0]], [looks[1]] if bars else [glance, looks[1]]]
+        self._thorough = [Stage("all", Resized(ZxingDecoder(symbologies), DEEP_PIXELS_MAX))]
+        zbar = ZbarDecoder(_zbars(symbologies))
+        self._deep = [
+            *deep_stages(symbologies),
+            Stage("turned", Turned(ZxingDecoder(bars, "look"))),
+            Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
+            Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
+            Stage("whole", Larger(ZxingDecoder(symbologies), DEEP_PIXELS_MAX)),
+        ]
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        bars, squares = self._quick
+        found = self._until_certain(grey, bars)
+        if not _certain(found) or room_of(grey, found) > ROOM_FOR_SQUARES:
+            found += self._until_certain(grey, squares)
+        if not _certain(found):
+            found += self._until_certain(grey, self._deep)
+        elif grey.size >= ROOM_PIXELS_MIN and room_of(grey, found) > ROOM:
+            found += self._until_certain(grey, self._thorough)
+        return settled(found)
+
+    def _until_certain(self, grey: Pixels, stages: Sequence[Stage]) -> list[Decoded]:
+        found: list[Decoded] = []
+        for stage in stages:
+            found += checked(grey, stage.decoder.decode(grey), self._checker)
+            if _certain(found):
+                break
+        return found
+
+
+class LaneCascade:
+    """Reads the frames of a live lane, each costing little: a decoder that remembers the last ones.
+
+    Guarantees:
+    - every frame gets a quick look, and one costly stage at most (`turns.py` says when which);
+    - every costly stage is tried within ten frames, also while nothing is found or moves;
+    - on average a costly stage is tried in every second frame at most.
+    """
+
+    def __init__(self, symbologies: Sequence[str]) -> None:
+        self._checker = ProductCodeReader(symbologies)
+        self._look = Resized(ZxingDecoder(symbologies, "look"), FRAME_LOOK_PIXELS_MAX)
+        self._deep = deep_stages(symbologies, places=1)
+        self._coarse: NDArray[np.float32] | None = None
+        self._turns = Turns(len(self._deep))
+        self._was_proven = False
+        self._once_more = 0
+        self.tried: Counter[str] = Counter()
+
+    def decode(self, grey: Pixels) -> Sequence[Decoded]:
+        """Return every code found, each once."""
+        found = list(checked(grey, self._look.decode(grey), self._checker))
+        # What moves after a code that needs no more proof is that code, leaving.
+        moved = self._has_moved(grey) and not self._was_proven
+        if not _certain(found):
+            turn = self._turns.take(wanted=moved or bool(found) or self._once_more > 0)
+            if turn is not None:
+                stage = self._deep[turn]
+                self.tried[stage.name] += 1
+                found += checked(grey, stage.decoder.decode(grey), self._checker)
+        trusts = {code.trust for code in found}
+        self._was_proven = "proven" in trusts
+        self._once_more = ONCE_MORE_FRAMES if "seen" in trusts else max(0, self._once_more - 1)
+        return settled(found)
+
+    def _has_moved(self, grey: Pixels) -> bool:
+        """Tell whether something moved: a camera that took its picture brighter did not."""
+        size = (MOVED_PIXELS, MOVED_PIXELS)
+        coarse = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.float32)
+        before, self._coarse = self._coarse, coarse
+        if before is None:
+            return True
+        brighter = max(1.0, float(coarse.mean())) / max(1.0, float(before.mean()))
+        return float(cv2.absdiff(coarse, before * np.float32(brighter)).max()) >= MOVED_MIN
+
+
+def checked(
+    grey: Pixels, codes: Sequence[Decoded], checker: ProductCodeReader
+) -> Iterator[Decoded]:
+    """Yield the codes with what speaks for them, wrong ones put right.
+
+    A part of an ITF code is itself one, and both readers read it: only the number of goods, whose
+    length and check digit are known, is more than a doubt.
+    """
+    for code in codes:
+        if code.symbology in SELF_PROVING:
+            yield replace(code, trust="proven")
+        elif code.symbology in PRODUCT_CODES and code.trust == "seen":
+            yield checker.check(grey, code)
+        elif code.symbology == "ITF" and not is_itf_14(code.data):
+            yield replace(code, trust="doubtful")
+        else:
+            yield code
+
+
+def _zbars(symbologies: Sequence[str]) -> list[str]:
+    """Return what ZBar is asked for: it reads too many parts of ITF codes as whole ones."""
+    return [name for name in symbologies if name != "ITF"]
+
+
+def room_of(grey: Pixels, codes: Sequence[Decoded]) -> float:
+    """Return how many times as large as its codes a picture is.
+
+    A code made of bars counts as half as high as it is long: a reader may have seen a row of it.
+    """
+    places = [place_of(code.quad) for code in codes]
+    filled = sum(place.length * max(place.height, place.length / 2) for place in places)
+    return grey.size / max(1.0, filled)
+
+
+def is_itf_14(data: bytes) -> bool:
+    """Tell whether these are the 14 digits of goods with their check digit."""
+    return len(data) == 14 and data.isdigit() and is_gtin(data.decode("ascii"))
+
+
+def _certain(codes: Sequence[Decoded]) -> bool:
+    return any(code.trust != "doubtful" for code in codes)
+
+
+def settled(codes: Sequence[Decoded]) -> list[Decoded]:
+    """Return each code once, without doubtful ones where something more certain stands."""
+    by_trust = sorted(codes, key=lambda code: ("proven", "seen", "doubtful").index(code.trust))
+    kept: list[Decoded] = []
+    for code in by_trust:
+        rivals = [one for one in kept if overlap(one, code)]
+        if not any(one.data == code.data or one.trust != "doubtful" for one in rivals):
+            kept.append(code)
+    return kept

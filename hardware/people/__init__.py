@@ -1,0 +1,1 @@
+"""People in pictures: seen, followed and counted by zone, without knowing anybody."""

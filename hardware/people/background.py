@@ -1,0 +1,159 @@
+"""The built-in fallback for seeing people without a model: what differs from the empty shop.
+
+It knows no people, only change. Plain background subtraction learns a standing person into the
+background within seconds; here nothing is learned where somebody is followed and has moved at all
+in the last half minute.
+"""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.cameras.frames import Frame, Pixels
+from hardware.people.crowd import Crowd
+from hardware.people.detector import Box, Sight, around
+from hardware.people.motion import MotionMap
+
+WORK_WIDTH_PX = 192
+DIFFERENCE_MIN = 24
+# A shadow darkens all colours alike, down to about half.
+SHADOW_DARKEST = 0.5
+SHADOW_COLOUR_MAX = 0.12
+GAIN_MIN, GAIN_MAX = 0.7, 1.4
+MOTION_MIN = 14
+MOTION_SHARE_MIN = 0.004
+STILL_S_MAX = 30.0
+LEARN_S = 6.0
+PERSON_SHARE_MIN = 0.006
+# The light was switched or the camera turned, when so much of the picture changed at once.
+CHANGED_SHARE_MAX = 0.65
+
+Mask = NDArray[np.uint8]
+
+
+class BackgroundDetector:
+    """The detector `background`."""
+
+    name = "background"
+    fallback = True
+
+    def __init__(self) -> None:
+        self._background: NDArray[np.float32] | None = None
+        self._before: Pixels | None = None
+        self._moved_ms: NDArray[np.int64] | None = None
+        self._at_ms = 0
+        self._motion = MotionMap()
+        self._crowd = Crowd()
+
+    def look(self, frame: Frame, held: Sequence[Box]) -> Sight:
+        """Return a box around each thing that is not background, and has moved lately."""
+        self._motion.see(frame.pixels, frame.at_mono_ms)
+        height, width = frame.pixels.shape[:2]
+        return Sight(
+            boxes=tuple(self._found(frame, held)),
+            looked=(Box(left=0, top=0, right=width, bottom=height),),
+            motion=self._motion,
+        )
+
+    def _found(self, frame: Frame, held: Sequence[Box]) -> list[Box]:
+        small, scale = _shrink(frame.pixels)
+        background, before, moved_ms = self._background, self._before, self._moved_ms
+        elapsed_s = (frame.at_mono_ms - self._at_ms) / 1000
+        self._before, self._at_ms = small, frame.at_mono_ms
+        if background is None or before is None or moved_ms is None:
+            self._start(small, frame.at_mono_ms)
+            return []
+        if small.shape != before.shape:
+            self._start(small, frame.at_mono_ms)
+            return []
+        changed = _changed(small, background)
+        if np.count_nonzero(changed) > CHANGED_SHARE_MAX * changed.size:
+            self._start(small, frame.at_mono_ms)
+            return []
+        moved_ms[cv2.absdiff(small, before).max(axis=2) > MOTION_MIN] = frame.at_mono_ms
+        since_ms = frame.at_mono_ms - round(STILL_S_MAX * 1000)
+        found = [box for box in _boxes(changed) if _has_moved(box, moved_ms, since_ms)]
+        followed = [box.scaled(scale) for box in held]
+        self._learn(small, background, [*found, *followed], elapsed_s)
+        people = self._crowd.apart(found, followed, frame.at_mono_ms)
+        return [box.scaled(1 / scale) for box in people]
+
+    def _start(self, small: Pixels, at_ms: int) -> None:
+        self._background = small.astype(np.float32)
+        self._moved_ms = np.full(small.shape[:2], at_ms - 10**9, np.int64)
+
+    def _learn(
+        self,
+        small: Pixels,
+        background: NDArray[np.float32],
+        people: Sequence[Box],
+        elapsed_s: float,
+    ) -> None:
+        free = np.full(small.shape[:2], 255, np.uint8)
+        for box in people:
+            top, bottom = max(0, round(box.top) - 2), max(0, round(box.bottom) + 3)
+            left, right = max(0, round(box.left) - 2), max(0, round(box.right) + 3)
+            free[top:bottom, left:right] = 0
+        share = 1 - math.exp(-max(0.0, elapsed_s) / LEARN_S)
+        cv2.accumulateWeighted(small, background, share, free)
+
+
+def _shrink(pixels: Pixels) -> tuple[Pixels, float]:
+    colours = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    height, width = colours.shape[:2]
+    scale = min(1.0, WORK_WIDTH_PX / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.blur(small, (3, 3)), np.uint8), scale
+
+
+def _changed(small: Pixels, background: NDArray[np.float32]) -> Mask:
+    """Return where the picture differs from the background, shadows left out."""
+    now = small.astype(np.float32)
+    # The camera's own exposure follows what it sees: compare at the same brightness.
+    gain = float(np.median((now + 8) / (background + 8)))
+    now /= min(max(gain, GAIN_MIN), GAIN_MAX)
+    different = np.abs(now - background).max(axis=2) > DIFFERENCE_MIN
+    ratio = (now + 8) / (background + 8)
+    brightest, darkest = ratio.max(axis=2), ratio.min(axis=2)
+    shadow = (
+        (brightest < 1) & (darkest > SHADOW_DARKEST) & (brightest - darkest < SHADOW_COLOUR_MAX)
+    )
+    mask = (different & ~shadow).astype(np.uint8) * 255
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 3), np.uint8)), np.uint8)
+
+
+def _boxes(changed: Mask) -> list[Box]:
+    """Return the boxes of all large parts, those above each other joined to one person."""
+    _, _, parts, _ = cv2.connectedComponentsWithStats(changed)
+    smallest = PERSON_SHARE_MIN * changed.size
+    boxes = [
+        Box(left=float(x), top=float(y), right=float(x + width), bottom=float(y + height))
+        for x, y, width, height, area in parts[1:]
+        if area >= smallest / 8
+    ]
+    boxes.sort(key=lambda box: -box.width * box.height)
+    joined: list[Box] = []
+    for box in boxes:
+        for at, whole in enumerate(joined):
+            if _belong_together(whole, box):
+                joined[at] = around(whole, box)
+                break
+        else:
+            joined.append(box)
+    return [box for box in joined if box.width * box.height >= smallest]
+
+
+def _belong_together(whole: Box, part: Box) -> bool:
+    beside = min(whole.right, part.right) - max(whole.left, part.left)
+    gap = max(whole.top, part.top) - min(whole.bottom, part.bottom)
+    return beside >= 0.5 * part.width and gap <= 0.15 * whole.height
+
+
+def _has_moved(box: Box, moved_ms: NDArray[np.int64], since_ms: int) -> bool:
+    inside = moved_ms[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
+    return bool(np.count_nonzero(inside > since_ms) > MOTION_SHARE_MIN * inside.size)

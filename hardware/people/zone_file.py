@@ -1,0 +1,67 @@
+"""Reads the zones and counting lines of a picture from a TOML or JSON file."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from hardware.options import OptionsError, read_options
+from hardware.people.floor import Floor, in_picture
+from hardware.people.zones import Line, Polygon, ZoneMap
+
+ZONE_FILE_BYTES_MAX = 1024 * 1024
+
+
+class ZoneFileError(ValueError):
+    """A zone file cannot be used; the message names the file and every fault in it."""
+
+
+class ZoneEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One zone of the file: the corners of its polygon."""
+
+    polygon: Polygon
+
+
+class ZoneFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file: a table `zones` of polygons and a table `lines` of two points each, by name.
+
+    They are in pixels of the picture, or with a `floor` in its measure.
+    """
+
+    zones: dict[str, ZoneEntry] = {}
+    lines: dict[str, Line] = {}
+    floor: Floor | None = None
+
+
+def read_zone_file(path: Path) -> ZoneMap:
+    """Return the zones and lines of a file in pixels, TOML where its name ends so, else JSON.
+
+    Raises ZoneFileError when it cannot be read or is not of the form above.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(ZONE_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ZoneFileError(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) > ZONE_FILE_BYTES_MAX:
+        raise ZoneFileError(f"{path} is larger than {ZONE_FILE_BYTES_MAX // 1024} KiB")
+    try:
+        parsed = _parse(content, toml=path.suffix.lower() == ".toml")
+        entries = read_options(parsed, ZoneFile)
+        if not entries.zones and not entries.lines:
+            raise ValueError("has neither a zone nor a line")
+        zones = {name: entry.polygon for name, entry in entries.zones.items()}
+        return in_picture(ZoneMap(zones=zones, lines=entries.lines), entries.floor)
+    except OptionsError as error:
+        raise ZoneFileError(f"{path}: {'; '.join(error.problems)}") from error
+    except (ValueError, RecursionError) as error:
+        raise ZoneFileError(f"{path}: {error}") from error
+
+
+def _parse(content: bytes, *, toml: bool) -> dict[str, object]:
+    text = content.decode("utf-8-sig")
+    parsed: object = tomllib.loads(text) if toml else json.loads(text)
+    if not isinstance(parsed, dict):
+        raise ValueError("expects an object with `zones` and `lines`")
+    return parsed
