@@ -1,6 +1,7 @@
 """Whoever is seen outside the opening hours is staff, and is not counted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from hardware.people.paths import Paths
 from hardware.people.stays import StayClock
 from hardware.people.tracker import Tracker
 from hardware.people.zones import ZoneMap
-from hardware.readings import PeopleReading
+from hardware.readings import Passage, PeopleReading
 from settings.checks import Expected
 from storebridge.simulated.walks import Stop, Walk, WalkScene
 from tests.edge_store import Shop, a_shop
 from tests.sights import NoisyEye
-from wire.events import Dwell
+from wire.events import Clock, Dwell
 
 SIZE = (768, 432)
 ZONES = ZoneMap(
@@ -110,3 +111,15 @@ def test_who_comes_in_after_closing_is_not_counted_and_the_last_shoppers_are(sho
     assert (footfall.people_in, footfall.people_out) == (1, 2)
     assert open_hours.may_leave(began.at + LEAVING_US)
     assert not open_hours.may_leave(began.at + 60_000_000 + LEAVING_US)
+
+
+def test_a_clock_that_nobody_believes_leaves_nobody_out(shop: Shop):
+    now = replace(shop.clock.now(), quality=Clock.UNKNOWN)
+    shut = datetime.fromtimestamp(now.at / 1_000_000 - 3 * 3600, UTC)
+    open_hours = opening([f"{shut:%a} 00:00-{shut:%H:%M}".lower()], "UTC")
+    passages = (Passage(line="door", people_in=1, people_out=0),)
+    reading = PeopleReading(at_mono_ms=now.mono_ms, passages=passages)
+    place = Place(device="camera-1", zone="shoes")
+    for instant in (now, replace(now, quality=Clock.SYNCED)):
+        shop.recorder.write(lambda w, i=instant: attention.take(w, i, place, reading, open_hours))
+    assert len(shop.events("door")) == 1

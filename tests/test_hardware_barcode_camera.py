@@ -1,11 +1,13 @@
 """Codes held before a camera are read, and bad pictures never stop the lane."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hardware.cameras.frames import FrameSlot
-from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions
+from hardware.codes.barcode_camera import BarcodeCamera, BarcodeCameraOptions, without_add_on
+from hardware.codes.decoder import Decoded
 from hardware.driver import Driver
 from hardware.drivers import DRIVERS
 from hardware.readings import CodeReading, HealthReading, Reading, UnreadableReading
@@ -50,6 +52,15 @@ def test_goods_that_one_reader_of_edges_sees_are_read_after_two_sightings() -> N
         seen += [jitter] * len(codes)
     assert seen
     assert seen[0] >= 1
+
+
+def test_goods_whose_add_on_is_seen_in_some_frames_only_are_one_code() -> None:
+    quad = ((0, 0), (100, 0), (100, 50), (0, 50))
+    plain = Decoded(data=b"9784872348880", symbology="EAN-13", quad=quad, aim_id="]E0")
+    longer = replace(plain, data=b"978487234888012345", aim_id="]E3")
+    short = replace(plain, data=b"9638507412", symbology="EAN-8", aim_id="]E3")
+    seen = [without_add_on(each).data for each in (plain, longer, short)]
+    assert seen == [b"9784872348880", b"9784872348880", b"96385074"]
 
 
 def test_a_folder_of_real_photos_is_read_and_what_is_no_image_is_skipped(

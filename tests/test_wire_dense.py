@@ -16,7 +16,7 @@ from wire.digits import Reader, Table, Writer
 from wire.errors import DecodeError
 from wire.events import EVENT_KINDS, Arrival, Event, Origin, Searched
 from wire.forms import FORMS
-from wire.spelling import WAYS
+from wire.spelling import WAYS, Out
 
 names = st.sampled_from(["", "till-1", "kiosk-33", "camera-0", "east-retail", "till-1-0a1b", "QR"])
 codes = st.sampled_from(["6903244673125", "0012", "00ff", "0a1b2c", "A1", "-", "till-", "-ab", "٣"])
@@ -169,3 +169,23 @@ def test_digits_come_back_in_their_order(digits: list[tuple[int, int] | int]):
         else:
             assert reader.take(digit[1]) == digit[0]
     assert reader.at_end
+
+
+def packed_order(amount: int, text: str, lines: int) -> bytes:
+    """Pack an order that no encoder of events would make."""
+    line = [text, 1, amount, text]
+    body = [17, text, [line] * lines, lines * amount, text, []]
+    out = Out()
+    dense._put_event(out, [1_770_000_000_000_000, 1, 1, 0, text, "", [], body])
+    return out.writer.finish()
+
+
+@pytest.mark.parametrize(
+    ("amount", "text", "lines", "says"),
+    [(2**64 - 1, "o", 2, "more than 64 bits"), (1, "e" * 256, 15, "above 512")],
+)
+def test_a_row_that_would_not_have_been_packed_is_no_row(
+    amount: int, text: str, lines: int, says: str
+):
+    with pytest.raises(DecodeError, match=says):
+        dense.unpack(packed_order(amount, text, lines))

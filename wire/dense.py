@@ -43,8 +43,7 @@ def pack(row: bytes) -> bytes | None:
 def unpack(packed: bytes) -> bytes:
     """Undo `pack`.
 
-    Raises DecodeError when the bytes are no packed row; the row is bounded by what DENSE_BYTES_MAX
-    and the limit of each form allow.
+    Raises DecodeError when the bytes are no packed row, or one that `pack` would not have taken.
     """
     if len(packed) > DENSE_BYTES_MAX:
         raise DecodeError(f"the packed row has {len(packed)} B, above {DENSE_BYTES_MAX}")
@@ -55,7 +54,13 @@ def unpack(packed: bytes) -> bytes:
         raise DecodeError(f"a text of the packed row is no UTF-8: {error}") from error
     if not reader.at_end:
         raise DecodeError("the packed row goes on after its end")
-    return _row_encoder.encode(fields)
+    try:
+        row = _row_encoder.encode(fields)
+    except OverflowError as error:
+        raise DecodeError("a sum in the packed row has more than 64 bits") from error
+    if len(row) > DENSE_ROW_BYTES_MAX:
+        raise DecodeError(f"the unpacked row has {len(row)} B, above {DENSE_ROW_BYTES_MAX}")
+    return row
 
 
 def _put_event(out: Out, fields: object) -> None:

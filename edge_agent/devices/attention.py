@@ -15,7 +15,7 @@ from edge_agent.places import Place, event_at, moment
 from edge_agent.visits import traffic, visits
 from edge_agent.visits.visits import Visit
 from hardware.readings import Passage, PeopleReading, Stay
-from wire.events import Door, Dwell
+from wire.events import Clock, Door, Dwell
 from wire.views import PlanView
 
 # A counter may overlook somebody, so nothing is ever surer than this.
@@ -62,6 +62,8 @@ def take(
 
     Stays and passages of those who are there outside the opening hours are not recorded at all.
     """
+    if now.quality is Clock.UNKNOWN:
+        opening = ALWAYS  # a clock that nobody believes leaves nobody out
     seen_at = moment(now, reading.at_mono_ms).at
     for zone, people in reading.counts.items():
         waiting_ms = reading.waiting_ms.get(zone, 0)

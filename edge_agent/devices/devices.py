@@ -138,6 +138,7 @@ class Device:
                 self._unsteady = time.monotonic() - began_s < STEADY_S
             self._open = False
             self._beat = None
+            self._stalled = False
             driver.close()
 
     def post(self, code: bytes, once: str = "") -> None:

@@ -23,6 +23,9 @@ from hardware.readings import (
     UnreadableReading,
 )
 
+# A product code with an add-on of two or five digits behind it (ISO/IEC 15424).
+ADD_ON = "]E3"
+
 
 class BarcodeCameraOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of the driver `barcode-camera`.
@@ -104,7 +107,7 @@ class BarcodeCamera:
             unreadable = self._shows_files and self._watch.skipped > skipped
             shown = [UnreadableReading(at_mono_ms=mono_ms())] if unreadable else []
             return [*self._health(changes), *shown]
-        found = self._decoder.decode(to_grey(frame.pixels))
+        found = [without_add_on(code) for code in self._decoder.decode(to_grey(frame.pixels))]
         codes = self._evidence.weigh(found, frame.at_mono_ms)
         return [*self._health(changes), *(_reading(code, frame) for code in codes)]
 
@@ -133,6 +136,14 @@ def lane_health(camera: HealthReading, trouble: str, at_mono_ms: int) -> HealthR
     if not trouble or camera.condition != "ok":
         return camera
     return replace(camera, at_mono_ms=at_mono_ms, condition="degraded", reason=trouble)
+
+
+def without_add_on(code: Decoded) -> Decoded:
+    """Return the number of goods alone: of goods held up, only some frames show the add-on."""
+    if code.aim_id != ADD_ON:
+        return code
+    digits = 8 if code.symbology == "EAN-8" else 13
+    return replace(code, data=code.data[:digits], aim_id="")
 
 
 def _reading(code: Decoded, frame: Frame) -> CodeReading:
