@@ -67,7 +67,7 @@ class Search:
     """Follows reasons through the files of some folders."""
 
     def __init__(self, *folders: Path) -> None:
-        paths = sorted(path for folder in folders for path in folder.glob("*.py"))
+        paths = sorted(path for folder in folders for path in folder.rglob("*.py"))
         self.modules = [Module(path) for path in paths]
         self.unknown: list[str] = []
         self._sinks: dict[tuple[str, str], int | None] = {}

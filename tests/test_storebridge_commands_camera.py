@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from hardware.cameras.camera import make_source
 from hardware.cameras.frames import Frame, Pixels
 from hardware.people.zone_file import read_zone_file
+from hardware.people.zones import area
 from storebridge.camera_check import Seen, faults
 from storebridge.cli import app
 from storebridge.drawing.still import Still, create_page, take_still
@@ -86,10 +87,11 @@ def test_cameras_are_listed_as_json():
 
 names = st.text(min_size=1, max_size=12).filter(lambda name: name.isprintable() or "\x7f" in name)
 points = st.tuples(st.integers(0, 4000), st.integers(0, 4000))
+polygons = st.lists(points, min_size=3, max_size=6).filter(lambda corners: area(corners) >= 1)
 
 
 @given(
-    zones=st.dictionaries(names, st.lists(points, min_size=3, max_size=6), min_size=1, max_size=4),
+    zones=st.dictionaries(names, polygons, min_size=1, max_size=4),
     lines=st.dictionaries(names, st.lists(points, min_size=2, max_size=2, unique=True), max_size=3),
 )
 def test_what_is_drawn_is_what_the_file_says(tmp_path_factory, zones, lines):
