@@ -120,7 +120,8 @@ class Chores:
     def _do(self, chore: Chore) -> None:
         forgotten = 0
         while not self._closing.is_set():
-            with self._database.ledger(0) as connection:
+            # Planned anew each time: a chore may well have to read a whole table.
+            with self._database.shopper("") as connection:
                 part = do_part(connection, chore)
             if not part:
                 break

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import Connection
 
-from cloud_sync.database import Database
+from cloud_sync.database import Database, retried
 from wire.topics import SHARDS
 
 _log = logging.getLogger(__name__)
@@ -185,8 +185,7 @@ class Leases:
         begun_at = time.monotonic()
         worker = self.worker
         try:
-            with self._database.ledger(0) as connection:
-                held = self._share(connection, worker)
+            held = retried(lambda: self._database.ledger(0), lambda each: self._share(each, worker))
         except LOST:
             if self._held:
                 _log.warning("the database was lost: all leases are void")

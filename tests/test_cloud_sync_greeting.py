@@ -1,6 +1,7 @@
 """Greeting: who arrives is answered from what was prepared, and by nothing that is not so now."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import psycopg
 import pytest
@@ -114,8 +115,9 @@ def test_a_store_that_knows_it_all_is_told_nothing(connection: Connection) -> No
     assert greeted(connection, arrived(at=NOW + MINUTE), now=NOW + MINUTE) == {}
 
 
-def test_whom_another_transaction_works_on_is_left_to_the_fold_without_waiting(
-    postgres_dsn: str,
+@pytest.mark.parametrize("table", ["identifier", "downlink"])
+def test_where_another_transaction_works_it_is_left_to_the_fold_without_waiting(
+    postgres_dsn: str, table: Literal["identifier", "downlink"]
 ) -> None:
     migrate(postgres_dsn, MIGRATIONS)
     with psycopg.connect(postgres_dsn) as one, psycopg.connect(postgres_dsn) as other:
@@ -127,7 +129,7 @@ def test_whom_another_transaction_works_on_is_left_to_the_fold_without_waiting(
         )
         told(one, browsed())
         one.commit()
-        other.execute("SELECT FROM identifier FOR NO KEY UPDATE")
+        other.execute(f"SELECT FROM {table} FOR NO KEY UPDATE")
         one.execute("SET lock_timeout = '10s'")
         assert greeted(one, arrived()) == {}
         other.rollback()
@@ -156,6 +158,16 @@ def test_what_was_prepared_long_ago_is_not_shown(connection: Connection) -> None
 def test_a_coupon_that_expired_since_is_not_shown(connection: Connection) -> None:
     told(connection, browsed())
     connection.execute("UPDATE coupon SET expires_at = %s", (NOW,))
+    assert view_of(greeted(connection, arrived())["s0001"]).coupons == ()
+
+
+def test_a_coupon_that_was_redeemed_online_just_now_is_not_shown(connection: Connection) -> None:
+    told(connection, browsed())
+    connection.execute(
+        "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"
+        " position) SELECT tenant, coupon, 'redeemed', 'webshop', '', %s, 0, 0 FROM coupon",
+        (NOW,),
+    )
     assert view_of(greeted(connection, arrived())["s0001"]).coupons == ()
 
 

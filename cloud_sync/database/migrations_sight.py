@@ -81,6 +81,7 @@ CREATE TABLE brand_shelf (
     goods integer NOT NULL,
     PRIMARY KEY (tenant, brand, zone, plan, store)
 );
+CREATE INDEX brand_shelf_by_store ON brand_shelf (tenant, brand, store);
 """
 
 # Of all tenants, or with a condition on `shelf.tenant` of some.
@@ -91,13 +92,15 @@ WITH standing AS (
     JOIN product ON product.tenant = shelf.tenant AND product.product = held.product
     WHERE product.brand <> '' AND {condition}
     GROUP BY shelf.tenant, product.brand, shelf.zone, shelf.plan, shelf.store
-), named AS (
-    SELECT DISTINCT tenant, brand, zone, plan FROM standing
 )
 INSERT INTO brand_shelf (tenant, brand, zone, plan, store, goods)
-SELECT tenant, brand, zone, plan, store, coalesce(standing.goods, 0)
-FROM named JOIN shelf_plan USING (tenant, zone, plan)
-LEFT JOIN standing USING (tenant, brand, zone, plan, store)
+SELECT tenant, brand, zone, plan, store, goods FROM standing
+UNION ALL
+SELECT own.tenant, usual.brand, own.zone, own.plan, own.store, 0
+FROM standing AS usual JOIN shelf_plan AS own USING (tenant, zone, plan)
+WHERE usual.store = '' AND own.store <> '' AND NOT EXISTS (SELECT FROM product
+    WHERE product.tenant = own.tenant AND product.product = ANY(own.products)
+    AND product.brand = usual.brand)
 ON CONFLICT (tenant, brand, zone, plan, store) DO UPDATE SET goods = excluded.goods
 """
 

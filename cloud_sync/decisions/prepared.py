@@ -73,9 +73,9 @@ def ask(
 ) -> Callable[[], dict[Asked, Found]]:
     """Ask what is prepared for those who arrive, and lock it; read when it is called for.
 
-    It waits for what another transaction puts for the same store, not for one that works on the
-    same shopper: they are left out, as are those whose shard has another owner. The downlink is
-    locked first, so that nobody who holds it waits for a shopper locked here.
+    It waits for nobody: left out are those on whom another transaction works, those for whose store
+    one puts something, and those whose shard has another owner. Waiting for a store's downlink
+    would hold up all stores of this worker, and the lease that it has locked, for as long.
     """
     columns = {
         "shards": arrays.numbers(each.shard for each in asked),
@@ -165,7 +165,7 @@ CROSS JOIN LATERAL (SELECT FROM shard_lease WHERE shard_lease.shard = asked.shar
     AND shard_lease.epoch = asked.epoch FOR SHARE) AS owned
 CROSS JOIN LATERAL (SELECT tenant FROM downlink WHERE downlink.shard = asked.shard
     AND downlink.tenant = asked.tenant AND downlink.store = asked.store
-    FOR NO KEY UPDATE) AS line
+    FOR NO KEY UPDATE SKIP LOCKED) AS line
 CROSS JOIN LATERAL (SELECT FROM identifier AS root WHERE root.tenant = line.tenant
     AND root.identifier = known.shopper AND root.shopper = known.shopper
     FOR NO KEY UPDATE SKIP LOCKED) AS held
@@ -180,5 +180,7 @@ LEFT JOIN LATERAL (SELECT checksum FROM shopper_view WHERE shopper_view.tenant =
     AND shopper_view.identifier = asked.atom AND shopper_view.store = asked.store OFFSET 0)
     AS told ON true
 LEFT JOIN LATERAL (SELECT * FROM coupon WHERE coupon.tenant = asked.tenant
-    AND coupon.coupon = ANY(ready.coupons) OFFSET 0) AS held ON true
+    AND coupon.coupon = ANY(ready.coupons) AND NOT EXISTS (SELECT FROM coupon_act
+        WHERE coupon_act.tenant = asked.tenant AND coupon_act.coupon = coupon.coupon
+        AND act IN ('redeemed', 'spent')) OFFSET 0) AS held ON true
 """.encode()  # noqa: S608

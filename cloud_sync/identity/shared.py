@@ -29,6 +29,26 @@ def shared_by_degree(sightings: Sightings) -> dict[int, str]:
     }
     for thing in found:
         _forget(partners, thing, sightings)
+    # Where one is demoted, others may be seen with too many that did not count before.
+    while waiting := _over(sightings, partners):
+        while waiting:
+            before, at, kind = heappop(waiting)
+            excess = _excess(sightings, partners, at, kind)
+            if excess <= 1:
+                continue
+            if -excess > before:
+                heappush(waiting, (-excess, at, kind))
+                continue
+            seen_with = partners[at][kind]
+            found[at] = f"seen with {len(seen_with)} different values of {kind}"
+            _forget(partners, at, sightings)
+    return found
+
+
+def _over(
+    sightings: Sightings, partners: Sequence[Mapping[str, Mapping[int, int]]]
+) -> list[tuple[float, int, str]]:
+    """Return, as a heap, what is seen with too many of a kind, the most extreme first."""
     waiting = [
         (-excess, at, kind)
         for at, by_kind in enumerate(partners)
@@ -37,18 +57,7 @@ def shared_by_degree(sightings: Sightings) -> dict[int, str]:
         if excess > 1
     ]
     heapify(waiting)
-    while waiting:
-        before, at, kind = heappop(waiting)
-        excess = _excess(sightings, partners, at, kind)
-        if excess <= 1:
-            continue
-        if -excess > before:
-            heappush(waiting, (-excess, at, kind))
-            continue
-        seen_with = partners[at][kind]
-        found[at] = f"seen with {len(seen_with)} different values of {kind}"
-        _forget(partners, at, sightings)
-    return found
+    return waiting
 
 
 def most_within(times: Iterable[int], length: int) -> int:
