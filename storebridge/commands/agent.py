@@ -12,6 +12,8 @@ from storebridge.listing import list_settings
 
 app = typer.Typer(help="The program of one store.", no_args_is_help=True)
 PROGRAM = "storebridge.store_program"
+# The C library gives each of the agent's many threads a heap of its own otherwise.
+HEAPS = {"MALLOC_ARENA_MAX": "2"}
 
 
 @app.command()
@@ -25,7 +27,8 @@ def run(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) 
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     # The same process goes on as another program, without what the command line has loaded.
-    os.execv(sys.executable, [sys.executable, "-m", PROGRAM, str(config)])  # noqa: S606 (no shell)
+    command = [sys.executable, "-m", PROGRAM, str(config)]
+    os.execve(sys.executable, command, {**HEAPS, **os.environ})  # noqa: S606 (no shell)
 
 
 @app.command()
