@@ -133,7 +133,7 @@ def _candidate(code: "Decoded") -> "Candidate":
 
 def _code(code: "Decoded") -> dict[str, object]:
     return {
-        "text": code.data.decode(code.charset) if code.charset else text_of(code.data),
+        "text": code.text or text_of(code.data),
         "bytes_b64": base64.b64encode(code.data).decode("ascii"),
         "symbology": code.symbology,
         "quad": [list(corner) for corner in code.quad],
