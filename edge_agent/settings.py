@@ -1,5 +1,7 @@
 """The table of everything that can be set in a store, with what each setting accepts."""
 
+import re
+
 from edge_agent import opening
 from edge_agent.codes import in_store
 from edge_agent.codes.codes import HARMLESS
@@ -12,6 +14,11 @@ from wire.topics import NAME
 
 _LIMITS = Limits()
 _POLICY = checks.one_of("evict-oldest", "refuse-new")
+# As werkzeug writes it: a plain PIN would open nothing, and be read by whoever reads the file.
+_PIN_HASH = checks.matching(
+    re.compile(r"(scrypt|pbkdf2)(:[0-9a-z]+)*\$[^$\s]+\$[0-9a-f]+"),
+    "a hash that `storebridge agent pin` prints; a plain PIN is none",
+)
 _NAME = checks.matching(NAME, "1 to 40 of a-z 0-9 _ -, beginning with a letter or digit")
 
 SETTINGS: tuple[Setting, ...] = (
@@ -90,7 +97,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         name="web.staff_pin_hash",
-        check=checks.text,
+        check=checks.or_empty(_PIN_HASH),
         default="",
         environ="STOREBRIDGE_STAFF_PIN_HASH",
         about="the hash of the staff's PIN; empty: the staff page is closed",

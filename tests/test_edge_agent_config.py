@@ -146,6 +146,7 @@ def test_a_setting_in_the_wrong_table_is_pointed_to_its_own():
         ),
         ({"codes": {"member_patterns": ["("]}}, "is not a list in which each value is a regular"),
         ({"timezone": "Asia/Shangai"}, "is not a time zone such as Asia/Shanghai"),
+        ({"web": {"staff_pin_hash": "1234"}}, "`storebridge agent pin` prints; a plain PIN"),
         ({"web": 3}, "web: 3 is not a table of settings"),
         ({"web": {"frame_ancestors": ["https://a; script-src *"]}}, "each value is an origin"),
         ({"zones": {"name": "shoes"}}, "is not a list of tables"),
@@ -161,6 +162,7 @@ def test_a_secret_comes_from_the_environment_first_and_is_never_repeated():
     text = "\n".join(problems({"identifier_key": "my-secret", "broker": {"password": 12345}}))
     assert "my-secret" not in text
     assert "12345" not in text
+    assert "4711" not in "".join(problems({"web": {"staff_pin_hash": "4711"}}))
     assert "the secret is not a key of 16 to 64 bytes" in text
 
 

@@ -3,6 +3,7 @@
 import csv
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -93,6 +94,33 @@ def test_what_is_certain_leaves_no_doubt_beside_it() -> None:
     proven = Decoded(data=b"2", symbology="EAN-13", quad=quad, trust="proven")
     assert settled([doubt, proven, proven]) == [proven]
     assert settled([doubt]) == [doubt]
+
+
+def test_a_code_and_its_add_on_are_one_code_as_certain_as_the_number() -> None:
+    row = ((70, 37), (449, 37), (449, 67), (70, 67))
+    rows = ((70, 82), (665, 82), (665, 307), (70, 307))
+    beside = ((870, 82), (1465, 82), (1465, 307), (870, 307))
+    bare = Decoded(data=b"9780735200449", symbology="EAN-13", quad=row, trust="proven")
+    whole = Decoded(data=b"978073520044951299", symbology="EAN-13", quad=rows, trust="doubtful")
+    half = replace(whole, data=whole.data[:15], quad=((70, 70), (560, 70), (560, 74), (70, 74)))
+    assert settled([bare, whole]) == [replace(whole, trust="proven")]
+    assert settled([bare, half, whole]) == [replace(whole, trust="proven")]
+    assert settled([bare, replace(whole, quad=beside)]) == [bare, replace(whole, quad=beside)]
+
+
+def test_one_printed_code_is_listed_once_with_its_add_on(sample_data: Path) -> None:
+    still = StillCascade([name for name in SYMBOLOGIES if name])
+    for name, said in (("1.png", b"978073520044951299"), ("2.webp", b"978088427178952495")):
+        picture = read_image(sample_data / "codes/zxing-cpp/ean13-extension-1" / name)
+        assert [(code.data, code.trust) for code in still.decode(to_grey(picture))] == [
+            (said, "proven")
+        ]
+
+
+def test_a_square_code_within_another_is_read_beside_it(sample_data: Path) -> None:
+    picture = read_image(sample_data / "codes/zxing-cpp/qrcode-2/16.webp")
+    found = StillCascade(ALL).decode(to_grey(picture))
+    assert [code.text[:4] for code in found] == ["[外側Q", "[内側Q"]
 
 
 def test_no_picture_stops_the_reader_for_long() -> None:

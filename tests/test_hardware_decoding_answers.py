@@ -1,6 +1,7 @@
 """A parent believes nothing of what its child says that is not an answer in its bounds."""
 
 import contextlib
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -44,6 +45,12 @@ def test_an_answer_arrives_as_it_was_given(payloads: list[bytes]) -> None:
     assert list(read) == codes[: len(read)]
     if sum(map(len, payloads)) < ANSWER_BYTES_MAX - 2_000:
         assert len(read) == len(codes)
+
+
+def test_what_a_code_says_as_text_stays_in_the_child() -> None:
+    long = replace(code("会员".encode() * 40), text="会员" * 40)
+    (read,) = read_answer(write_answer(1, [long], SHAPE), 1, ASKED, SHAPE)
+    assert read == replace(long, text="")
 
 
 def test_a_child_keeps_to_the_bounds_that_its_parent_checks() -> None:

@@ -1,11 +1,14 @@
 """zxing-cpp as a decoder: bytes as printed, what they are, and only what the lane expects."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import segno
 import zxingcpp
 
 from hardware.cameras.frames import Pixels
+from hardware.cameras.images import read_image, to_grey
 from hardware.codes.zxing import ZxingDecoder
 
 
@@ -31,8 +34,16 @@ def test_kanji_and_named_encodings_keep_bytes_and_text() -> None:
     (kanji,) = ZxingDecoder(["QR"]).decode(qr("漢字テスト漢字", mode="kanji"))
     (latin,) = ZxingDecoder(["QR"]).decode(qr("naïve", encoding="latin-1", eci=True))
     assert kanji.data == "漢字テスト漢字".encode("shift-jis")
-    assert kanji.data.decode(kanji.charset) == "漢字テスト漢字"
-    assert (latin.data, latin.data.decode(latin.charset)) == (b"na\xefve", "naïve")
+    assert kanji.text == "漢字テスト漢字"
+    assert (latin.data, latin.text) == (b"na\xefve", "naïve")
+
+
+def test_each_part_of_a_code_is_read_in_the_encoding_that_it_names(sample_data: Path) -> None:
+    picture = to_grey(read_image(sample_data / "codes/zxing-cpp/datamatrix-1/eci.png"))
+    (found,) = ZxingDecoder(["DataMatrix"]).decode(picture)
+    (wide,) = ZxingDecoder(["QR"]).decode(qr("abc", encoding="utf-16be", eci=True))
+    assert (found.data, found.text) == (b"\xb6\xb6", "¶Ж")
+    assert (wide.data, wide.text) == (b"\0a\0b\0c", "abc")
 
 
 @pytest.mark.parametrize(

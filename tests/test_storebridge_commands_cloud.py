@@ -99,6 +99,14 @@ def test_a_service_brings_its_dead_database_back(folder: Path):
     assert not postgres.alive
 
 
+def test_looking_into_quarantine_makes_no_database(tmp_path: Path):
+    config = write(tmp_path, "")
+    ended = command("quarantine", "list", config)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "there is no database" in ended.stderr
+    assert list(tmp_path.iterdir()) == [config]
+
+
 @pytest.mark.parametrize("name", ["run", "migrate"])
 def test_a_database_that_is_away_is_told_in_a_line(tmp_path: Path, name: str):
     ended = command("cloud", name, write(tmp_path, '[database]\ndsn = "host=127.0.0.1 port=1"\n'))

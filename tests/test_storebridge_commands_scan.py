@@ -32,6 +32,17 @@ def test_each_file_is_one_line_and_what_is_no_image_is_reported(tmp_path: Path) 
     )
 
 
+def test_where_no_file_is_an_image_each_is_named_and_the_command_fails(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.png"
+    (tmp_path / "note.txt").write_text("no image")
+    (tmp_path / "dangling.png").symlink_to(missing)
+    for paths, count in (([missing], 1), ([tmp_path], 2), ([tmp_path, missing], 3)):
+        result = CliRunner().invoke(app, [*map(str, paths), "--json"])
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert (result.exit_code, len(lines)) == (1, count)
+        assert all(line["error"] for line in lines)
+
+
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), draw_card((640, 480), b"\x1b[2Jgone", 1))
     result = CliRunner().invoke(app, [str(tmp_path / "a.png")])

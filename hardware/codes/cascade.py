@@ -7,13 +7,14 @@ quick look at every frame and one costly stage at most, so that its computer sta
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import hypot
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware.cameras.frames import Pixels
-from hardware.codes.decoder import SELF_PROVING, Decoded, Decoder, overlap
+from hardware.codes.decoder import SELF_PROVING, Decoded, Decoder, Trust, overlap
 from hardware.codes.gtin import is_gtin
 from hardware.codes.places import PLACES_MAX
 from hardware.codes.product_codes import PRODUCT_CODES, ProductCodeReader, place_of
@@ -21,6 +22,7 @@ from hardware.codes.stages import Larger, Resized, Rows, Smoothed, Turned
 from hardware.codes.turns import Turns
 from hardware.codes.zbar import ZbarDecoder
 from hardware.codes.zxing import ZxingDecoder
+from hardware.readings import Quad
 
 ROWS = 24
 # The longer side of the picture that each stage sees, in pixels.
@@ -40,6 +42,7 @@ ROOM_PIXELS_MIN = 200_000
 
 # A code that has to be seen once more is reason to look closer for so many frames.
 ONCE_MORE_FRAMES = 6
+TRUSTS: tuple[Trust, ...] = ("proven", "seen", "doubtful")  # the surest first
 # A picture has moved where a coarse view of it differs by so much somewhere (of 255).
 MOVED_PIXELS = 32
 MOVED_MIN = 12
@@ -206,11 +209,44 @@ def _certain(codes: Sequence[Decoded]) -> bool:
 
 
 def settled(codes: Sequence[Decoded]) -> list[Decoded]:
-    """Return each code once, without doubtful ones where something more certain stands."""
-    by_trust = sorted(codes, key=lambda code: ("proven", "seen", "doubtful").index(code.trust))
+    """Return each code once, without doubtful ones where something more certain stands.
+
+    A square one within another proves itself, and stays. A product code that one row shows with its
+    add-on and another without is listed with it, as certain as the number is.
+    """
+    by_trust = sorted(codes, key=lambda code: TRUSTS.index(code.trust))
     kept: list[Decoded] = []
     for code in by_trust:
         rivals = [one for one in kept if overlap(one, code)]
-        if not any(one.data == code.data or one.trust != "doubtful" for one in rivals):
+        if not any(one.data == code.data or _outweighs(one, code) for one in rivals):
             kept.append(code)
-    return kept
+    whole = [code for code in kept if not any(_goes_on(code, other) for other in kept)]
+    return [replace(code, trust=_surest(code, kept)) for code in whole]
+
+
+def _surest(code: Decoded, others: Sequence[Decoded]) -> Trust:
+    """Return the best that speaks for a code, or for what it was read as without its add-on."""
+    trusts = [code.trust, *(other.trust for other in others if _goes_on(other, code))]
+    return min(trusts, key=TRUSTS.index)
+
+
+def _outweighs(one: Decoded, other: Decoded) -> bool:
+    """Tell whether one of two codes at a place is believed and the other is not."""
+    both_prove_themselves = {one.symbology, other.symbology} <= SELF_PROVING
+    return one.trust != "doubtful" and not both_prove_themselves
+
+
+def _goes_on(code: Decoded, other: Decoded) -> bool:
+    """Tell whether a code is the beginning of another, which has its add-on, too."""
+    is_more = len(other.data) > len(code.data) and other.data.startswith(code.data)
+    if not is_more or other.symbology != code.symbology or code.symbology not in PRODUCT_CODES:
+        return False
+    place = place_of(code.quad)
+    (ax, ay), (bx, by) = (_begin(each.quad) for each in (code, other))
+    return hypot(ax - bx, ay - by) < place.length / 2
+
+
+def _begin(quad: Quad) -> tuple[float, float]:
+    """Return the middle of the side at which a code begins."""
+    (ax, ay), _, _, (dx, dy) = quad
+    return (ax + dx) / 2, (ay + dy) / 2

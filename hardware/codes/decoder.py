@@ -31,7 +31,8 @@ class Decoded:
 
     `aim_id` is the symbology identifier of ISO/IEC 15424 where the reader knows it: `]C1`, `]d2`
     and `]Q3` say that the bytes are GS1 element strings, their FNC1 separators written as GS.
-    `charset` is how the bytes are to be read as text, where the code says so.
+    `text` is what they say where the reader knows how each part of them is written; it stays within
+    one process, since whoever acts on a code acts on its bytes.
     """
 
     data: bytes
@@ -39,7 +40,7 @@ class Decoded:
     quad: Quad
     trust: Trust = "seen"
     aim_id: str = ""
-    charset: str = ""
+    text: str = ""
 
 
 class Decoder(Protocol):

@@ -40,11 +40,12 @@ class BadAnswer(Exception):
 def write_answer(number: int, codes: Sequence[Decoded], shape: tuple[int, int]) -> bytes:
     """Return the answer to a request: as many of the codes as one may hold, corners in the picture.
 
-    What has more bytes than a code can have is left out.
+    What has more bytes than a code can have is left out, and so is the text of each.
     """
     short = (code for code in codes if len(code.data) <= CODE_BYTES_MAX)
     told = [
-        replace(code, quad=_inside(code.quad, shape)) for code in islice(short, CODES_PER_FRAME_MAX)
+        replace(code, quad=_inside(code.quad, shape), text="")
+        for code in islice(short, CODES_PER_FRAME_MAX)
     ]
     while len(answer := msgspec.msgpack.encode(_Answer(number, tuple(told)))) > ANSWER_BYTES_MAX:
         told.pop()

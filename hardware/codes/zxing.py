@@ -7,7 +7,7 @@ import zxingcpp
 from zxingcpp import BarcodeFormat, BarcodeFormats, Binarizer
 
 from hardware.cameras.frames import Pixels
-from hardware.codes.decoder import Decoded
+from hardware.codes.decoder import SELF_PROVING, Decoded
 from hardware.readings import ADD_ONS, CODE_BYTES_MAX, Quad
 
 # How much of what the library can do is done: one glance with one threshold for the whole picture,
@@ -44,8 +44,8 @@ _NAMES = {
     BarcodeFormat.ITF: "ITF",
     BarcodeFormat.ITF14: "ITF",
 }
-# What a code may say its bytes are written in (ISO/IEC 15424, ECI), by Python's names.
-_CHARSETS = ("utf-8", "latin-1", "cp1252", "shift_jis", "gb18030", "big5", "euc_kr", "cp1251")
+# What the library writes in place of bytes that say nothing in their encoding.
+_NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
 
 
 class ZxingDecoder:
@@ -96,21 +96,18 @@ class ZxingDecoder:
                     symbology=name,
                     quad=_quad(barcode.position),
                     aim_id=barcode.symbology_identifier,
-                    charset=_charset(data, barcode.text),
+                    text=_text(name, data, barcode.text),
                 )
 
 
-def _charset(data: bytes, text: str) -> str:
-    """Return in which encoding the library read the bytes: it knows what the code says of it."""
-    if data.isascii():
+def _text(name: str, data: bytes, text: str) -> str:
+    """Return what the library read in the bytes, which heeds what a code says of each of its parts.
+
+    Codes made of bars say nothing of it, and their plain text is their bytes.
+    """
+    if data.isascii() and name not in SELF_PROVING:
         return ""
-    for charset in _CHARSETS:
-        try:
-            if data.decode(charset) == text:
-                return charset
-        except UnicodeDecodeError:
-            continue
-    return ""
+    return "" if _NO_CHARACTER in text else text
 
 
 def _quad(position: zxingcpp.Position) -> Quad:

@@ -3,12 +3,16 @@
 import getpass
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storebridge.listing import list_settings
+
+if TYPE_CHECKING:
+    from edge_agent.config import AgentConfig
 
 app = typer.Typer(help="The program of one store.", no_args_is_help=True)
 PROGRAM = "storebridge.store_program"
@@ -41,7 +45,28 @@ def check(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    missing = list(_missing_models(checked))
+    for problem in missing:
+        typer.echo(f"{config}: {problem}", err=True)
+    if missing:
+        raise typer.Exit(2)
     typer.echo(f"{config}: store {checked.store} of {checked.tenant} is well configured.")
+
+
+def _missing_models(config: "AgentConfig") -> Iterator[str]:
+    """Yield which cameras name a model that is not on this machine.
+
+    An agent starts without it all the same: the camera alone is out of order.
+    """
+    from hardware.people.models import ModelError, find_model
+
+    for device in config.devices:
+        model = device.options.get("model")
+        if device.driver == "people-camera" and isinstance(model, str) and model:
+            try:
+                find_model(model)
+            except ModelError as error:
+                yield f"devices[{device.name}].options.model: {error}"
 
 
 @app.command()

@@ -104,6 +104,20 @@ def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> I
         yield database
 
 
+@contextmanager
+def opened_as_it_is(config: "CloudConfig") -> Iterator["Database"]:
+    """Open the configured database for a command that has nothing to do where there is none yet."""
+    server = embedded(config)
+    if server and not server.folder.exists():
+        typer.echo(
+            f"there is no database in {server.folder} yet; `storebridge cloud run` makes it",
+            err=True,
+        )
+        raise typer.Exit(1)
+    with opened(config, server) as database:
+        yield database
+
+
 @app.command()
 def run(
     config: ConfigFile,

@@ -12,7 +12,7 @@ from rich.table import Table
 from cloud_sync.database import Database, retried
 from cloud_sync.intake import quarantine
 from cloud_sync.intake.quarantine import Poison, Replayed
-from storebridge.commands.cloud import ConfigFile, opened, read_config
+from storebridge.commands.cloud import ConfigFile, opened_as_it_is, read_config
 
 app = typer.Typer(help="What could not be accepted, with its bytes.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def list_entries(
     as_json: AsJson = False,
 ) -> None:
     """List what is set aside, oldest first."""
-    with opened(read_config(config)) as database, database.ledger(0) as connection:
+    with opened_as_it_is(read_config(config)) as database, database.ledger(0) as connection:
         entries = quarantine.listed(connection, tenant, replayed=replayed)
     if as_json:
         typer.echo(json.dumps([_plain(each) for each in entries]))
@@ -61,7 +61,7 @@ def list_entries(
 @app.command("show")
 def show_entry(config: ConfigFile, stream: Stream, first: First, as_json: AsJson = False) -> None:
     """Show one entry with its bytes, escaped."""
-    with opened(read_config(config)) as database, database.ledger(0) as connection:
+    with opened_as_it_is(read_config(config)) as database, database.ledger(0) as connection:
         entries = _found(connection, stream, first)
     for each in entries:
         plain = {**_plain(each), "payload": each.payload.hex()}
@@ -84,7 +84,7 @@ def replay_entries(
     """Accept what can be accepted now, under its own stream and seq; after an upgrade, say."""
     if (stream is None) != (first is None):
         raise typer.BadParameter("name a stream and the first seq, or neither to replay all")
-    with opened(read_config(config)) as database:
+    with opened_as_it_is(read_config(config)) as database:
         with database.ledger(0) as connection:
             if stream is None or first is None:
                 entries = quarantine.listed(connection, tenant)

@@ -37,7 +37,10 @@ def scan(
         typer.Option(help="Known product numbers: one a line, or CSV or JSON with `gtin`."),
     ] = None,
 ) -> None:
-    """Read the codes in image files; a file that is no image is reported, and the rest go on."""
+    """Read the codes in image files; a file that is no image is reported, and the rest go on.
+
+    Ends with 1 where none of them could be read as an image.
+    """
     from hardware.codes.decoders import DECODERS
     from hardware.readings import ADD_ONS, SYMBOLOGIES
     from storebridge.known_numbers import CatalogueFileError, read_known_numbers
@@ -54,9 +57,13 @@ def scan(
     console = Console(stderr=True)
     files = list(_files(paths))
     shown = track(files, "reading", console=console, disable=not console.is_terminal)
+    unread = 0
     for path in shown:
         result = scan_file(path, decoder, known)
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _line(result))
+        unread += "error" in result
+    if files and unread == len(files):
+        raise typer.Exit(1)
 
 
 def scan_file(
@@ -106,7 +113,9 @@ def text_of(data: bytes) -> str:
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(inside for inside in path.rglob("*") if inside.is_file())
+            # A link to nothing is named like every file that cannot be read.
+            inside = path.rglob("*")
+            yield from sorted(each for each in inside if each.is_file() or not each.exists())
         else:
             yield path
 
@@ -133,7 +142,7 @@ def _candidate(code: "Decoded") -> "Candidate":
 
 def _code(code: "Decoded") -> dict[str, object]:
     return {
-        "text": code.data.decode(code.charset) if code.charset else text_of(code.data),
+        "text": code.text or text_of(code.data),
         "bytes_b64": base64.b64encode(code.data).decode("ascii"),
         "symbology": code.symbology,
         "quad": [list(corner) for corner in code.quad],
