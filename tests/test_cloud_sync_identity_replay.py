@@ -13,6 +13,7 @@ from cloud_sync.identity.linkage.evaluation import Evaluation, evaluate
 from cloud_sync.identity.replay import Assigned, Replay, assign, shopper_id
 from cloud_sync.identity.rules import junk_reason
 from storebridge.simulated.crowd import Crowd, draw_crowd
+from wire.identifiers import NEVER_IDENTIFIERS
 
 Shown = Sequence[tuple[str, str]]
 
@@ -51,6 +52,7 @@ def measured(crowd: Crowd, seed: int) -> tuple[Evaluation, Assigned]:
 
 TROUBLE = {
     "kiosks whose kind no table knows": Crowd(people=250),
+    "kiosks whose kind is called device": Crowd(people=250, kiosk_kind="device"),
     "one kiosk in one store": Crowd(people=250, stores=1, kiosks_a_store=1),
     "nobody is a member": Crowd(people=250, member_share=0),
     "every kind has another name": Crowd(
@@ -115,6 +117,14 @@ def test_members_who_show_the_same_junk_stay_apart():
     phone = ("phone", "0000000000")
     one, other = shoppers([event(1, ("member", "m1"), phone), event(2, ("member", "m2"), phone)])
     assert one != other
+
+
+@pytest.mark.parametrize("kind", sorted(NEVER_IDENTIFIERS))
+def test_no_kind_is_thrown_away_for_its_name(kind: str):
+    own = (kind, "7f3a")
+    lines = [event(1, ("web", "w1"), own), event(2, own, ("email", "a@mail.example"))]
+    assert len(set(shoppers(lines))) == 1
+    assert not list(replayed(lines).shared())
 
 
 def test_two_members_are_never_one_whatever_they_share():

@@ -14,7 +14,7 @@ from cloud_sync.identity.rules import (
     KindRule,
     junk_reason,
 )
-from wire.identifiers import NEVER_IDENTIFIERS, IdentifierError, normal_phone
+from wire.identifiers import IdentifierError, normal_phone
 
 DAY_US = 86_400_000_000
 # A kind is exclusive where this share of the identifiers that are seen with it at least twice are
@@ -106,8 +106,6 @@ def _rules(
     """Return the rule of each kind; `exclusive` is found where no table says it."""
     found = _Habits()
     for at, (kind, _) in enumerate(identifiers):
-        if kind in NEVER_IDENTIFIERS:
-            continue
         shown: dict[str, Counter[int]] = defaultdict(Counter)
         for event in seen[at]:
             for other in events[event]:
