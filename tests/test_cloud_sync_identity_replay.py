@@ -127,6 +127,24 @@ def test_no_kind_is_thrown_away_for_its_name(kind: str):
     assert not list(replayed(lines).shared())
 
 
+@pytest.mark.parametrize("kind", ["web", "app", "loyalty_token"])
+def test_tokens_that_differ_in_capitals_are_two(kind: str):
+    one, other = shoppers([event(1, (kind, "AbCd")), event(2, (kind, "aBcD"))])
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("member", "M-4711x", "m-4711X"),
+        ("email", "Ann@Mail.example", "ann@mail.example"),
+        ("contact", "Ann@Mail.example", "ann@mail.example"),
+    ],
+)
+def test_members_and_addresses_are_one_in_capitals_too(kind: str, one: str, other: str):
+    assert len(set(shoppers([event(1, (kind, one)), event(2, (kind, other))]))) == 1
+
+
 def test_two_members_are_never_one_whatever_they_share():
     family = ("phone", "+4915112345678")
     lines = [event(at, ("member", f"m{at % 2}"), family) for at in range(8)]
