@@ -90,3 +90,27 @@ def test_what_cannot_be_done_is_said_in_one_sentence(tmp_path: Path):
     ):
         rules.write_text(content)
         assert complaint in refused("rules", "try", rules, "--events", empty)
+
+
+def test_no_output_is_written_over_the_input_or_another_output(tmp_path: Path):
+    people = written(tmp_path / "people.csv", made_up(3, seed=1))
+    events, out = tmp_path / "events.jsonl", tmp_path / "out.jsonl"
+    events.write_text("nonsense\n")
+    before = people.read_bytes(), events.read_bytes()
+    hard, soft = tmp_path / "hard", tmp_path / "soft"
+    hard.hardlink_to(events)
+    soft.symlink_to(events)
+    rejects = tmp_path / "out.jsonl.rejects.jsonl"
+    old = tmp_path / "old.rejects.jsonl"
+    old.write_text("nonsense\n")
+    for arguments in (
+        ("link", people, "--out", people),
+        ("link", people, "--out", tmp_path / "x" / ".." / "people.csv"),
+        *(("replay", events, "--out", each) for each in (events, hard, soft)),
+        ("replay", old, "--out", tmp_path / "old"),
+        *(("replay", events, "--out", out, "--shared", each) for each in (events, out, rejects)),
+    ):
+        assert "are the same file" in refused(*arguments)
+    assert (people.read_bytes(), events.read_bytes()) == before
+    assert not out.exists()
+    assert old.exists()

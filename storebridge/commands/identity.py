@@ -3,10 +3,12 @@
 import csv
 import gzip
 import json
+import os
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, cast
 
@@ -48,6 +50,7 @@ def link(
     from cloud_sync.identity.linkage.people import PeopleError, read_people
 
     began = time.monotonic()
+    _refuse_one_file({"the file of records": file, "--out": out})
     try:
         people = read_people(file)
         linked = link_people(people)
@@ -122,9 +125,11 @@ def replay(
     from cloud_sync.identity.replay import assign
 
     began = time.monotonic()
+    rejects = out.with_name(f"{out.name}.rejects.jsonl")
+    files = {"the file of events": events, "--out": out, "the file of rejects": rejects}
+    _refuse_one_file(files | ({"--shared": shared} if shared else {}))
     replayed = _replayed(events)
     assigned = assign(replayed.events)
-    rejects = out.with_name(f"{out.name}.rejects.jsonl")
     try:
         write_lines(
             out,
@@ -191,6 +196,22 @@ def refusal(reason: str) -> typer.Exit:
     """Print why nothing was done, and return the exit that says so."""
     typer.echo(reason, err=True)
     return typer.Exit(NOT_POSSIBLE)
+
+
+def _refuse_one_file(files: Mapping[str, Path]) -> None:
+    """Refuse to write over the input, or one output over another, by whatever name or link."""
+    names: dict[object, str] = {}
+    for name, path in files.items():
+        found: set[object] = {os.path.realpath(path)}
+        with suppress(OSError):
+            status = path.stat()
+            found.add((status.st_dev, status.st_ino))
+        for known in found & names.keys():
+            raise refusal(
+                f"Nothing was done: {names[known]} and {name} are the same file, {path};"
+                " give each a name of its own"
+            )
+        names |= dict.fromkeys(found, name)
 
 
 def _replayed(events: Path) -> "Replay":
