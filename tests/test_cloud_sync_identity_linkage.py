@@ -103,6 +103,30 @@ def test_a_file_of_odd_lines_loses_nobody(tmp_path: Path):
     assert link(people).groups == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("at", [0, 7, 39])
+@pytest.mark.parametrize(
+    "line",
+    ['b,"Bob Smith,Bonn', 'b,Bob "Smith,"Bonn', '"b","Bob Smith', '"b","Bob Smith,"Bonn"'],
+)
+def test_a_broken_quotation_mark_spoils_no_more_than_its_line(line: str, at: int, tmp_path: Path):
+    rows = [f'{each},"Carl ""{each}"" Conrad, of\nsomewhere","Celle"' for each in range(40)]
+    rows.insert(at, line)
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(["unique_id,full_name,city", *rows]))
+    people = read_people(path)
+    records = dict(zip(people.ids, people.columns["full_name"][1], strict=True))
+    assert records.pop("b").replace('"', "").startswith("Bob Smith")
+    assert records == {str(each): f'Carl "{each}" Conrad, of\nsomewhere' for each in range(40)}
+    assert sum(people.problems.values()) >= 1
+
+
+def test_lines_with_a_broken_quotation_mark_are_counted_and_named(tmp_path: Path):
+    path = tmp_path / "people.csv"
+    path.write_text('unique_id,city\n1,"a\n2,"b\n' + "3,c\n" * 20_000 + '4,"d')
+    about = read_people(path).problems
+    assert about["lines with a broken quotation mark, read without any: 2, 3, 20004"] == 3
+
+
 def test_a_file_with_a_header_alone_has_no_people(tmp_path: Path):
     path = tmp_path / "empty.csv"
     path.write_text("unique_id,full_name\n")
