@@ -5,6 +5,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from storebridge.commands.identity import app
@@ -114,3 +115,11 @@ def test_no_output_is_written_over_the_input_or_another_output(tmp_path: Path):
     assert (people.read_bytes(), events.read_bytes()) == before
     assert not out.exists()
     assert old.exists()
+
+
+@pytest.mark.parametrize("rows", ["", "1,\n2,\n", "1,a\n2,b\n"])
+def test_a_truth_without_pairs_is_nothing_to_measure_by(rows: str, tmp_path: Path):
+    links, truth = tmp_path / "links.csv", tmp_path / "truth.csv"
+    links.write_text("unique_id,cluster_id\n1,1\n2,1\n")
+    truth.write_text(f"unique_id,cluster\n{rows}")
+    assert "nothing to measure" in refused("evaluate", links, truth)

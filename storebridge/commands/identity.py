@@ -91,6 +91,11 @@ def evaluate(
     except PeopleError as error:
         raise refusal(f"Nothing was measured: {error}") from None
     measured = compare(found, {record: group for record, group in true.items() if group})
+    if not measured.true:
+        raise refusal(
+            f"There is nothing to measure: no two of the {measured.records} records that have a"
+            f" {truth!r} in {file} have the same one"
+        )
     say(
         {
             "precision": round(measured.precision, 6),
