@@ -221,3 +221,20 @@ def test_bad_lines_are_kept_with_their_reason_and_stop_nothing():
     assert [reject.line for reject in replay.rejects] == [1, 2, 3, 4, 5, 8, 9]
     assert all(reject.reason for reject in replay.rejects)
     assert replay.rejects[1].as_json()["content"] == "\\xff\\xfe"
+
+
+@pytest.mark.parametrize("when", ["1e300", "-1", "-1e12", "9999999999999999", '"0001-01-01"'])
+def test_an_event_of_an_impossible_time_is_kept_among_the_rejects(when: str):
+    replay = Replay()
+    replay.take([f'{{"event_id": "x", "occurred_at": {when}}}'.encode()])
+    (reject,) = replay.rejects
+    assert "1970 to 2199" in reject.reason
+
+
+def test_an_identifier_without_kind_or_value_is_counted_and_joins_nobody():
+    lines = [event(1, ("web", ""), ("app", " "), ("", "x1")), event(2, ("web", ""))]
+    lines[1]["identifiers"] += [{"kind": "email"}, {"kind": "phone", "value": ["+49"]}]
+    assigned = replayed(lines)
+    assert assigned.figures()["refused_identifiers"] == {"no kind": 1, "no value": 5}
+    assert len(set(assigned.shoppers.values())) == 2
+    assert not assigned.sightings.identifiers

@@ -78,6 +78,8 @@ _JUNK = {reason: re.compile(pattern) for reason, pattern in JUNK.items()}
 def junk_reason(value: str) -> str | None:
     """Return why a value is nobody's, or None where it may be somebody's."""
     plain = " ".join(value.lower().split())
+    if not plain:
+        return "no value"
     if len(plain) > VALUE_CHARACTERS_MAX:
         return "too long"
     return next((reason for reason, junk in _JUNK.items() if junk.fullmatch(plain)), None)

@@ -93,7 +93,7 @@ def _worth_it(
 ) -> set[Identifier]:
     found = set()
     for kind, value in shown:
-        reason = junk_reason(value)
+        reason = junk_reason(value) if kind else "no kind"
         if reason is None:
             found.add((kind, normal(kind, value, ladder.get(kind, DEFAULT_RULE))))
         else:
