@@ -123,3 +123,12 @@ def test_a_truth_without_pairs_is_nothing_to_measure_by(rows: str, tmp_path: Pat
     links.write_text("unique_id,cluster_id\n1,1\n2,1\n")
     truth.write_text(f"unique_id,cluster\n{rows}")
     assert "nothing to measure" in refused("evaluate", links, truth)
+
+
+def test_files_that_hold_identifiers_are_their_owners_alone(tmp_path: Path):
+    events, out, shared = (tmp_path / name for name in ("events.jsonl", "out", "shared"))
+    events.write_text("nonsense")
+    shared.touch(0o644)
+    about = said("replay", events, "--out", out, "--shared", shared)
+    for private in (shared, Path(about["rejects_file"])):
+        assert private.stat().st_mode & 0o777 == 0o600

@@ -25,6 +25,8 @@ rules = typer.Typer(help="The rules of what is joined.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 
 NOT_POSSIBLE = 2
+# The mode of a file that holds plain identifiers: its owner's alone.
+PRIVATE = 0o600
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -145,9 +147,9 @@ def replay(
         )
         rejects.unlink(missing_ok=True)
         if shared:
-            write_lines(shared, assigned.shared())
+            write_lines(shared, assigned.shared(), mode=PRIVATE)
         if replayed.rejects:
-            write_lines(rejects, (each.as_json() for each in replayed.rejects))
+            write_lines(rejects, (each.as_json() for each in replayed.rejects), mode=PRIVATE)
     except OSError as error:
         raise refusal(f"{out} cannot be written: {error.strerror}") from None
     figures = {
@@ -231,10 +233,12 @@ def _replayed(events: Path) -> "Replay":
     return replayed
 
 
-def write_lines(out: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Write one JSON object a line, the file whole or not at all."""
+def write_lines(out: Path, rows: Iterable[Mapping[str, object]], *, mode: int = 0o666) -> None:
+    """Write one JSON object a line, the file whole or not at all; `mode` says who may read it."""
     partial = out.with_name(f"{out.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     partial.replace(out)
 
