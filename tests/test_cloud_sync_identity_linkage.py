@@ -73,6 +73,18 @@ def test_made_up_people_are_found_again(tmp_path: Path):
     assert found.f1 >= 0.95
 
 
+def test_the_order_of_the_records_changes_nobody(tmp_path: Path):
+    rows = made_up(150, seed=6)
+    rows += [{**row, "unique_id": f"again-{row['unique_id']}"} for row in rows[::3]]
+    found = []
+    for seed in range(3):
+        people = read_people(written(tmp_path / "people.csv", rows))
+        linked = link(people)
+        found.append((dict(zip(people.ids, linked.groups, strict=True)), linked.figures))
+        random.Random(seed).shuffle(rows)
+    assert found[0] == found[1] == found[2]
+
+
 def test_people_who_are_all_different_stay_apart(tmp_path: Path):
     rows = {row["cluster"]: row for row in made_up(400, seed=2)}
     found = linked(written(tmp_path / "people.csv", list(rows.values())))

@@ -5,7 +5,7 @@ import gzip
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cloud_sync.identity.linkage.columns import ID_COLUMN, Role, roles_of
@@ -39,6 +39,14 @@ class People:
     def of_role(self, role: Role) -> dict[str, Sequence[str]]:
         """Return the columns of a role."""
         return {name: values for name, (of, values) in self.columns.items() if of == role}
+
+    def of_records(self, places: Sequence[int]) -> "People":
+        """Return the records at some places, in that order."""
+        columns = {
+            name: (role, [values[at] for at in places])
+            for name, (role, values) in self.columns.items()
+        }
+        return replace(self, ids=[self.ids[at] for at in places], columns=columns)
 
     def together(self, role: Role) -> list[tuple[str, ...]]:
         """Return for each record what the columns of a role say, one behind the other."""
