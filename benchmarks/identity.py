@@ -105,14 +105,7 @@ def _share(name: str, value: float, least: float | None, peer: str, peer_value: 
 
 
 def _only(people: People, kept: set[str]) -> People:
-    places = [at for at, record in enumerate(people.ids) if record in kept]
-    return People(
-        ids=[people.ids[at] for at in places],
-        columns={
-            name: (role, [values[at] for at in places])
-            for name, (role, values) in people.columns.items()
-        },
-    )
+    return people.of_records([at for at, record in enumerate(people.ids) if record in kept])
 
 
 def _same_name_or_address(people: People) -> dict[str, str]:

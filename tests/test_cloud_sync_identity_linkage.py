@@ -73,6 +73,18 @@ def test_made_up_people_are_found_again(tmp_path: Path):
     assert found.f1 >= 0.95
 
 
+def test_the_order_of_the_records_changes_nobody(tmp_path: Path):
+    rows = made_up(150, seed=6)
+    rows += [{**row, "unique_id": f"again-{row['unique_id']}"} for row in rows[::3]]
+    found = []
+    for seed in range(3):
+        people = read_people(written(tmp_path / "people.csv", rows))
+        linked = link(people)
+        found.append((dict(zip(people.ids, linked.groups, strict=True)), linked.figures))
+        random.Random(seed).shuffle(rows)
+    assert found[0] == found[1] == found[2]
+
+
 def test_people_who_are_all_different_stay_apart(tmp_path: Path):
     rows = {row["cluster"]: row for row in made_up(400, seed=2)}
     found = linked(written(tmp_path / "people.csv", list(rows.values())))
@@ -101,6 +113,30 @@ def test_a_file_of_odd_lines_loses_nobody(tmp_path: Path):
     assert people.ignored == ["extra"]
     assert sum(people.problems.values()) == 5
     assert link(people).groups == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("at", [0, 7, 39])
+@pytest.mark.parametrize(
+    "line",
+    ['b,"Bob Smith,Bonn', 'b,Bob "Smith,"Bonn', '"b","Bob Smith', '"b","Bob Smith,"Bonn"'],
+)
+def test_a_broken_quotation_mark_spoils_no_more_than_its_line(line: str, at: int, tmp_path: Path):
+    rows = [f'{each},"Carl ""{each}"" Conrad, of\nsomewhere","Celle"' for each in range(40)]
+    rows.insert(at, line)
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join(["unique_id,full_name,city", *rows]))
+    people = read_people(path)
+    records = dict(zip(people.ids, people.columns["full_name"][1], strict=True))
+    assert records.pop("b").replace('"', "").startswith("Bob Smith")
+    assert records == {str(each): f'Carl "{each}" Conrad, of\nsomewhere' for each in range(40)}
+    assert sum(people.problems.values()) >= 1
+
+
+def test_lines_with_a_broken_quotation_mark_are_counted_and_named(tmp_path: Path):
+    path = tmp_path / "people.csv"
+    path.write_text('unique_id,city\n1,"a\n2,"b\n' + "3,c\n" * 20_000 + '4,"d')
+    about = read_people(path).problems
+    assert about["lines with a broken quotation mark, read without any: 2, 3, 20004"] == 3
 
 
 def test_a_file_with_a_header_alone_has_no_people(tmp_path: Path):

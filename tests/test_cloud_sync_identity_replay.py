@@ -13,6 +13,7 @@ from cloud_sync.identity.linkage.evaluation import Evaluation, evaluate
 from cloud_sync.identity.replay import Assigned, Replay, assign, shopper_id
 from cloud_sync.identity.rules import junk_reason
 from storebridge.simulated.crowd import Crowd, draw_crowd
+from wire.identifiers import NEVER_IDENTIFIERS
 
 Shown = Sequence[tuple[str, str]]
 
@@ -51,6 +52,7 @@ def measured(crowd: Crowd, seed: int) -> tuple[Evaluation, Assigned]:
 
 TROUBLE = {
     "kiosks whose kind no table knows": Crowd(people=250),
+    "kiosks whose kind is called device": Crowd(people=250, kiosk_kind="device"),
     "one kiosk in one store": Crowd(people=250, stores=1, kiosks_a_store=1),
     "nobody is a member": Crowd(people=250, member_share=0),
     "every kind has another name": Crowd(
@@ -115,6 +117,32 @@ def test_members_who_show_the_same_junk_stay_apart():
     phone = ("phone", "0000000000")
     one, other = shoppers([event(1, ("member", "m1"), phone), event(2, ("member", "m2"), phone)])
     assert one != other
+
+
+@pytest.mark.parametrize("kind", sorted(NEVER_IDENTIFIERS))
+def test_no_kind_is_thrown_away_for_its_name(kind: str):
+    own = (kind, "7f3a")
+    lines = [event(1, ("web", "w1"), own), event(2, own, ("email", "a@mail.example"))]
+    assert len(set(shoppers(lines))) == 1
+    assert not list(replayed(lines).shared())
+
+
+@pytest.mark.parametrize("kind", ["web", "app", "loyalty_token"])
+def test_tokens_that_differ_in_capitals_are_two(kind: str):
+    one, other = shoppers([event(1, (kind, "AbCd")), event(2, (kind, "aBcD"))])
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("member", "M-4711x", "m-4711X"),
+        ("email", "Ann@Mail.example", "ann@mail.example"),
+        ("contact", "Ann@Mail.example", "ann@mail.example"),
+    ],
+)
+def test_members_and_addresses_are_one_in_capitals_too(kind: str, one: str, other: str):
+    assert len(set(shoppers([event(1, (kind, one)), event(2, (kind, other))]))) == 1
 
 
 def test_two_members_are_never_one_whatever_they_share():
@@ -193,3 +221,20 @@ def test_bad_lines_are_kept_with_their_reason_and_stop_nothing():
     assert [reject.line for reject in replay.rejects] == [1, 2, 3, 4, 5, 8, 9]
     assert all(reject.reason for reject in replay.rejects)
     assert replay.rejects[1].as_json()["content"] == "\\xff\\xfe"
+
+
+@pytest.mark.parametrize("when", ["1e300", "-1", "-1e12", "9999999999999999", '"0001-01-01"'])
+def test_an_event_of_an_impossible_time_is_kept_among_the_rejects(when: str):
+    replay = Replay()
+    replay.take([f'{{"event_id": "x", "occurred_at": {when}}}'.encode()])
+    (reject,) = replay.rejects
+    assert "1970 to 2199" in reject.reason
+
+
+def test_an_identifier_without_kind_or_value_is_counted_and_joins_nobody():
+    lines = [event(1, ("web", ""), ("app", " "), ("", "x1")), event(2, ("web", ""))]
+    lines[1]["identifiers"] += [{"kind": "email"}, {"kind": "phone", "value": ["+49"]}]
+    assigned = replayed(lines)
+    assert assigned.figures()["refused_identifiers"] == {"no kind": 1, "no value": 5}
+    assert len(set(assigned.shoppers.values())) == 2
+    assert not assigned.sightings.identifiers

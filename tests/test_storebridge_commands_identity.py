@@ -5,6 +5,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from storebridge.commands.identity import app
@@ -90,3 +91,44 @@ def test_what_cannot_be_done_is_said_in_one_sentence(tmp_path: Path):
     ):
         rules.write_text(content)
         assert complaint in refused("rules", "try", rules, "--events", empty)
+
+
+def test_no_output_is_written_over_the_input_or_another_output(tmp_path: Path):
+    people = written(tmp_path / "people.csv", made_up(3, seed=1))
+    events, out = tmp_path / "events.jsonl", tmp_path / "out.jsonl"
+    events.write_text("nonsense\n")
+    before = people.read_bytes(), events.read_bytes()
+    hard, soft = tmp_path / "hard", tmp_path / "soft"
+    hard.hardlink_to(events)
+    soft.symlink_to(events)
+    rejects = tmp_path / "out.jsonl.rejects.jsonl"
+    old = tmp_path / "old.rejects.jsonl"
+    old.write_text("nonsense\n")
+    for arguments in (
+        ("link", people, "--out", people),
+        ("link", people, "--out", tmp_path / "x" / ".." / "people.csv"),
+        *(("replay", events, "--out", each) for each in (events, hard, soft)),
+        ("replay", old, "--out", tmp_path / "old"),
+        *(("replay", events, "--out", out, "--shared", each) for each in (events, out, rejects)),
+    ):
+        assert "are the same file" in refused(*arguments)
+    assert (people.read_bytes(), events.read_bytes()) == before
+    assert not out.exists()
+    assert old.exists()
+
+
+@pytest.mark.parametrize("rows", ["", "1,\n2,\n", "1,a\n2,b\n"])
+def test_a_truth_without_pairs_is_nothing_to_measure_by(rows: str, tmp_path: Path):
+    links, truth = tmp_path / "links.csv", tmp_path / "truth.csv"
+    links.write_text("unique_id,cluster_id\n1,1\n2,1\n")
+    truth.write_text(f"unique_id,cluster\n{rows}")
+    assert "nothing to measure" in refused("evaluate", links, truth)
+
+
+def test_files_that_hold_identifiers_are_their_owners_alone(tmp_path: Path):
+    events, out, shared = (tmp_path / name for name in ("events.jsonl", "out", "shared"))
+    events.write_text("nonsense")
+    shared.touch(0o644)
+    about = said("replay", events, "--out", out, "--shared", shared)
+    for private in (shared, Path(about["rejects_file"])):
+        assert private.stat().st_mode & 0o777 == 0o600

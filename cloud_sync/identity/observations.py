@@ -11,6 +11,9 @@ LINE_BYTES_MAX = 1 << 20
 IDENTIFIERS_MAX = 64
 # Numbers above these are milliseconds or microseconds; seconds stay below them until the year 5138.
 _MILLISECONDS, _MICROSECONDS = 1e11, 1e14
+# What happened before or after is no event of a shop but a broken clock.
+OCCURRED_US_MIN = 0
+OCCURRED_US_MAX = round(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 Identifier = tuple[str, str]
 """The kind and value of an identifier."""
@@ -52,7 +55,7 @@ _lines = msgspec.json.Decoder(_Line)
 def read_line(line: bytes) -> tuple[str | int, Observation]:
     """Read one line of JSON; return its id as written, and what it says.
 
-    Identifiers without kind or value are left out.
+    Identifiers without kind or value have empty ones; they are refused where identifiers are.
 
     Raises Unreadable where it is no event.
     """
@@ -68,13 +71,16 @@ def read_line(line: bytes) -> tuple[str | int, Observation]:
     if len(shown) > IDENTIFIERS_MAX:
         raise Unreadable(f"more than {IDENTIFIERS_MAX} identifiers")
     found = {(_text(each.kind).lower(), _text(each.value)) for each in shown}
+    occurred_at = _micros(read.occurred_at)
+    if not OCCURRED_US_MIN <= occurred_at < OCCURRED_US_MAX:
+        raise Unreadable(f"occurred_at is not within 1970 to 2199: {read.occurred_at!r}")
     observation = Observation(
-        occurred_at=_micros(read.occurred_at),
+        occurred_at=occurred_at,
         event_id=str(read.event_id),
         store=_text(read.store),
         device=_text(read.device),
         kind=_text(read.kind).lower(),
-        identifiers=tuple(sorted(each for each in found if all(each))),
+        identifiers=tuple(sorted(found)),
     )
     return read.event_id, observation
 

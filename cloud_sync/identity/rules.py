@@ -24,6 +24,8 @@ class KindRule:
     seen_with_max: an identifier that is seen with more values of this kind than this is a thing
         that many people use, whatever else is known of it.
     seen_with_a_day_max: the same within 24 hours.
+    fold_case: a value is the same in capitals and in small letters; for tokens and cookies it is
+        not. Addresses of e-mail are, under whatever kind.
     """
 
     rank: int
@@ -33,6 +35,7 @@ class KindRule:
     exclusive: bool | None = None
     seen_with_max: int = 30
     seen_with_a_day_max: int = 15
+    fold_case: bool = False
 
 
 LADDER: Mapping[str, KindRule] = {
@@ -44,9 +47,10 @@ LADDER: Mapping[str, KindRule] = {
         exclusive=True,
         seen_with_max=8,
         seen_with_a_day_max=6,
+        fold_case=True,
     ),
     "phone": KindRule(rank=3, own_max=4, seen_with_max=12, seen_with_a_day_max=6),
-    "email": KindRule(rank=4, own_max=6, seen_with_max=15, seen_with_a_day_max=8),
+    "email": KindRule(rank=4, own_max=6, seen_with_max=15, seen_with_a_day_max=8, fold_case=True),
     "app": KindRule(rank=5, own_max=20, exclusive=False),
     "web": KindRule(rank=6, own_max=60, exclusive=False, seen_with_max=60, seen_with_a_day_max=20),
 }
@@ -74,6 +78,8 @@ _JUNK = {reason: re.compile(pattern) for reason, pattern in JUNK.items()}
 def junk_reason(value: str) -> str | None:
     """Return why a value is nobody's, or None where it may be somebody's."""
     plain = " ".join(value.lower().split())
+    if not plain:
+        return "no value"
     if len(plain) > VALUE_CHARACTERS_MAX:
         return "too long"
     return next((reason for reason, junk in _JUNK.items() if junk.fullmatch(plain)), None)

@@ -48,8 +48,8 @@ def place_of(observation: Observation) -> str:
     """Return where an event's session goes on; an event without device is only its own."""
     if observation.device:
         return f"{observation.store}\x00{observation.device}"
-    if observation.identifiers:
-        return repr(observation.identifiers)
+    if shown := tuple(each for each in observation.identifiers if all(each)):
+        return repr(shown)
     return f"{observation.store}\x00\x00{observation.event_id}"
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from cloud_sync.identity.sightings import DAY_US, Sightings
-from wire.identifiers import NEVER_IDENTIFIERS
 
 # A member has a cookie a visit and a number an order; a kiosk has no more of those than a member.
 MANY_OF_WEAKER_KINDS = 5
@@ -19,16 +18,11 @@ MANY_OF_WEAKER_KINDS = 5
 def shared_by_degree(sightings: Sightings) -> dict[int, str]:
     """Return the identifiers that stand for no person, each with the reason.
 
-    The most extreme is found first, and is then nothing any more that others are seen with.
+    The most extreme is found first, and is then nothing any more that others are seen with. What a
+    kind is called decides nothing: a file of somebody else's may call a cookie `device`.
     """
     partners = _partners(sightings)
-    found = {
-        at: f"a {kind} stands in a shop and is nobody's"
-        for at, (kind, _) in enumerate(sightings.identifiers)
-        if kind in NEVER_IDENTIFIERS
-    }
-    for thing in found:
-        _forget(partners, thing, sightings)
+    found: dict[int, str] = {}
     # Where one is demoted, others may be seen with too many that did not count before.
     while waiting := _over(sightings, partners):
         while waiting:

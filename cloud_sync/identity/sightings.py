@@ -14,7 +14,7 @@ from cloud_sync.identity.rules import (
     KindRule,
     junk_reason,
 )
-from wire.identifiers import NEVER_IDENTIFIERS, IdentifierError, normal_phone
+from wire.identifiers import IdentifierError, normal_phone
 
 DAY_US = 86_400_000_000
 # A kind is exclusive where this share of the identifiers that are seen with it at least twice are
@@ -27,6 +27,7 @@ THINGS_SEEN_WITH = 8.0
 # What is seen with more than one phone or e-mail this rarely is one person's own.
 TRUSTED_SEEN_WITH = 1.05
 _PHONE = re.compile(r"[+\d\s()./-]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def sightings_of(
     """Return events with numbered identifiers, without junk, and with a rule for each kind."""
     ordered = sorted(observations)
     refused: Counter[str] = Counter()
-    named = [_worth_it(each.identifiers, refused) for each in ordered]
+    named = [_worth_it(each.identifiers, ladder, refused) for each in ordered]
     distinct = sorted({identifier for each in named for identifier in each})
     number = {identifier: at for at, identifier in enumerate(distinct)}
     events = [tuple(number[identifier] for identifier in each) for each in named]
@@ -76,22 +77,25 @@ def sightings_of(
     return Sightings(ordered, distinct, by_rank, seen, rules, dict(refused))
 
 
-def normal(kind: str, value: str) -> str:
+def normal(kind: str, value: str, rule: KindRule) -> str:
     """Return the normal form of a value, so that two ways of writing it are one identifier."""
     if kind == "phone" and _PHONE.fullmatch(value):
         try:
             return normal_phone(value)
         except IdentifierError:
             return value.strip()
-    return unicodedata.normalize("NFKC", value).strip().lower()
+    plain = unicodedata.normalize("NFKC", value).strip()
+    return plain.lower() if rule.fold_case or _EMAIL.fullmatch(plain) else plain
 
 
-def _worth_it(shown: Sequence[Identifier], refused: Counter[str]) -> set[Identifier]:
+def _worth_it(
+    shown: Sequence[Identifier], ladder: Mapping[str, KindRule], refused: Counter[str]
+) -> set[Identifier]:
     found = set()
     for kind, value in shown:
-        reason = junk_reason(value)
+        reason = junk_reason(value) if kind else "no kind"
         if reason is None:
-            found.add((kind, normal(kind, value)))
+            found.add((kind, normal(kind, value, ladder.get(kind, DEFAULT_RULE))))
         else:
             refused[reason] += 1
     return found
@@ -106,8 +110,6 @@ def _rules(
     """Return the rule of each kind; `exclusive` is found where no table says it."""
     found = _Habits()
     for at, (kind, _) in enumerate(identifiers):
-        if kind in NEVER_IDENTIFIERS:
-            continue
         shown: dict[str, Counter[int]] = defaultdict(Counter)
         for event in seen[at]:
             for other in events[event]:

@@ -3,10 +3,12 @@
 import csv
 import gzip
 import json
+import os
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, cast
 
@@ -23,6 +25,8 @@ rules = typer.Typer(help="The rules of what is joined.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 
 NOT_POSSIBLE = 2
+# The mode of a file that holds plain identifiers: its owner's alone.
+PRIVATE = 0o600
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -48,6 +52,7 @@ def link(
     from cloud_sync.identity.linkage.people import PeopleError, read_people
 
     began = time.monotonic()
+    _refuse_one_file({"the file of records": file, "--out": out})
     try:
         people = read_people(file)
         linked = link_people(people)
@@ -88,6 +93,11 @@ def evaluate(
     except PeopleError as error:
         raise refusal(f"Nothing was measured: {error}") from None
     measured = compare(found, {record: group for record, group in true.items() if group})
+    if not measured.true:
+        raise refusal(
+            f"There is nothing to measure: no two of the {measured.records} records that have a"
+            f" {truth!r} in {file} have the same one"
+        )
     say(
         {
             "precision": round(measured.precision, 6),
@@ -122,9 +132,11 @@ def replay(
     from cloud_sync.identity.replay import assign
 
     began = time.monotonic()
+    rejects = out.with_name(f"{out.name}.rejects.jsonl")
+    files = {"the file of events": events, "--out": out, "the file of rejects": rejects}
+    _refuse_one_file(files | ({"--shared": shared} if shared else {}))
     replayed = _replayed(events)
     assigned = assign(replayed.events)
-    rejects = out.with_name(f"{out.name}.rejects.jsonl")
     try:
         write_lines(
             out,
@@ -135,9 +147,9 @@ def replay(
         )
         rejects.unlink(missing_ok=True)
         if shared:
-            write_lines(shared, assigned.shared())
+            write_lines(shared, assigned.shared(), mode=PRIVATE)
         if replayed.rejects:
-            write_lines(rejects, (each.as_json() for each in replayed.rejects))
+            write_lines(rejects, (each.as_json() for each in replayed.rejects), mode=PRIVATE)
     except OSError as error:
         raise refusal(f"{out} cannot be written: {error.strerror}") from None
     figures = {
@@ -193,6 +205,22 @@ def refusal(reason: str) -> typer.Exit:
     return typer.Exit(NOT_POSSIBLE)
 
 
+def _refuse_one_file(files: Mapping[str, Path]) -> None:
+    """Refuse to write over the input, or one output over another, by whatever name or link."""
+    names: dict[object, str] = {}
+    for name, path in files.items():
+        found: set[object] = {os.path.realpath(path)}
+        with suppress(OSError):
+            status = path.stat()
+            found.add((status.st_dev, status.st_ino))
+        for known in found & names.keys():
+            raise refusal(
+                f"Nothing was done: {names[known]} and {name} are the same file, {path};"
+                " give each a name of its own"
+            )
+        names |= dict.fromkeys(found, name)
+
+
 def _replayed(events: Path) -> "Replay":
     from cloud_sync.identity.replay import Replay
 
@@ -205,10 +233,12 @@ def _replayed(events: Path) -> "Replay":
     return replayed
 
 
-def write_lines(out: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Write one JSON object a line, the file whole or not at all."""
+def write_lines(out: Path, rows: Iterable[Mapping[str, object]], *, mode: int = 0o666) -> None:
+    """Write one JSON object a line, the file whole or not at all; `mode` says who may read it."""
     partial = out.with_name(f"{out.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     partial.replace(out)
 

@@ -106,9 +106,9 @@ def _blocks(parts: Sequence[Keys]) -> dict[object, list[int]]:
     return blocks
 
 
-def _pairs(blocks: Mapping[object, Sequence[int]], size: int) -> Ints:
+def _pairs(blocks: Mapping[object, list[int]], size: int) -> Ints:
     """Return the pairs within the blocks, as one number each, the smallest blocks first."""
-    by_size: dict[int, list[Sequence[int]]] = {}
+    by_size: dict[int, list[list[int]]] = {}
     for block in blocks.values():
         if 2 <= len(block) <= BLOCK_RECORDS_MAX:
             by_size.setdefault(len(block), []).append(block)
@@ -116,7 +116,8 @@ def _pairs(blocks: Mapping[object, Sequence[int]], size: int) -> Ints:
     found: list[Ints] = []
     for length in sorted(by_size):
         one, other = np.triu_indices(length, 1)
-        members = np.array(by_size[length], np.int64)[: max(0, left // len(one))]
+        # Sorted, as the words of a name come in another order each time the program runs.
+        members = np.array(sorted(by_size[length]), np.int64)[: max(0, left // len(one))]
         found.append((members[:, one] * size + members[:, other]).ravel())
         left -= len(found[-1])
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)

@@ -29,7 +29,17 @@ class Linked:
 
 
 def link(people: People) -> Linked:
-    """Group the records of each person. Groups are named by their first record."""
+    """Group the records of each person. Groups are named by the record whose id is the smallest.
+
+    Where two choices are as good, the ids decide and not the order of the records.
+    """
+    order = sorted(range(len(people.ids)), key=people.ids.__getitem__)
+    linked = _link(people.of_records(order))
+    groups = dict(zip(order, linked.groups, strict=True))
+    return Linked(groups=[groups[at] for at in range(len(order))], figures=linked.figures)
+
+
+def _link(people: People) -> Linked:
     size = len(people.ids)
     comparisons = comparisons_of(people)
     one, other = candidate_pairs(people)

@@ -2,20 +2,21 @@
 
 import csv
 import gzip
-import io
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cloud_sync.identity.linkage.columns import ID_COLUMN, Role, roles_of
+from cloud_sync.identity.linkage.rows import Rows
 
-# A single field may be this long; a longer one is a broken quotation mark.
+# A single field may be this long.
 FIELD_BYTES_MAX = 1 << 20
 # Whole files are read into memory; a larger one is to be cut by region or year first.
 RECORDS_MAX = 2_000_000
-DELIMITERS = (",", ";", "\t")
+# Of bad lines so many are named; all are counted.
+LINES_NAMED_MAX = 10
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -39,6 +40,14 @@ class People:
         """Return the columns of a role."""
         return {name: values for name, (of, values) in self.columns.items() if of == role}
 
+    def of_records(self, places: Sequence[int]) -> "People":
+        """Return the records at some places, in that order."""
+        columns = {
+            name: (role, [values[at] for at in places])
+            for name, (role, values) in self.columns.items()
+        }
+        return replace(self, ids=[self.ids[at] for at in places], columns=columns)
+
     def together(self, role: Role) -> list[tuple[str, ...]]:
         """Return for each record what the columns of a role say, one behind the other."""
         found = list(self.of_role(role).values())
@@ -53,7 +62,7 @@ def read_people(path: Path) -> People:
     left out; short lines have empty values.
     """
     problems: Counter[str] = Counter()
-    rows = _rows(_text(path, problems))
+    rows = _rows(_text(path, problems), problems)
     header = next(rows, None)
     if header is None:
         raise PeopleError(f"{path} is empty: a first line with the names of columns is needed")
@@ -82,7 +91,7 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     Raises PeopleError when the file cannot be read or has no such column.
     """
     problems: Counter[str] = Counter()
-    rows = _rows(_text(path, problems))
+    rows = _rows(_text(path, problems), problems)
     names = [name.strip() for name in next(rows, [])]
     for needed in (ID_COLUMN, column):
         if needed not in names:
@@ -116,14 +125,19 @@ def _records(
     return records
 
 
-def _rows(text: str) -> Iterator[list[str]]:
+def _rows(text: str, problems: Counter[str]) -> Iterator[list[str]]:
     csv.field_size_limit(FIELD_BYTES_MAX)
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    rows = Rows(text)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        yield from rows
     except csv.Error as error:
         raise PeopleError(f"this is no CSV file: {error}") from None
+    if rows.unclosed:
+        named = ", ".join(map(str, rows.unclosed[:LINES_NAMED_MAX]))
+        more = ", …" if len(rows.unclosed) > LINES_NAMED_MAX else ""
+        problems[f"lines with a broken quotation mark, read without any: {named}{more}"] = len(
+            rows.unclosed
+        )
 
 
 def _text(path: Path, problems: Counter[str]) -> str:
