@@ -100,13 +100,15 @@ def side(line: Line, point: Point) -> float:
 def crossing(line: Line, before: Point, after: Point) -> int:
     """Return 1 when the step crosses the line inwards (left to right), -1 outwards, 0 otherwise.
 
-    A point on the line itself counts as right of it, so that no step is counted twice or missed.
+    A point on the line itself counts as beyond it on the same side of the picture whichever way
+    the line was drawn: no step is counted twice or missed, and the line reversed mirrors exactly.
     """
-    was_right, is_right = side(line, before) >= 0, side(line, after) >= 0
+    first, last = min(line), max(line)
+    was_right, is_right = side((first, last), before) >= 0, side((first, last), after) >= 0
     if was_right == is_right:
         return 0
-    start_right = side((before, after), line[0]) >= 0
-    end_right = side((before, after), line[1]) >= 0
-    if start_right == end_right:
+    first_right = side((before, after), first) >= 0
+    last_right = side((before, after), last) >= 0
+    if first_right == last_right:
         return 0
-    return 1 if is_right else -1
+    return 1 if is_right == (line[0] == first) else -1
