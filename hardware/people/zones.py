@@ -1,5 +1,6 @@
 """Areas and counting lines in a camera's picture: pure geometry, in pixels, y downwards."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,16 @@ def area(polygon: Polygon) -> float:
     """Return how many square pixels a polygon covers."""
     edges = zip(polygon, polygon[1:] + polygon[:1], strict=True)
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2
+
+
+def sides_cross(polygon: Polygon) -> bool:
+    """Tell whether two sides of a polygon cross; sides that only touch do not."""
+    sides = list(zip(polygon, polygon[1:] + polygon[:1], strict=True))
+    return any(
+        side(one, other[0]) * side(one, other[1]) < 0
+        and side(other, one[0]) * side(other, one[1]) < 0
+        for one, other in itertools.combinations(sides, 2)
+    )
 
 
 def out_of_sight(zones: ZoneMap, size: tuple[int, int]) -> tuple[str, ...]:
