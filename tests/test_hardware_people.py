@@ -13,7 +13,7 @@ from hardware.people.background import BackgroundDetector
 from hardware.people.people import PeopleCounter
 from hardware.people.zones import ZoneMap
 from hardware.readings import PeopleReading, Stay
-from storebridge.simulated.walks import Truth, WalkScene, visit_walk
+from storebridge.simulated.walks import Stop, Truth, Walk, WalkScene, visit_walk
 
 SIZE = (640, 480)
 SHELF = ((200.0, 280.0), (430.0, 280.0), (430.0, 420.0), (200.0, 420.0))
@@ -52,6 +52,27 @@ def test_drawn_walks_are_timed_within_a_third_of_a_second(seed: int) -> None:
         assert abs(stay.entered_mono_ms / 1000 - real.enter_s) < 0.35
         assert abs(stay.left_mono_ms / 1000 - real.leave_s) < 0.35
     assert came_in == truth.passages["door"][0] == 2
+
+
+def test_a_zone_drawn_past_the_pictures_edge_keeps_nobody_who_walked_out() -> None:
+    """Nothing moves at the edge after them, as where somebody stands still and is missed."""
+    stops = (Stop(at=(-50, 400)), Stop(at=(400, 400), wait_s=3), Stop(at=(720, 400)))
+    walk = Walk(starts_s=1, stops=stops, looks=3)
+    scene = WalkScene(SIZE, 1, [walk])
+    rights = (641.0, 660.0, 9000.0)
+    zones = {f"{x}": ((220.0, 200.0), (x, 200.0), (x, 480.0), (220.0, 480.0)) for x in rights}
+    counter = PeopleCounter(ZoneMap(zones=zones), BackgroundDetector())
+    stays: list[Stay] = []
+    for number in range(200):
+        frame = Frame(pixels=scene.frame(number / 10), at_mono_ms=number * 100, number=number)
+        stays += counter.see(frame).stays
+    assert {stay.zone for stay in stays} == set(zones)
+    assert len(stays) == 3
+    truth = scene.truth(ZoneMap(zones=zones), until_s=20).stays
+    entered_s, left_s = truth[0].enter_s, min(stay.leave_s for stay in truth)
+    for stay in stays:
+        assert abs(stay.entered_mono_ms / 1000 - entered_s) < 0.35
+        assert abs(stay.left_mono_ms / 1000 - left_s) < 0.35
 
 
 def test_the_six_stays_of_the_real_clip_are_found(sample_data: Path) -> None:

@@ -41,7 +41,9 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
         ('{"zones": {"a": {"polygon": [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]}}}', "in pixels"),
         ('{"zones": {"a": {"polygon": [[5, 5], [5, 5], [5, 5]]}}}', "less than a pixel"),
         ('{"zones": {"a": {"polygn": []}}}', "polygn"),
-        ('{"lines": {"a": [[1, 2]]}, "zones": 3}', "zones: Expected.*lines: Expected"),
+        ('{"lines": {"a": [[1, 2]]}, "zones": 3}', "zones: Expected.*lines: a: Expected"),
+        ('{"zones": {"b": {"polygon": [[1], [2, 3], [4, 5]]}}}', "zones: b: Expected"),
+        ('{"zones": {"a": {"polygon": [[0, 0], [9, 9], [9, 0], [0, 8]]}}}', "a: its sides cross"),
         ("[" * 100_000, "zones.json: "),
     ],
 )

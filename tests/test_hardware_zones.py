@@ -52,6 +52,16 @@ def test_on_any_path_ins_minus_outs_is_where_it_ends(
     assert crossing(line, start, middle) + crossing(line, middle, end) == whole
 
 
+@given(points, points, points, points)
+def test_a_line_reversed_swaps_in_and_out(
+    start: Point, end: Point, before: Point, after: Point
+) -> None:
+    """Also for whoever appears on the line itself, or is lost there."""
+    on_line = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+    for step in ((before, after), (on_line, after), (before, on_line), (on_line, end)):
+        assert crossing((end, start), *step) == -crossing((start, end), *step)
+
+
 def test_a_map_names_the_zones_of_a_point() -> None:
     zones = ZoneMap(zones={"all": SQUARE, "notch": NOTCHED})
     assert zones.zones_at((5, 8)) == {"all"}

@@ -2,6 +2,7 @@
 
 Whoever is missed is held where they were last: for a moment at the picture's edge, longer inside
 it, as long as somebody else hides that place, and as long as nothing at all has moved there.
+Whoever walked out of the picture is gone, however still the place where they were seen last.
 """
 
 import math
@@ -24,6 +25,8 @@ HOLD_STILL_MS = 600_000
 STILL_SLACK_MS = 250
 UNSURE_MS = 1_200
 EDGE_SHARE = 0.02
+# Whoever moved so far outwards at the picture's edge, in body heights within the last second, left.
+LEAVING_HEIGHTS_MIN = 0.05
 REACH_HEIGHTS_PER_S = 1.6
 REACH_HEIGHTS_MIN = 0.35
 REACH_S_MAX = 1.5
@@ -120,6 +123,7 @@ class Tracker:
     def _unseen(self, track: Track, sight: Sight, at_ms: int) -> Track:
         """Return a track after a frame without its box: it is there, missed, or over."""
         is_still = sight.motion.last_ms(track.box) <= track.seen_ms + STILL_SLACK_MS
+        is_still = is_still and not self._leaves(track)
         if not sight.looked_at(track.box):
             return replace(track, there_ms=at_ms) if is_still and track.sure else track
         since_ms = at_ms if track.missed_ms is None else track.missed_ms
@@ -138,9 +142,28 @@ class Tracker:
         return HOLD_AT_EDGE_MS if self._at_edge(track.box) else HOLD_MS
 
     def _at_edge(self, box: Box) -> bool:
+        return any(self._edges(box))
+
+    def _edges(self, box: Box) -> tuple[bool, bool, bool]:
+        """Tell whether a box ends at the picture's left, right and lower edge.
+
+        Not the upper one: it cuts off the heads of people who are near.
+        """
         width, height = self._size
-        beside = box.left <= width * EDGE_SHARE or box.right >= width * (1 - EDGE_SHARE)
-        return beside or box.bottom >= height * (1 - EDGE_SHARE)
+        return (
+            box.left <= width * EDGE_SHARE,
+            box.right >= width * (1 - EDGE_SHARE),
+            box.bottom >= height * (1 - EDGE_SHARE),
+        )
+
+    def _leaves(self, track: Track) -> bool:
+        """Tell whether somebody was walking out of the picture when they were seen last."""
+        left, right, below = self._edges(track.box)
+        (x1, y1), (x2, y2) = _recent(track)[0].box.centre, track.box.centre
+        least = LEAVING_HEIGHTS_MIN * max(step.box.height for step in track.steps)
+        return (
+            (left and x1 - x2 > least) or (right and x2 - x1 > least) or (below and y2 - y1 > least)
+        )
 
 
 def _seen(track: Track, box: Box, at_ms: int) -> Track:
@@ -163,10 +186,15 @@ def _proven(track: Track, sight: Sight, all_tracks: Sequence[Track], at_ms: int)
     return replace(track, moved=moved)
 
 
+def _recent(track: Track) -> list[Step]:
+    """Return the steps of the last second in which a person was seen."""
+    return [step for step in track.steps if track.seen_ms - step.at_ms <= SPEED_OVER_MS]
+
+
 def expected(track: Track, at_ms: int) -> Box:
     """Return where a person's box will be, going on as in the last second."""
     last = track.steps[-1]
-    recent = [step for step in track.steps if last.at_ms - step.at_ms <= SPEED_OVER_MS]
+    recent = _recent(track)
     elapsed_ms = last.at_ms - recent[0].at_ms
     if elapsed_ms <= 0:
         return last.box

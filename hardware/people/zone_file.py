@@ -2,13 +2,14 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from hardware.options import OptionsError, read_options
 from hardware.people.floor import Floor, in_picture
-from hardware.people.zones import Line, Polygon, ZoneMap
+from hardware.people.zones import Line, Polygon, ZoneMap, sides_cross
 
 ZONE_FILE_BYTES_MAX = 1024 * 1024
 
@@ -48,15 +49,53 @@ def read_zone_file(path: Path) -> ZoneMap:
         raise ZoneFileError(f"{path} is larger than {ZONE_FILE_BYTES_MAX // 1024} KiB")
     try:
         parsed = _parse(content, toml=path.suffix.lower() == ".toml")
-        entries = read_options(parsed, ZoneFile)
+        entries = _entries(parsed)
         if not entries.zones and not entries.lines:
             raise ValueError("has neither a zone nor a line")
         zones = {name: entry.polygon for name, entry in entries.zones.items()}
-        return in_picture(ZoneMap(zones=zones, lines=entries.lines), entries.floor)
+        seen = in_picture(ZoneMap(zones=zones, lines=entries.lines), entries.floor)
+        refuse_crossed(zones)
+        return seen
     except OptionsError as error:
         raise ZoneFileError(f"{path}: {'; '.join(error.problems)}") from error
     except (ValueError, RecursionError) as error:
         raise ZoneFileError(f"{path}: {error}") from error
+
+
+def refuse_crossed(zones: Mapping[str, Polygon]) -> None:
+    """Raise ValueError that names the zones whose sides cross: they have no plain inside."""
+    if crossed := [name for name, polygon in zones.items() if sides_cross(polygon)]:
+        raise ValueError("; ".join(f"zones: {name}: its sides cross" for name in crossed))
+
+
+def _entries(parsed: dict[str, object]) -> ZoneFile:
+    """Return the file's tables; raises OptionsError that names each zone and line at fault."""
+    kinds: dict[str, object] = {"zones": ZoneEntry, "lines": Line}
+    faults: list[str] = []
+    for table, kind in kinds.items():
+        named = parsed.get(table)
+        if not isinstance(named, dict):
+            continue
+        wrong = {name: fault for name, entry in named.items() if (fault := _fault(entry, kind))}
+        faults += [f"{table}: {name}: {fault}" for name, fault in wrong.items()]
+        sound = {name: entry for name, entry in named.items() if name not in wrong}
+        parsed = {**parsed, table: sound}
+    try:
+        entries = read_options(parsed, ZoneFile)
+    except OptionsError as error:
+        raise OptionsError((*error.problems, *faults)) from error
+    if faults:
+        raise OptionsError(tuple(faults))
+    return entries
+
+
+def _fault(entry: object, kind: object) -> str:
+    """Return what is wrong with the shape of a zone or line, nothing where it is right."""
+    try:
+        msgspec.convert(entry, kind)
+    except msgspec.ValidationError as error:
+        return str(error).replace("`$", "`")
+    return ""
 
 
 def _parse(content: bytes, *, toml: bool) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Areas and counting lines in a camera's picture: pure geometry, in pixels, y downwards."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,16 @@ def area(polygon: Polygon) -> float:
     """Return how many square pixels a polygon covers."""
     edges = zip(polygon, polygon[1:] + polygon[:1], strict=True)
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in edges)) / 2
+
+
+def sides_cross(polygon: Polygon) -> bool:
+    """Tell whether two sides of a polygon cross; sides that only touch do not."""
+    sides = list(zip(polygon, polygon[1:] + polygon[:1], strict=True))
+    return any(
+        side(one, other[0]) * side(one, other[1]) < 0
+        and side(other, one[0]) * side(other, one[1]) < 0
+        for one, other in itertools.combinations(sides, 2)
+    )
 
 
 def out_of_sight(zones: ZoneMap, size: tuple[int, int]) -> tuple[str, ...]:
@@ -100,13 +111,15 @@ def side(line: Line, point: Point) -> float:
 def crossing(line: Line, before: Point, after: Point) -> int:
     """Return 1 when the step crosses the line inwards (left to right), -1 outwards, 0 otherwise.
 
-    A point on the line itself counts as right of it, so that no step is counted twice or missed.
+    A point on the line itself counts as beyond it on the same side of the picture whichever way
+    the line was drawn: no step is counted twice or missed, and the line reversed mirrors exactly.
     """
-    was_right, is_right = side(line, before) >= 0, side(line, after) >= 0
+    first, last = min(line), max(line)
+    was_right, is_right = side((first, last), before) >= 0, side((first, last), after) >= 0
     if was_right == is_right:
         return 0
-    start_right = side((before, after), line[0]) >= 0
-    end_right = side((before, after), line[1]) >= 0
-    if start_right == end_right:
+    first_right = side((before, after), first) >= 0
+    last_right = side((before, after), last) >= 0
+    if first_right == last_right:
         return 0
-    return 1 if is_right else -1
+    return 1 if is_right == (line[0] == first) else -1

@@ -5,7 +5,7 @@ import json
 import msgspec
 
 from hardware.options import read_options
-from hardware.people.zone_file import ZoneFile
+from hardware.people.zone_file import ZoneFile, refuse_crossed
 from hardware.people.zones import Point, ZoneMap
 
 
@@ -23,6 +23,7 @@ def zone_toml(drawn: bytes) -> str:
         entries = read_options(parsed, ZoneFile)
         polygons = {name: entry.polygon for name, entry in entries.zones.items()}
         ZoneMap(zones=polygons, lines=entries.lines)
+        refuse_crossed(polygons)
     except (msgspec.DecodeError, ValueError) as error:
         raise DrawingError(str(error)) from error
     if not all([*polygons, *entries.lines] or [""]):
