@@ -111,6 +111,15 @@ def test_a_motionless_person_is_never_lost_though_the_detector_misses_them() -> 
         assert (track.over, track.there_ms) == (False, at_ms)
 
 
+def test_at_the_edge_who_stands_is_held_and_who_walked_out_is_not() -> None:
+    for came_from, held in ((20, 1), (100, 0)):
+        tracker = Tracker(SIZE)
+        follow(tracker, [[person(came_from + n * (20 - came_from) / 9)] for n in range(10)])
+        for at_ms in range(1000, 10_000, 500):
+            tracks = tracker.update(sight([], SIZE), at_ms)
+        assert len(tracks) == held
+
+
 def test_where_nobody_looked_nobody_is_missed() -> None:
     tracker = Tracker(SIZE)
     follow(tracker, [[person(300)]] * 10)
