@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -45,9 +45,13 @@ class Terminal:
         """Type something; Ctrl-C is what the terminal makes of \\x03."""
         os.write(self._screen, keys.encode())
 
-    def processes(self) -> list[psutil.Process]:
-        """Return what the command has started that still hangs on it."""
-        return psutil.Process(self.pid).children(recursive=True)
+    def commands(self) -> list[list[str]]:
+        """Return the command lines of what it has started and that still hangs on it."""
+        lines = []
+        for process in psutil.Process(self.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it ended while we looked
+                lines.append(process.cmdline())
+        return lines
 
     def _read(self) -> bool:
         """Read what there is; False when nothing will come any more."""

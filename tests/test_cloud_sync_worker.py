@@ -359,11 +359,11 @@ def test_when_the_database_goes_and_comes_back_nothing_is_lost_and_the_owner_is_
     def holds() -> bool:
         store.send(batch(11, 20))
         time.sleep(0.05)
-        return store.watermark() == 20
+        # A connection that was just opened may still store them under the old owner.
+        return store.watermark() == 20 and store.receipts[-1].owner != owner
 
     wait_until(holds)
     assert worker.alive
-    assert store.receipts[-1].owner != owner
     assert cloud.seqs() == list(range(1, 21))
 
 

@@ -165,8 +165,8 @@ def test_make_demo_in_a_terminal_shows_what_happens_and_leaves_nothing_after_ctr
     with make_in_a_terminal("demo") as terminal:
         terminal.read_until("headquarters")
         terminal.read_until("recorded", "accepted", "Ctrl-C ends everything")
-        (guard,) = (each for each in terminal.processes() if "guard" in each.cmdline())
-        folder = Path(guard.cmdline()[guard.cmdline().index("guard") + 1])
+        (guard,) = (each for each in terminal.commands() if "guard" in each)
+        folder = Path(guard[guard.index("guard") + 1])
         assert len(processes_of(folder)) >= 6  # broker, database, guard, cloud, agents
         terminal.type("\x03")
         terminal.read_to_the_end()
