@@ -200,4 +200,4 @@ def _plain(name: str) -> str:
 def _as_path(kind: type, value: object) -> object:
     if isinstance(value, kind):
         return value
-    raise NotImplementedError(f"no setting is made into {kind}")
+    raise TypeError(f"no setting is made into {kind}")
