@@ -5,6 +5,7 @@ the shopper is who they say. Identifiers stand in the body, never in an address.
 """
 
 from collections.abc import Sequence
+from string import hexdigits
 
 from flask import Blueprint, Response, g, jsonify, request
 
@@ -12,11 +13,19 @@ from cloud_sync.api import guard, refusal
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import retried
 from cloud_sync.intake.api_keys import ApiKey
-from cloud_sync.intake.asked import Asked, AskedForConsents, AskedForRights, keyed, parse_asked
+from cloud_sync.intake.asked import (
+    SHOPPER_CHARS,
+    Asked,
+    AskedForConsents,
+    AskedForRights,
+    keyed,
+    parse_asked,
+)
 from cloud_sync.intake.posted import PostRefusedError, WrongField
 from cloud_sync.privacy import words
 from cloud_sync.privacy.erasing import NobodyError, erase, identifiers_of
 from cloud_sync.privacy.export import export
+from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.shoppers.consents import PURPOSES
 from wire.identifiers import Identifier
 
@@ -64,27 +73,12 @@ def blueprint(cloud: Cloud) -> Blueprint:
 def _add_rights(api: Blueprint, cloud: Cloud) -> None:
     """Add the routes for which a key needs the right to answer for shoppers."""
 
-    def named(key: ApiKey) -> Sequence[Identifier]:
-        """Return whom the request is about, by identifiers or by shopper ID."""
-        if request.method == "GET":
-            shopper = request.args.get("shopper", "")
-        else:
-            asked = parse_asked(request.get_data(), AskedForRights)
-            if asked.identifiers:
-                return keyed(Asked(asked.identifiers), cloud.identifier_keys[key.tenant])
-            shopper = asked.shopper
-        if not shopper:
-            message = "expected an ID as /v1/shopper gives it, or `identifiers` in a POST"
-            raise PostRefusedError([WrongField("shopper", message)])
-        with cloud.database.shopper(key.tenant) as connection:
-            return identifiers_of(connection, key.tenant, shopper)
-
     @api.route("/shoppers/export", methods=("GET", "POST"))
     def get_export() -> Response:
         key: ApiKey = g.key
         if not key.answers_rights:
             return refusal(403, NO_RIGHT)
-        return jsonify(export(cloud.database, key.tenant, named(key), cloud.now()))
+        return jsonify(export(cloud.database, key.tenant, _named(cloud, key), cloud.now()))
 
     @api.post("/shoppers/erase")
     def post_erase() -> Response:
@@ -92,9 +86,34 @@ def _add_rights(api: Blueprint, cloud: Cloud) -> None:
         if not key.answers_rights:
             return refusal(403, NO_RIGHT)
         asked_by = f"{key.source} (key {key.key_id})"
-        done = erase(cloud.database, key.tenant, named(key), cloud.now(), asked_by=asked_by)
+        apart = KeptApart(cloud.erasures_file)
+        whom, now = _named(cloud, key), cloud.now()
+        done = erase(cloud.database, apart, key.tenant, whom, now, asked_by=asked_by)
         return jsonify(erasure=done.erasure, erased_at=done.erased_at, rows=done.rows)
+
+    @api.errorhandler(KeptApartError)
+    def not_kept(error: KeptApartError) -> Response:
+        return refusal(503, str(error))
 
     @api.errorhandler(NobodyError)
     def nobody(error: NobodyError) -> Response:
         return refusal(404, str(error))
+
+
+def _named(cloud: Cloud, key: ApiKey) -> Sequence[Identifier]:
+    """Return whom the request is about, by identifiers or by shopper ID.
+
+    Raises PostRefusedError where it names nobody, NobodyError for an ID that is not known.
+    """
+    if request.method == "GET":
+        shopper = request.args.get("shopper", "")
+    else:
+        asked = parse_asked(request.get_data(), AskedForRights)
+        if asked.identifiers:
+            return keyed(Asked(asked.identifiers), cloud.identifier_keys[key.tenant])
+        shopper = asked.shopper
+    if len(shopper) != SHOPPER_CHARS or set(shopper) - set(hexdigits.lower()):
+        message = "expected an ID as /v1/shopper gives it, or `identifiers` in a POST"
+        raise PostRefusedError([WrongField("shopper", message)])
+    with cloud.database.shopper(key.tenant) as connection:
+        return identifiers_of(connection, key.tenant, shopper)

@@ -24,6 +24,8 @@ from wire.topics import SHARDS, TopicError, down_topic, shard_filters
 
 _log = logging.getLogger(__name__)
 
+# How often receiving learns of erasures.
+LOOK_FOR_ERASURES_S = 1.0
 ALL_SHARDS = ("sb/+/up/+/+/+", "sb/+/state/+/+", "sb/+/beat/+/+", "sb/+/applied/+/+")
 
 
@@ -61,6 +63,7 @@ class Worker:
         self._database = database
         self._publisher = Publisher(database, self._link.publish)
         self._watch = Watch()
+        self._looked_at_s = float("-inf")
         self._follower = Follower(
             database,
             self._leases,
@@ -125,6 +128,7 @@ class Worker:
         )
         if not messages:
             return
+        self._look_for_erasures()
         incoming = self._decoded(leases, messages)
         # A backlog is a transaction of its own: nobody at a screen waits for it.
         back = [each for each in incoming if each.topic.lane == "back"]
@@ -135,6 +139,17 @@ class Worker:
             if isinstance(each.message, Heartbeat):
                 lease = leases[each.topic.shard]
                 self._publisher.wake(each.topic.tenant, each.topic.store, lease)
+
+    def _look_for_erasures(self) -> None:
+        """Learn who was erased, now and then: what they say is not even stored from then on.
+
+        The fold looks for itself, under its lock; this spares the ledger what must go again.
+        """
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s >= LOOK_FOR_ERASURES_S:
+            self._looked_at_s = now_s
+            with self._database.question(0) as connection:
+                self._watch.ask(connection)()
 
     def _store(
         self, leases: Mapping[int, Lease], incoming: Sequence[Incoming], *, backlog: bool = False

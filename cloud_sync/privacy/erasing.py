@@ -18,6 +18,7 @@ from functools import partial
 from psycopg import Connection, sql
 
 from cloud_sync.database import Database, arrays, retried
+from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
 from cloud_sync.shoppers.identity import (
@@ -47,6 +48,18 @@ class NobodyError(LookupError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is asked for: one that is carried out again brings its salt, and its marks."""
+
+    tenant: str
+    erasure: str
+    erased_at: int
+    asked_by: str
+    salt: bytes = b""
+    marks: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erasure:
     """One erasure: when it took effect (µs UTC), and how many rows of the tables went."""
 
@@ -69,32 +82,51 @@ def identifiers_of(connection: Connection, tenant: str, shopper: str) -> list[Id
 
 
 def erase(
-    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int, *, asked_by: str
+    database: Database,
+    apart: KeptApart,
+    tenant: str,
+    identifiers: Sequence[Identifier],
+    now: int,
+    *,
+    asked_by: str,
 ) -> Erasure:
     """Erase the shopper whom identifiers name, with all that is joined to them.
 
     Whoever is not known is erased as well: a store that is offline may know them. `asked_by` says
     who asked, in the tenant's own words. Call `scrub.finish` afterwards, or leave it to the chore.
+
+    Raises KeptApartError, with nothing done, where the list of erasures cannot be written.
     """
-    erasure = secrets.token_hex(ERASURE_BYTES)
-    named = set(identifiers)
+    order = Order(
+        tenant=tenant,
+        erasure=secrets.token_hex(ERASURE_BYTES),
+        erased_at=now,
+        asked_by=asked_by,
+    )
+    return carry_out(database, apart, order, set(identifiers))
+
+
+def carry_out(
+    database: Database, apart: KeptApart, order: Order, named: set[Identifier]
+) -> Erasure:
+    """Carry out an erasure, a new one or one that a restored database does not know."""
     rows = 0
     for _ in range(ROUNDS_MAX):
         everyone = retried(
-            lambda: database.shopper(tenant),
-            partial(_mark, tenant=tenant, erasure=erasure, named=named, now=now, asked_by=asked_by),
+            lambda: database.shopper(order.tenant),
+            partial(_mark, apart=apart, order=order, named=named),
         )
         _wait_for_folds(database)
         gone = retried(
-            lambda: database.shopper(tenant),
-            partial(_delete, tenant=tenant, erasure=erasure, everyone=everyone),
+            lambda: database.shopper(order.tenant),
+            partial(_delete, order=order, everyone=everyone),
         )
         rows += gone.rows
         if gone.members <= everyone:
             break
         named = gone.members | everyone
     tell_stores(database)
-    return Erasure(tenant=tenant, erasure=erasure, erased_at=now, rows=rows)
+    return Erasure(tenant=order.tenant, erasure=order.erasure, erased_at=order.erased_at, rows=rows)
 
 
 def tell_stores(database: Database) -> int:
@@ -112,22 +144,34 @@ class _Gone:
 
 
 def _mark(
-    connection: Connection,
-    tenant: str,
-    erasure: str,
-    named: set[Identifier],
-    now: int,
-    asked_by: str,
+    connection: Connection, *, apart: KeptApart, order: Order, named: set[Identifier]
 ) -> set[Identifier]:
     """Keep the marks of identifiers and of all that are joined to them; return all of these."""
+    tenant, erasure, now = order.tenant, order.erasure, order.erased_at
     everyone = named | joined(connection, tenant, named)
     row = connection.execute(
-        "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%s, %s, 1)"
-        " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1 RETURNING salt, changes",
-        (tenant, secrets.token_bytes(SALT_BYTES)),
+        "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%(tenant)s, %(new)s, 1)"
+        " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1,"
+        " salt = CASE WHEN %(given)s THEN excluded.salt ELSE kept.salt END RETURNING salt, changes",
+        {
+            "tenant": tenant,
+            "new": order.salt or secrets.token_bytes(SALT_BYTES),
+            "given": bool(order.salt),
+        },
     ).fetchone()
     salt, change = row or (b"", 0)
-    marks = sorted(mark_of(each, bytes(salt)) for each in everyone)
+    marks = sorted(order.marks | {mark_of(each, bytes(salt)) for each in everyone})
+    # Before the commit: whoever is erased stands in the list, also if this is never answered.
+    apart.add(
+        Kept(
+            tenant=tenant,
+            erasure=erasure,
+            erased_at=now,
+            asked_by=order.asked_by,
+            salt=bytes(salt).hex(),
+            marks=tuple(each.hex() for each in marks),
+        )
+    )
     connection.execute(
         "INSERT INTO erasure AS kept (tenant, erasure, erased_at, asked_by, since, pending)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, erasure)"
@@ -136,7 +180,7 @@ def _mark(
             tenant,
             erasure,
             now,
-            asked_by,
+            order.asked_by,
             first_day(connection, tenant, everyone, now),
             sorted(each.value for each in everyone),
         ),
@@ -185,8 +229,9 @@ def _wait_for_folds(database: Database) -> None:
         connection.execute("SELECT FROM shard_fold ORDER BY shard FOR UPDATE")
 
 
-def _delete(connection: Connection, tenant: str, erasure: str, everyone: set[Identifier]) -> _Gone:
+def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) -> _Gone:
     """Delete all rows of these identifiers, and of those that were joined to them meanwhile."""
+    tenant = order.tenant
     keys = [(tenant, identifier_id(each)) for each in everyone]
     shoppers: set[Key] = set()
     while (now := {(tenant, each) for each in shoppers_of(connection, keys).values()}) != shoppers:
@@ -210,7 +255,7 @@ def _delete(connection: Connection, tenant: str, erasure: str, everyone: set[Ide
     rows = sum(connection.execute(_deletion(trace), named).rowcount for trace in TRACES)
     connection.execute(
         "UPDATE erasure SET rows = rows + %s WHERE tenant = %s AND erasure = %s",
-        (rows, tenant, erasure),
+        (rows, tenant, order.erasure),
     )
     return _Gone(members=members, rows=rows)
 

@@ -78,9 +78,9 @@ def _tables(connection: Connection) -> list[tuple[str, int]]:
     """Return the tables in which shoppers stand, each partition by itself, with their bytes."""
     names = [trace.table for trace in TRACES] + list(OTHER_TABLES)
     rows = connection.execute(
-        "SELECT leaf.relid::regclass::text FROM unnest(%s::text[]) AS name"
-        " CROSS JOIN LATERAL pg_partition_tree(name::regclass) AS leaf"
-        " WHERE leaf.isleaf ORDER BY 1",
+        "SELECT coalesce(leaf.relid, name::regclass)::text FROM unnest(%s::text[]) AS name"
+        " LEFT JOIN LATERAL pg_partition_tree(name::regclass) AS leaf ON true"
+        " WHERE leaf.isleaf IS NOT false ORDER BY 1",
         (names,),
     ).fetchall()
     return list(_sizes(connection, (name for (name,) in rows)))

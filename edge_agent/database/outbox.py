@@ -224,8 +224,14 @@ def save_received(
         "WHERE number = (SELECT max(number) FROM stream)",
         (watermark, json.dumps([list(pair) for pair in ranges])),
     )
-    # The cloud has taken note of what is absent below its watermark.
-    connection.execute("DELETE FROM absent WHERE last <= ?", (watermark,))
+    # The cloud has taken note of what is absent below its watermark. Rows that were erased stand
+    # among kept ones: a cloud that comes back from a backup asks for them, and is told.
+    connection.execute(
+        "DELETE FROM absent WHERE last <= ? AND (reason <> 'erased' OR last <"
+        " coalesce((SELECT min(id) FROM outbox), 0)"
+        "  - (SELECT base FROM stream ORDER BY number DESC LIMIT 1))",
+        (watermark,),
+    )
 
 
 def chain_at(connection: sqlite3.Connection, tail: Tail, seq: int) -> int | None:

@@ -61,12 +61,13 @@ def told_in_a_line() -> Iterator[None]:
     import psycopg
 
     from cloud_sync.database.migrations import MigrationError
+    from cloud_sync.privacy.kept_apart import KeptApartError
     from edge_agent.web import WebError
     from storebridge.postgres import PostgresError
 
     try:
         yield
-    except (MigrationError, PostgresError, WebError) as error:
+    except (KeptApartError, MigrationError, PostgresError, WebError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
@@ -92,6 +93,8 @@ def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> I
     """
     from cloud_sync.database import Database
     from cloud_sync.database.schema import MIGRATIONS
+    from cloud_sync.privacy.kept_apart import KeptApart
+    from cloud_sync.privacy.restoring import erase_again
 
     server = server or embedded(config)
     with told_in_a_line(), ExitStack() as ending:
@@ -101,6 +104,9 @@ def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> I
         database = Database(dsn, connections_max=config.database.connections_max)
         ending.callback(database.close)
         database.migrate(MIGRATIONS)
+        # One that was restored from a backup serves nobody who was erased since.
+        if again := erase_again(database, KeptApart(config.erasures_file)):
+            _log.warning("%d shoppers whom the database held again were erased again", again)
         yield database
 
 

@@ -50,11 +50,13 @@ def forget(
     """
     from cloud_sync.privacy import scrub
     from cloud_sync.privacy.erasing import erase
+    from cloud_sync.privacy.kept_apart import KeptApart
 
     checked = read_config(config)
     with opened_as_it_is(checked) as database:
         identifiers = _whom(checked, database, tenant, shopper, kind, value, as_json=as_json)
-        done = erase(database, tenant, identifiers, _now(), asked_by="command line")
+        apart = KeptApart(checked.erasures_file)
+        done = erase(database, apart, tenant, identifiers, _now(), asked_by="command line")
         with _progress("searching the ledger", shown=not as_json) as told:
             events = scrub.finish(database, told)
     if as_json:
