@@ -58,5 +58,7 @@ TELLING_COLUMNS = frozenset(
 NOT_TRACES: Mapping[str, str] = {
     "ledger": "rows of the shopper are found by their bytes and made blank: see scrub.py",
     "quarantine": "entries that hold the shopper's bytes are emptied: see scrub.py",
+    "downlink": "its owner is a worker",
+    "shard_lease": "its owner is a worker",
     "erasure_mark": "all that stays of a shopper; nobody can go back from a mark",
 }
