@@ -291,6 +291,11 @@ def declare_absent(
     connection: sqlite3.Connection, first: int, last: int, reason: AbsentReason
 ) -> None:
     """Note that rows of the present stream will never be sent; joins neighbours to one range."""
+    following = connection.execute(
+        "DELETE FROM absent WHERE first = ? AND reason = ? RETURNING last", (last + 1, reason)
+    ).fetchone()
+    if following is not None:
+        last = following[0]
     before = connection.execute(
         "SELECT first FROM absent WHERE last = ? AND reason = ?", (first - 1, reason)
     ).fetchone()
