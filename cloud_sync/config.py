@@ -85,6 +85,7 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path
     erasures_file: Path
+    lapsed_days: int
     database: DatabaseConfig
     broker: BrokerConfig
     worker: WorkerConfig

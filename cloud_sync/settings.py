@@ -35,6 +35,12 @@ SETTINGS: tuple[Setting, ...] = (
         " apart from the database and its backups, and shared by all machines of the cloud",
     ),
     Setting(
+        name="lapsed_days",
+        check=checks.whole(30, 3_650),
+        default=1_095,
+        about="a shopper who was not heard of for so long is erased",
+    ),
+    Setting(
         name="database.dsn",
         check=checks.or_empty(dsn),
         default="",

@@ -135,6 +135,7 @@ def run(
     Several workers, on several machines, share the stores.
     """
     from cloud_sync.chores import Chores
+    from cloud_sync.privacy.kept_apart import KeptApart
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_worker
     from storebridge.parent import when_asked_to_end
@@ -148,7 +149,9 @@ def run(
         server = build_cloud_web(checked, database) if web else None
         working: list[Worker | Chores] = []
         if work:
-            working = [build_worker(checked, database), Chores(database)]
+            apart = KeptApart(checked.erasures_file)
+            chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
+            working = [build_worker(checked, database), chores]
         for part in working:
             ending.callback(part.close)
             part.start()
