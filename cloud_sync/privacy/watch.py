@@ -15,7 +15,7 @@ from cloud_sync.intake.incoming import Incoming
 from cloud_sync.intake.ledger import TAGS, LedgerEvent
 from cloud_sync.shoppers.acts import time_of
 from wire.codec import encode_event
-from wire.erasures import mark_of
+from wire.erasures import MARKS_REMEMBERED_MAX, mark_of
 from wire.events import Blank, Event
 from wire.messages import Batch
 
@@ -24,13 +24,34 @@ WATCHED_DAYS = 400
 HOUR_US = 3_600_000_000
 
 
+NEVER = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The erasures of one tenant: `times` by mark, up to its change number `changes`."""
+    """The erasures of one tenant: `times` by mark, up to its change number `changes`.
+
+    `known` remembers when identifiers that came lately were erased, or that they never were: it is
+    asked for each event, and making a mark costs twenty times as much.
+    """
 
     salt: bytes
     changes: int = 0
     times: Mapping[bytes, int] = field(default_factory=dict)
+    known: dict[bytes, int] = field(default_factory=dict)
+
+    def erased_at(self, event: Event) -> int:
+        """Return when the shopper of an event was erased last, NEVER for who was not."""
+        latest = NEVER
+        for each in event.identifiers:
+            at = self.known.get(each.value)
+            if at is None:
+                if len(self.known) >= MARKS_REMEMBERED_MAX:
+                    self.known.clear()
+                at = self.known[each.value] = self.times.get(mark_of(each, self.salt), NEVER)
+            if at > latest:
+                latest = at
+        return latest
 
 
 class Watch:
@@ -58,22 +79,15 @@ class Watch:
 
         return learn
 
-    def is_gone(self, tenant: str, event: Event, at: int) -> bool:
-        """Tell whether an event that happened at a time names somebody erased since then."""
-        gone = self._gone.get(tenant)
-        if gone is None or not event.identifiers:
-            return False
-        return any(at <= gone.times.get(mark_of(each, gone.salt), -1) for each in event.identifiers)
-
     def hide(self, incoming: Incoming) -> Incoming:
         """Return a message with blank events in the place of those of erased shoppers."""
-        tenant = incoming.topic.tenant
-        if tenant not in self._gone or not isinstance(incoming.message, Batch):
+        gone = self._gone.get(incoming.topic.tenant)
+        if gone is None or not isinstance(incoming.message, Batch):
             return incoming
         hidden = {
             index: blank(event)
             for index, event in enumerate(incoming.events)
-            if isinstance(event, Event) and self.is_gone(tenant, event, event.occurred_at)
+            if isinstance(event, Event) and event.occurred_at <= gone.erased_at(event)
         }
         if not hidden:
             return incoming
@@ -86,7 +100,9 @@ class Watch:
             return list(events)
         kept = []
         for each in events:
-            if self.is_gone(each.tenant, each.event, time_of(each)):
+            gone = self._gone.get(each.tenant)
+            at = NEVER if gone is None else gone.erased_at(each.event)
+            if at != NEVER and time_of(each) <= at:
                 emptied = structs.replace(each, event=blank(each.event))
                 write_blank(connection, emptied)
                 kept.append(emptied)
