@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
+from cloud_sync.privacy import erasing, scrub, told
+from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
+from cloud_sync.privacy.lapsed import erase_lapsed
 from cloud_sync.reports import brand_funnel
 
 _log = logging.getLogger(__name__)
@@ -45,6 +49,9 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="quarantine", every_s=DAY_S, forget=quarantine.forget_old),
     Chore(name="tokens", every_s=HOUR_S, forget=member_tokens.forget_paces),
     Chore(name="visits", every_s=DAY_S, forget=visits.forget_old),
+    Chore(name="views", every_s=DAY_S, forget=told.forget_views),
+    Chore(name="erasures", every_s=DAY_S, forget=told.forget_items),
+    Chore(name="unanswered", every_s=HOUR_S, forget=told.tell_again),
     Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
 )
 
@@ -85,8 +92,18 @@ class Chores:
     Guarantees: each part commits alone; a database that is away is asked again at the next look.
     """
 
-    def __init__(self, database: Database, *, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        apart: KeptApart | None = None,
+        lapsed_days: int = 0,
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        """Without a list of erasures nobody is erased for not having been heard of for long."""
         self._database = database
+        self._apart = apart
+        self._lapsed_days = lapsed_days
         self._look_every_s = look_every_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
@@ -113,8 +130,15 @@ class Chores:
                     enlist(connection)
                 for chore in CHORES:
                     self._do(chore)
+                if self._apart is not None:
+                    now = time.time_ns() // 1000
+                    erase_lapsed(self._database, self._apart, self._lapsed_days, now)
+                erasing.tell_stores(self._database)
+                scrub.finish(self._database)
             except LOST as error:
                 _log.warning("chores wait for the database (%s)", type(error).__name__)
+            except KeptApartError as error:
+                _log.warning("chores: %s", error)
             self._closing.wait(self._look_every_s)
 
     def _do(self, chore: Chore) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,12 +21,14 @@ class Cloud:
 
     `identifier_keys` holds each tenant's key, under which identifiers are recorded. `secure` is
     False only where the pages are served without TLS, on one machine, to try things out.
-    `signing_keys` holds the keys of the tenants whose apps are given tokens.
+    `signing_keys` holds the keys of the tenants whose apps are given tokens, `erasures_file` is the
+    list of erasures that is kept apart from the database.
     """
 
     database: Database
     identifier_keys: Mapping[str, bytes] = field(repr=False)
     signing_keys: Mapping[str, Ed25519PrivateKey] = field(default_factory=dict, repr=False)
+    erasures_file: Path = Path("erasures.jsonl")
     time_zone: str = "Asia/Shanghai"
     secure: bool = True
     frame_ancestors: tuple[str, ...] = ()

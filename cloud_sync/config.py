@@ -84,6 +84,8 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set for the cloud service; see SETTINGS."""
 
     folder: Path
+    erasures_file: Path
+    lapsed_days: int
     database: DatabaseConfig
     broker: BrokerConfig
     worker: WorkerConfig
@@ -127,6 +129,7 @@ def from_table(
     return msgspec.structs.replace(
         config,
         folder=folder / config.folder,
+        erasures_file=folder / config.erasures_file,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
         tenants=tenants,
     )

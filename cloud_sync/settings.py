@@ -28,6 +28,19 @@ SETTINGS: tuple[Setting, ...] = (
         about="where the embedded database lies when no DSN is given, from the place of this file",
     ),
     Setting(
+        name="erasures_file",
+        check=checks.file,
+        default="storebridge-erasures.jsonl",
+        about="the list of who was erased, without names, from the place of this file; to be kept"
+        " apart from the database and its backups, and shared by all machines of the cloud",
+    ),
+    Setting(
+        name="lapsed_days",
+        check=checks.whole(30, 3_650),
+        default=1_095,
+        about="a shopper who was not heard of for so long is erased",
+    ),
+    Setting(
         name="database.dsn",
         check=checks.or_empty(dsn),
         default="",

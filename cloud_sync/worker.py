@@ -14,6 +14,7 @@ from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
 from cloud_sync.intake.waiting import Waiting
+from cloud_sync.privacy.watch import Watch
 from cloud_sync.publisher import Publisher
 from cloud_sync.shards import Lease, LeaseLimits, Leases
 from wire.codec import encode
@@ -23,6 +24,8 @@ from wire.topics import SHARDS, TopicError, down_topic, shard_filters
 
 _log = logging.getLogger(__name__)
 
+# How often receiving learns of erasures.
+LOOK_FOR_ERASURES_S = 1.0
 ALL_SHARDS = ("sb/+/up/+/+/+", "sb/+/state/+/+", "sb/+/beat/+/+", "sb/+/applied/+/+")
 
 
@@ -59,10 +62,12 @@ class Worker:
         )
         self._database = database
         self._publisher = Publisher(database, self._link.publish)
+        self._watch = Watch()
+        self._looked_at_s = float("-inf")
         self._follower = Follower(
             database,
             self._leases,
-            Folding(database, fold, decide, events_max=limits.fold_events_max),
+            Folding(database, fold, decide, events_max=limits.fold_events_max, watch=self._watch),
             self._publisher,
             self.figures,
             poll_s=limits.poll_s,
@@ -123,6 +128,7 @@ class Worker:
         )
         if not messages:
             return
+        self._look_for_erasures()
         incoming = self._decoded(leases, messages)
         # A backlog is a transaction of its own: nobody at a screen waits for it.
         back = [each for each in incoming if each.topic.lane == "back"]
@@ -133,6 +139,17 @@ class Worker:
             if isinstance(each.message, Heartbeat):
                 lease = leases[each.topic.shard]
                 self._publisher.wake(each.topic.tenant, each.topic.store, lease)
+
+    def _look_for_erasures(self) -> None:
+        """Learn who was erased, now and then: what they say is not even stored from then on.
+
+        The fold looks for itself, under its lock; this spares the ledger what must go again.
+        """
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s >= LOOK_FOR_ERASURES_S:
+            self._looked_at_s = now_s
+            with self._database.question(0) as connection:
+                self._watch.ask(connection)()
 
     def _store(
         self, leases: Mapping[int, Lease], incoming: Sequence[Incoming], *, backlog: bool = False
@@ -173,7 +190,7 @@ class Worker:
                 _log.warning("a message was dropped: %s", error)
                 continue
             if each.topic.shard in leases:
-                incoming.append(each)
+                incoming.append(self._watch.hide(each))
         return incoming
 
     def _answer(self, leases: Mapping[int, Lease], received: Received) -> None:

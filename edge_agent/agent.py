@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from edge_agent import chores, health
 from edge_agent.chores import Chore, Rounds, Terms, store_chores
 from edge_agent.clock import StoreClock
@@ -21,6 +23,7 @@ from edge_agent.devices.acts import Actor
 from edge_agent.devices.devices import CodeRules, Device, Equipment
 from edge_agent.devices.scans import Spot
 from edge_agent.doorbell import Doorbell
+from edge_agent.erasing import Eraser, Signer
 from edge_agent.health import Health, Troubles
 from edge_agent.opening import opening
 from edge_agent.operators import Operators
@@ -214,6 +217,7 @@ class Agent:
             idle_s_max=self.config.visits.idle_s_max,
             walk_away_s=self.config.visits.walk_away_s,
             visits_kept_days=self.config.visits.kept_days,
+            personal_days_max=self.config.visits.personal_days_max,
             traffic_kept_days=self.config.traffic.kept_days,
             outbox=self.config.outbox,
         )
@@ -232,7 +236,9 @@ class Agent:
             for name, device in self.devices.items():
                 device.judge(reads_little=name in little)
 
+        eraser = Eraser(self.recorder, self.database, self.clock, _signer(self.config))
         return (
+            Chore(name="erase", every_s=chores.TICK_S, do=eraser.do),
             *store_chores(self.recorder, self.database, self.clock, terms, self.kiosks()),
             Chore(name="watch the devices", every_s=chores.TICK_S, do=watch),
             Chore(name="judge what devices read", every_s=JUDGE_EVERY_S, do=judge),
@@ -255,6 +261,12 @@ def _can(device: DeviceConfig) -> frozenset[ActName]:
         return frozenset()
     options = read_options(device.options, ActuatorOptions)
     return frozenset(options.commands) | (frozenset(("print",)) if options.printer else frozenset())
+
+
+def _signer(config: AgentConfig) -> Signer:
+    seed = load_or_create(config.receipt_key_file).key
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    return Signer(tenant=config.tenant, store=config.store, key=key)
 
 
 def _operators(config: AgentConfig) -> Operators:

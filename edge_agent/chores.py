@@ -40,6 +40,7 @@ class Terms:
     idle_s_max: float
     walk_away_s: float
     visits_kept_days: int
+    personal_days_max: int
     traffic_kept_days: int
     outbox: Limits
 
@@ -74,6 +75,7 @@ def store_chores(
     def forget() -> None:
         now = clock.now()
         forgetting.forget(recorder, database, now, terms.visits_kept_days, terms.traffic_kept_days)
+        forgetting.forget_persons(recorder, database, now, terms.personal_days_max)
 
     def tidy_outbox() -> None:
         tidy(recorder, terms.outbox, clock.now())

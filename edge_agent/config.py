@@ -77,6 +77,7 @@ class Visits(msgspec.Struct, frozen=True, kw_only=True):
     idle_s_max: float
     walk_away_s: float
     kept_days: int
+    personal_days_max: int
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +125,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     identifier_key: bytes
     sealed_key_file: Path
+    receipt_key_file: Path
     broker: Broker
     web: Web
     codes: Codes
@@ -163,6 +165,7 @@ def from_table(
         config,
         folder=store,
         sealed_key_file=store / config.sealed_key_file,
+        receipt_key_file=store / config.receipt_key_file,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
     )
 

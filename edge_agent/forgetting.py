@@ -31,6 +31,17 @@ _FORGET = (
     "DELETE FROM calls WHERE rowid IN (SELECT rowid FROM calls WHERE answered_at < ? LIMIT ?)",
 )
 
+_FORGET_PERSONS = tuple(
+    f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {column} < ? LIMIT ?)"  # noqa: S608 (constants)
+    for table, column in (
+        ("marks", "marked_at"),
+        ("claims", "claimed_at"),
+        ("redemptions", "redeemed_at"),
+        ("orders", "paid_at"),
+        ("visits", "ended_at"),
+    )
+)
+
 
 def forget(
     recorder: Recorder, database: Database, now: Instant, visits_days: int, traffic_days: int
@@ -57,6 +68,33 @@ def forget(
                 writing.execute(f"DELETE FROM {table} WHERE coupon = ?", (coupon,))  # noqa: S608 (one of two constants)
 
     recorder.write(change)
+
+
+def forget_persons(recorder: Recorder, database: Database, now: Instant, days_max: int) -> None:
+    """Forget what is known of shoppers for longer than so many days, whatever it rests on.
+
+    A store that is not reached keeps nothing of somebody who was erased for longer than this.
+    Nothing while the clock cannot be trusted.
+    """
+    if now.quality is Clock.UNKNOWN:
+        return
+    before = now.at - days_max * DAY_US
+    views = local_view.shoppers_before(database.reader(), before)[:FORGOTTEN_MAX]
+
+    def change(writing: Writing) -> None:
+        for key in views:
+            writing.execute("DELETE FROM local_view WHERE view = 'shopper' AND key = ?", (key,))
+        for statement in _FORGET_PERSONS:
+            writing.execute(statement, (before, FORGOTTEN_MAX))
+
+    if views or any(_any(database.reader(), query, before) for query in _FORGET_PERSONS):
+        recorder.write(change)
+
+
+def _any(connection: sqlite3.Connection, deletion: str, before: int) -> bool:
+    """Tell whether a deletion would find something."""
+    inner = deletion[deletion.index("(") + 1 : deletion.rindex(")")]
+    return connection.execute(inner, (before, 1)).fetchone() is not None
 
 
 def _receipted_before(connection: sqlite3.Connection, now: Instant) -> int:

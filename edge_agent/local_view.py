@@ -3,17 +3,20 @@
 Filled only by the downlink, read by every screen; it answers whether or not the cloud does.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
 from sqlite_utils.utils import sqlite3
 
+from edge_agent.database import outbox
+from edge_agent.delivery import retention
 from wire.errors import DecodeError
 from wire.identifiers import Identifier
 from wire.messages import Change
 from wire.views import (
     VIEW_TABLES,
+    ErasureView,
     PlanView,
     ProductView,
     SettingView,
@@ -23,6 +26,8 @@ from wire.views import (
 )
 
 PRODUCTS_SHOWN_MAX = 500
+# A view decided this much later than a tap has the tap in it, unless the line was cut meanwhile.
+MARK_HOLDS_S = 60
 
 _V = TypeVar("_V", bound=View)
 
@@ -57,19 +62,25 @@ def clear(connection: sqlite3.Connection) -> None:
 
 
 def shopper(
-    connection: sqlite3.Connection, identifiers: Iterable[Identifier]
+    connection: sqlite3.Connection, identifiers: Sequence[Identifier]
 ) -> ShopperView | None:
     """Return what may be shown to the shopper of these identifiers: the newest view of them.
 
     Nothing personal is in it unless it says that the shopper consented, so that a consent that is
-    withdrawn clears every screen with the next look.
+    withdrawn clears every screen with the next look. One that is withdrawn in this store holds at
+    once, until the cloud has decided with it.
     """
     views = (_read(connection, "shopper", each.key, ShopperView) for each in identifiers)
     known = [view for view in views if view is not None]
     newest = max(known, key=lambda view: view.decided_at, default=None)
-    if newest is None or newest.consented:
+    if newest is None:
+        return None
+    keys = [each.key for each in identifiers]
+    if newest.consented and not _withdrawn(connection, keys, newest.decided_at):
         return newest
-    return msgspec.structs.replace(newest, coupons=(), recommended=(), saved=(), followed=())
+    return msgspec.structs.replace(
+        newest, consented=False, coupons=(), recommended=(), saved=(), followed=()
+    )
 
 
 def shoppers(connection: sqlite3.Connection) -> Iterator[ShopperView]:
@@ -79,6 +90,19 @@ def shoppers(connection: sqlite3.Connection) -> Iterator[ShopperView]:
         view = _decoded(value, ShopperView)
         if view is not None:
             yield view
+
+
+def shoppers_before(connection: sqlite3.Connection, before: int) -> list[str]:
+    """Return the keys of shoppers' views that were decided before a time, or cannot be read."""
+    rows = connection.execute("SELECT key, value FROM local_view WHERE view = 'shopper'")
+    views = ((key, _decoded(value, ShopperView)) for key, value in rows)
+    return [key for key, view in views if view is None or view.decided_at < before]
+
+
+def erasures(connection: sqlite3.Connection) -> list[ErasureView]:
+    """Return whom the cloud wants erased here."""
+    rows = connection.execute("SELECT value FROM local_view WHERE view = 'erasure' ORDER BY key")
+    return _decoded_all(rows, ErasureView)
 
 
 def product(connection: sqlite3.Connection, gtin: str) -> ProductView | None:
@@ -131,6 +155,25 @@ def setting(connection: sqlite3.Connection, name: str) -> str | None:
     """Return the value that headquarters wants for a setting, if it said so."""
     view = _read(connection, "setting", name, SettingView)
     return None if view is None else view.value
+
+
+def _withdrawn(connection: sqlite3.Connection, keys: Sequence[str], decided_at: int) -> bool:
+    """Tell whether offers were withdrawn here by one of these, and the cloud may not know it."""
+    marked = [
+        at
+        for key in keys
+        for (at,) in connection.execute(
+            "SELECT marked_at FROM marks WHERE kind = 'consent' AND subject = ?"
+            " AND thing = 'offers' AND is_on = 0",
+            (key,),
+        )
+    ]
+    if not marked:
+        return False
+    if max(marked) > decided_at - MARK_HOLDS_S * 1_000_000:
+        return True
+    waiting_at = retention.oldest_unreceived_at(connection, outbox.tail_of(connection))
+    return waiting_at is not None and waiting_at <= max(marked)
 
 
 def _read(connection: sqlite3.Connection, view: str, key: str, kind: type[_V]) -> _V | None:

@@ -56,6 +56,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="sealed.key",
         about="the key of unrecognised codes, from `folder`; made when missing, destroyed to erase",
     ),
+    Setting(
+        name="receipt_key_file",
+        check=checks.file,
+        default="receipt.key",
+        about="the store's own key, from `folder`, which signs that it has erased somebody; made"
+        " when missing",
+    ),
     Setting(name="broker.host", check=checks.text, default="127.0.0.1", about="the MQTT broker"),
     Setting(
         name="broker.port", check=checks.whole(1, 65535), default=1883, about="the broker's port"
@@ -171,6 +178,13 @@ SETTINGS: tuple[Setting, ...] = (
         default=30,
         about="how long ended visits, orders, and what was claimed, redeemed, marked and asked "
         "stay here",
+    ),
+    Setting(
+        name="visits.personal_days_max",
+        check=checks.whole(1, 400),
+        default=90,
+        about="how long the store keeps what it was told and noted of a shopper at the latest, also"
+        " when the cloud cannot be reached",
     ),
     Setting(
         name="traffic.kept_days",

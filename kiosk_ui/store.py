@@ -44,7 +44,7 @@ class Store:
     `kiosks` and `tills` map each to where it stands, `zones` each zone to its title by language. An
     empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
     `scanners` are those whose codes are posted here, by the name of their device.
-    `visits_kept_days` is what the privacy notice says of them.
+    `visits_kept_days` and `personal_days_max` are what the privacy notice says.
     `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
     `secret` signs forms and staff entries; a new one at each start signs everybody out.
     """
@@ -66,6 +66,7 @@ class Store:
     staff_pin_hash: str = ""
     time_zone: str = "UTC"
     visits_kept_days: int = 30
+    personal_days_max: int = 90
     frame_ancestors: tuple[str, ...] = ()
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(SECRET_BYTES), repr=False)
     line_watch: LineWatch = field(default_factory=LineWatch, repr=False)

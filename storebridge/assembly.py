@@ -82,6 +82,7 @@ def build_screens(agent: Agent) -> Site:
             staff_pin_hash=config.web.staff_pin_hash,
             time_zone=config.timezone,
             visits_kept_days=config.visits.kept_days,
+            personal_days_max=config.visits.personal_days_max,
             frame_ancestors=config.web.frame_ancestors,
         ),
         streams,
@@ -132,6 +133,7 @@ def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
 
     web = config.web
     cloud = Cloud(
+        erasures_file=config.erasures_file,
         database=database,
         identifier_keys=config.identifier_keys,
         signing_keys={name: read_signing_key(file) for name, file in config.code_keys.items()},

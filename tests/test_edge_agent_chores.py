@@ -16,7 +16,12 @@ from edge_agent.visits import basket, traffic, visits
 from tests.edge_store import ANNA, KIOSK, SHOE, TILL, Shop, a_shop
 
 TERMS = Terms(
-    idle_s_max=90, walk_away_s=20, visits_kept_days=30, traffic_kept_days=35, outbox=Limits()
+    idle_s_max=90,
+    walk_away_s=20,
+    visits_kept_days=30,
+    personal_days_max=90,
+    traffic_kept_days=35,
+    outbox=Limits(),
 )
 TILLS = {TILL.device: TILL}
 

@@ -35,7 +35,7 @@ WHOLE_MAX = 2**53 - 1
 
 # What only a store can have seen; a web shop that posts it is mistaken.
 KINDS_OF_STORES_ALONE = frozenset(
-    {"dwell", "door", "stock_counted", "device_health", "acted", "scan"}
+    {"dwell", "door", "stock_counted", "device_health", "acted", "scan", "erased", "blank"}
 )
 
 

@@ -12,6 +12,8 @@ from edge_agent.database import salvage, streams
 from edge_agent.database.migrations import migrate
 
 BUSY_MS = 10_000
+# Who wipes holds up all writers, and comes again: it waits for readers only so long.
+WIPE_WAIT_MS = 200
 WRITER_CACHE_KIB = 2_048
 READER_CACHE_KIB = 256  # each thread of the web server has a reader
 WAL_BYTES_KEPT = 16 * 1024 * 1024
@@ -24,6 +26,8 @@ WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
+    # What is deleted is overwritten, so that nothing of a shopper who was erased stays in the file.
+    "secure_delete=ON",
     f"cache_size=-{WRITER_CACHE_KIB}",
     f"journal_size_limit={WAL_BYTES_KEPT}",
 )
@@ -163,6 +167,28 @@ class Database:
             if not thread.is_alive():
                 connection.close()
         self._readers = [pair for pair in self._readers if pair[0].is_alive()]
+
+
+def wipe(connection: sqlite3.Connection) -> bool:
+    """Leave nothing of what was deleted in the file and its log; False when it must wait.
+
+    To be called between two transactions. Pages freed before deleting overwrote them are
+    overwritten by writing the file anew, once.
+    """
+    connection.execute(f"PRAGMA busy_timeout={WIPE_WAIT_MS}")
+    try:
+        (is_done,) = connection.execute("SELECT freed FROM overwritten").fetchone()
+        if not is_done:
+            connection.execute("VACUUM")
+            connection.execute("UPDATE overwritten SET freed = 1")
+        (blocked, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not blocked
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return False
+        raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
 
 def _connect(uri: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:

@@ -224,8 +224,14 @@ def save_received(
         "WHERE number = (SELECT max(number) FROM stream)",
         (watermark, json.dumps([list(pair) for pair in ranges])),
     )
-    # The cloud has taken note of what is absent below its watermark.
-    connection.execute("DELETE FROM absent WHERE last <= ?", (watermark,))
+    # The cloud has taken note of what is absent below its watermark. Rows that were erased stand
+    # among kept ones: a cloud that comes back from a backup asks for them, and is told.
+    connection.execute(
+        "DELETE FROM absent WHERE last <= ? AND (reason <> 'erased' OR last <"
+        " coalesce((SELECT min(id) FROM outbox), 0)"
+        "  - (SELECT base FROM stream ORDER BY number DESC LIMIT 1))",
+        (watermark,),
+    )
 
 
 def chain_at(connection: sqlite3.Connection, tail: Tail, seq: int) -> int | None:
@@ -285,6 +291,11 @@ def declare_absent(
     connection: sqlite3.Connection, first: int, last: int, reason: AbsentReason
 ) -> None:
     """Note that rows of the present stream will never be sent; joins neighbours to one range."""
+    following = connection.execute(
+        "DELETE FROM absent WHERE first = ? AND reason = ? RETURNING last", (last + 1, reason)
+    ).fetchone()
+    if following is not None:
+        last = following[0]
     before = connection.execute(
         "SELECT first FROM absent WHERE last = ? AND reason = ?", (first - 1, reason)
     ).fetchone()

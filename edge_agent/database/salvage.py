@@ -44,6 +44,11 @@ def marker(path: Path) -> Path:
     return path.with_name(path.name + ".salvage")
 
 
+def all_set_aside(path: Path) -> list[Path]:
+    """Return the damaged files, and their logs, that were set aside beside a database's file."""
+    return sorted(path.parent.glob(f"{path.name}.damaged-*"))
+
+
 def set_aside(path: Path) -> Path:
     """Rename a damaged file, with its write-ahead log; nothing of it is changed or deleted."""
     number = 1

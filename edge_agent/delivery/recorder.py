@@ -11,7 +11,7 @@ from sqlite_utils.utils import sqlite3
 
 from edge_agent.clock import wall_us
 from edge_agent.database import outbox, salvage
-from edge_agent.database.database import Database
+from edge_agent.database.database import Database, wipe
 from edge_agent.delivery import retention
 from edge_agent.delivery.errors import OutboxFull, RecorderClosed, RecordError
 from edge_agent.delivery.limits import Limits
@@ -238,6 +238,15 @@ class Recorder:
             self._thread = None
         with self._turn:
             pass  # a lone writer may still be at its commit
+
+    def wipe(self) -> bool:
+        """Overwrite what was deleted, in the file and its log; False where a reader is in the way.
+
+        Writers wait meanwhile: for as long as a checkpoint takes, and once in the life of a file
+        that an earlier version has written for as long as it takes to write it anew.
+        """
+        with self._turn:
+            return wipe(self._database.writer)
 
     @property
     def doorbell(self) -> Doorbell:

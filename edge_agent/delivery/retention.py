@@ -1,5 +1,6 @@
 """What the outbox throws away, when, and how it says so."""
 
+from collections.abc import Sequence
 from itertools import takewhile
 
 from msgspec.structs import replace
@@ -103,6 +104,24 @@ def throw_away(
     for first, last in _ranges(seqs):
         outbox.declare_absent(connection, first, last, reason)
     return replace(tail, absent_rows=tail.absent_rows + len(seqs))
+
+
+def erase(connection: sqlite3.Connection, tail: Tail, keys: Sequence[int]) -> Tail:
+    """Delete rows by their ids, since their shopper was erased, and declare them absent.
+
+    Those of former streams, which wait to be recorded again, take new seqs that are absent.
+    """
+    for key in sorted(keys):
+        before = tail
+        tail = _delete(connection, tail, key, key, 1)
+        if tail is before:
+            continue
+        if key <= tail.base:
+            tail = outbox.skip(connection, tail, 1, "erased")
+        else:
+            outbox.declare_absent(connection, key - tail.base, key - tail.base, "erased")
+            tail = replace(tail, absent_rows=tail.absent_rows + 1)
+    return tail
 
 
 def hear(connection: sqlite3.Connection, now: Instant) -> int:

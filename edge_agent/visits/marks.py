@@ -10,11 +10,11 @@ from edge_agent.clock import StoreTime
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.visits import visits
 from edge_agent.visits.visits import Visit
-from wire.events import AnyBody, Followed, Saved, Tried
+from wire.events import AnyBody, Consent, Followed, Saved, Tried
 from wire.views import ShopperView
 
-# A view decided this much later than a tap has the tap in it, unless the line was cut meanwhile.
-MARK_HOLDS_S = 60
+# The text on the kiosk's privacy page that shoppers agree to.
+CONSENT_VERSION = "kiosk-2026-11"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,13 @@ TRIED = MarkKind(
     brand=local_view.brand,
     in_visit=True,
 )
+# Whether the shopper allows a purpose: said to the cloud at once, and kept to here at once.
+CONSENTED = MarkKind(
+    name="consent",
+    told=lambda view: ("offers",) if view.consented else (),
+    body=lambda purpose, on: Consent(purpose, on, CONSENT_VERSION, "kiosk"),
+    brand=lambda _connection, _purpose: "",
+)
 
 
 def marked(connection: sqlite3.Connection, visit: Visit, kind: MarkKind) -> list[str]:
@@ -57,7 +64,9 @@ def marked(connection: sqlite3.Connection, visit: Visit, kind: MarkKind) -> list
     view = local_view.shopper(connection, visit.identifiers)
     things = dict.fromkeys(() if view is None else kind.told(view), True)
     decided_at = 0 if view is None else view.decided_at
-    since = {each.key: decided_at - MARK_HOLDS_S * 1_000_000 for each in visit.identifiers}
+    since = {
+        each.key: decided_at - local_view.MARK_HOLDS_S * 1_000_000 for each in visit.identifiers
+    }
     # The cloud cannot have decided over a list that nobody's code stood for.
     since[_unnamed(visit)] = 0
     taps = [

@@ -213,9 +213,21 @@ def call(scene: Scene) -> Page:
 
 
 def privacy(scene: Scene) -> Page:
-    """Build the notice of what the screen knows, and how long the store keeps it."""
-    kept_days = scene.screen.store.visits_kept_days
-    return Page(name="privacy", values={"points": PRIVACY_POINTS, "kept_days": kept_days})
+    """Build the notice of what the screen knows, how long the store keeps it, and the choice.
+
+    Who has shown a code may allow personal offers here, or withdraw that.
+    """
+    store, visit, view = scene.screen.store, scene.moment.visit, scene.moment.view
+    choice = "" if visit is None or not visit.identifiers else "give"
+    if choice and view is not None and view.consented:
+        choice = "withdraw"
+    values: dict[str, object] = {
+        "points": PRIVACY_POINTS,
+        "kept_days": store.visits_kept_days,
+        "personal_days": store.personal_days_max,
+        "choice": choice,
+    }
+    return Page(name="privacy", values=values)
 
 
 def ended(scene: Scene) -> Page:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edge_agent import local_view
 from edge_agent.visits import actions, calls, marks, wallet
-from edge_agent.visits.marks import FOLLOWED, SAVED, TRIED, MarkKind
+from edge_agent.visits.marks import CONSENTED, FOLLOWED, SAVED, TRIED, MarkKind
 from edge_agent.visits.visits import Visit
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER, asked_for, keep
@@ -166,6 +166,15 @@ def ordinary(sent: Sent) -> AnyResponse:
     return redirect(f"{sent.base}/ordinary", SEE_OTHER)
 
 
+def consent(sent: Sent) -> AnyResponse:
+    """Allow personal offers, or withdraw that: it holds on this screen at once."""
+    on = _field("given") == "1"
+    if not _visit(sent.moment).identifiers:
+        abort(400)
+    _mark(sent, CONSENTED, "offers", on=on)
+    return redirect(f"{sent.base}/privacy" if on else sent.base, SEE_OTHER)
+
+
 def choose_language(sent: Sent) -> AnyResponse:
     """Change the language of this kiosk, and come back to the page it was asked on."""
     language = _field("language")
@@ -195,6 +204,7 @@ ACTS: dict[str, Callable[[Sent], AnyResponse]] = {
     "browse": browse,
     "end": end,
     "ordinary": ordinary,
+    "consent": consent,
     "language": choose_language,
     "seen": seen,
 }

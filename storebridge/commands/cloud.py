@@ -61,12 +61,13 @@ def told_in_a_line() -> Iterator[None]:
     import psycopg
 
     from cloud_sync.database.migrations import MigrationError
+    from cloud_sync.privacy.kept_apart import KeptApartError
     from edge_agent.web import WebError
     from storebridge.postgres import PostgresError
 
     try:
         yield
-    except (MigrationError, PostgresError, WebError) as error:
+    except (KeptApartError, MigrationError, PostgresError, WebError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
@@ -92,6 +93,8 @@ def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> I
     """
     from cloud_sync.database import Database
     from cloud_sync.database.schema import MIGRATIONS
+    from cloud_sync.privacy.kept_apart import KeptApart
+    from cloud_sync.privacy.restoring import erase_again
 
     server = server or embedded(config)
     with told_in_a_line(), ExitStack() as ending:
@@ -101,6 +104,9 @@ def opened(config: "CloudConfig", server: "EmbeddedPostgres | None" = None) -> I
         database = Database(dsn, connections_max=config.database.connections_max)
         ending.callback(database.close)
         database.migrate(MIGRATIONS)
+        # One that was restored from a backup serves nobody who was erased since.
+        if again := erase_again(database, KeptApart(config.erasures_file)):
+            _log.warning("%d shoppers whom the database held again were erased again", again)
         yield database
 
 
@@ -129,6 +135,7 @@ def run(
     Several workers, on several machines, share the stores.
     """
     from cloud_sync.chores import Chores
+    from cloud_sync.privacy.kept_apart import KeptApart
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_worker
     from storebridge.parent import when_asked_to_end
@@ -142,7 +149,9 @@ def run(
         server = build_cloud_web(checked, database) if web else None
         working: list[Worker | Chores] = []
         if work:
-            working = [build_worker(checked, database), Chores(database)]
+            apart = KeptApart(checked.erasures_file)
+            chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
+            working = [build_worker(checked, database), chores]
         for part in working:
             ending.callback(part.close)
             part.start()
@@ -264,6 +273,10 @@ def create_key(
     tokens: Annotated[
         bool, typer.Option("--tokens", help="It may have members' tokens signed: an app's alone.")
     ] = False,
+    rights: Annotated[
+        bool,
+        typer.Option("--rights", help="It may ask for all about a shopper, and have one erased."),
+    ] = False,
 ) -> None:
     """Create an API key for a web shop or app and print it, this once."""
     from cloud_sync.intake.api_keys import create_key as create
@@ -271,7 +284,8 @@ def create_key(
 
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            typer.echo(create(connection, tenant, source, issues_tokens=tokens))
+            made = create(connection, tenant, source, issues_tokens=tokens, answers_rights=rights)
+            typer.echo(made)
         except TopicError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error
