@@ -13,6 +13,7 @@ from storebridge.commands import (
     code,
     demo,
     dwell,
+    funnel,
     guard,
     identity,
     light_stores,
@@ -54,6 +55,7 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
+app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")

@@ -20,17 +20,18 @@ CREATE TABLE atom_order (
     subject text NOT NULL,
     day integer NOT NULL,
     place text NOT NULL,
+    currency text NOT NULL,
     bought bigint NOT NULL,
     returned bigint NOT NULL,
     paid_cents bigint NOT NULL,
     refunded_cents bigint NOT NULL,
     bought_at bigint NOT NULL,
-    PRIMARY KEY (tenant, atom, number, subject, day, place)
+    PRIMARY KEY (tenant, atom, number, subject, day, place, currency)
 ) PARTITION BY HASH (atom);
 {partitions_of("atom_order")}
-INSERT INTO atom_order (tenant, atom, number, subject, day, place, bought, returned, paid_cents,
-    refunded_cents, bought_at)
-SELECT tenant, atom, 'before:' || day, '', day, '', times, 0, amount, 0, last_at
+INSERT INTO atom_order (tenant, atom, number, subject, day, place, currency, bought, returned,
+    paid_cents, refunded_cents, bought_at)
+SELECT tenant, atom, 'before:' || day, '', day, '', '', times, 0, amount, 0, last_at
 FROM atom_act WHERE act = 'bought';
 
 ALTER TABLE tenant_setting ADD COLUMN stage_rules jsonb;
@@ -44,6 +45,7 @@ ALTER TABLE product
     ADD COLUMN series text NOT NULL DEFAULT '',
     ADD COLUMN topics text[] NOT NULL DEFAULT '{{}}';
 CREATE INDEX product_by_series ON product (tenant, series) WHERE series <> '';
+CREATE INDEX product_by_topic ON product USING gin (topics);
 
 CREATE TABLE content (
     tenant text NOT NULL,

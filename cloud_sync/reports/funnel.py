@@ -163,6 +163,11 @@ _ORDERED = (
 _PARTS = f"SELECT '' AS brand, {_ORDERED} WHERE fact.tenant = %(tenant)s AND fact.subject = ''"
 # Which brand a subject is of. One that says its brand itself needs no catalogue, and what somebody
 # stood before is of all brands on that shelf.
+_SAYS_BRAND = "(fact.subject LIKE 'brand:%%' OR fact.subject LIKE 'product:%%|%%')"
+_SAID_BRAND = (
+    "CASE WHEN fact.subject LIKE 'brand:%%' THEN substr(fact.subject, 7)"
+    " ELSE substr(fact.subject, strpos(fact.subject, '|') + 1) END"
+)
 _OF_BRAND = """
 (SELECT 'product:' || product AS subject, brand FROM product
     WHERE tenant = %(tenant)s AND brand <> ''
@@ -174,8 +179,8 @@ UNION SELECT 'content:' || left(content, 64), brand FROM content
     WHERE tenant = %(tenant)s AND brand <> '') AS about
 """
 _BRAND_DEEDS = f"""
-SELECT own.shopper, substr(fact.subject, 7) AS key, fact.day, fact.act, fact.times, fact.amount
-FROM atom_act AS fact {_OWNED} WHERE fact.tenant = %(tenant)s AND fact.subject LIKE 'brand:%%'
+SELECT own.shopper, {_SAID_BRAND} AS key, fact.day, fact.act, fact.times, fact.amount
+FROM atom_act AS fact {_OWNED} WHERE fact.tenant = %(tenant)s AND {_SAYS_BRAND}
 UNION ALL
 SELECT own.shopper, about.brand, fact.day, fact.act, fact.times, fact.amount
 FROM atom_act AS fact {_OWNED} JOIN {_OF_BRAND} ON about.subject = fact.subject
@@ -195,8 +200,8 @@ SELECT shopper, brand, place, number, day, max(bought) AS bought, max(returned) 
     sum(paid_cents) AS paid_cents, sum(refunded_cents) AS refunded_cents,
     max(bought_at) AS bought_at
 FROM (
-    SELECT fact.atom, substr(fact.subject, 7) AS brand, {_ORDERED}
-    WHERE fact.tenant = %(tenant)s AND fact.subject LIKE 'brand:%%'
+    SELECT fact.atom, {_SAID_BRAND} AS brand, {_ORDERED}
+    WHERE fact.tenant = %(tenant)s AND {_SAYS_BRAND}
     UNION ALL
     SELECT fact.atom, about.brand, {_ORDERED} JOIN {_OF_BRAND} ON about.subject = fact.subject
     WHERE fact.tenant = %(tenant)s

@@ -211,12 +211,13 @@ def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: 
 def _order(
     facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: tuple[str, str], place: str
 ) -> None:
-    """Merge an order, or what came back of it, as a whole and by brand or product.
+    """Merge an order, or what came back of it, as a whole and by its parts.
 
-    One without a number is told apart by its position.
+    One without a number is told apart by its position; a currency that is none is left empty.
     """
     number = body.order.replace("\0", "")[:ORDER_CHARACTERS_MAX]
     number = number or f"{ledger.shard}:{ledger.position}"
+    currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
     parts: dict[str, int] = defaultdict(int)
     for line in body.lines:
         if subject := part_subject(line.brand, line.product):
@@ -225,7 +226,7 @@ def _order(
     at = time_of(ledger)
     for subject, cents in parts.items():
         values = [1, 0, cents, 0, at] if isinstance(body, Purchased) else [0, 1, 0, cents, 0]
-        facts.merge(ATOM_ORDER, (*atom, number, subject, at // DAY_US, place), values)
+        facts.merge(ATOM_ORDER, (*atom, number, subject, at // DAY_US, place, currency), values)
 
 
 def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:

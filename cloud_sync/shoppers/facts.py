@@ -88,11 +88,18 @@ ATOM_MONEY = FactTable(
     keys={**_ATOM, "currency": "text"},
     sums=("orders", "paid_cents", "refunded_cents"),
 )
-# An order as a whole, where the subject is empty, and each part of it by its brand or product; what
-# came back stands in rows of its own day and place under the same number.
+# An order as a whole, where the subject is empty, and each part of it by its product; what came
+# back stands in rows of its own day and place under the same number.
 ATOM_ORDER = FactTable(
     name="atom_order",
-    keys={**_ATOM, "number": "text", "subject": "text", "day": "integer", "place": "text"},
+    keys={
+        **_ATOM,
+        "number": "text",
+        "subject": "text",
+        "day": "integer",
+        "place": "text",
+        "currency": "text",
+    },
     sums=("bought", "returned", "paid_cents", "refunded_cents"),
     latest=("bought_at",),
 )

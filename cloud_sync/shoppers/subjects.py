@@ -44,9 +44,9 @@ def place_of(ledger: LedgerEvent) -> str:
 def subject_of(event: Event) -> str:
     """Return what a deed was about, with its kind before it, empty when nothing in particular.
 
-    `brand:`, `product:` (where no brand is said), `content:`, `name:` (of a brand, a series or a
-    topic), `query:` or `shelf:` with plan and zone. An order is about many things: its parts stand
-    in a table of their own.
+    `product:` with its number, and behind `|` its brand where that is said; `brand:`, `content:`,
+    `name:` (of a brand, a series or a topic), `query:`, or `shelf:` with plan and zone. An order is
+    about many things: its parts stand in a table of their own.
     """
     body = event.body
     find = _SUBJECTS.get(type(body))
@@ -56,8 +56,11 @@ def subject_of(event: Event) -> str:
 
 
 def part_subject(brand: str, product: str) -> str:
-    """Return the subject of goods: their brand where it is said, else the product."""
-    return _subject("brand", brand) if brand else _subject("product", product)
+    """Return the subject of goods: the product, with its brand where that is said, or the brand."""
+    if not product:
+        return _subject("brand", brand)
+    subject = _subject("product", product)
+    return f"{subject}|{_clean(brand)}" if brand else subject
 
 
 def query_subject(query: str) -> str:
@@ -103,5 +106,9 @@ _SUBJECTS: Mapping[type[Body], Callable[[Event, Any], str]] = {
 
 
 def _subject(kind: str, name: str) -> str:
-    clean = name.replace("\0", "")[:SUBJECT_CHARS_MAX]
+    clean = _clean(name)
     return f"{kind}:{clean}" if clean else ""
+
+
+def _clean(name: str) -> str:
+    return name.replace("\0", "")[:SUBJECT_CHARS_MAX]
