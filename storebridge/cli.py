@@ -21,6 +21,7 @@ from storebridge.commands import (
     quarantine,
     scan,
     simulate,
+    traits,
     user,
     wire,
 )
@@ -58,6 +59,7 @@ app.add_typer(code.app, name="code")
 app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(traits.app, name="traits")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")

@@ -44,13 +44,13 @@ def config(cloud_dsn: str, tmp_path: Path) -> Path:
     return file
 
 
-def run(*arguments: object) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["funnel", *map(str, arguments)])
+def run(*arguments: object, group: str = "funnel") -> tuple[int, str]:
+    done = CliRunner().invoke(app, [group, *map(str, arguments)])
     return done.exit_code, done.stdout
 
 
-def answer(*arguments: object) -> dict:
-    code, said = run(*arguments, "--tenant", TENANT, "--json")
+def answer(*arguments: object, group: str = "funnel"):
+    code, said = run(*arguments, "--tenant", TENANT, "--json", group=group)
     assert code == 0, said
     return json.loads(said)
 
@@ -110,3 +110,16 @@ def test_a_missing_configuration_is_told_as_json(tmp_path: Path):
     code, said = run("counts", tmp_path / "none.toml", "--tenant", TENANT, "--json")
     assert code == 2
     assert "none.toml" in json.loads(said)["error"]["message"]
+
+
+def test_a_trait_that_is_defined_today_is_filled_from_history(config, tmp_path):
+    file, out = tmp_path / "traits.toml", tmp_path / "values.csv"
+    file.write_text('[[trait]]\ntrait = "looks"\nact = "viewed"\ndays = 30\n')
+    assert answer("define", config, file, group="traits") == {"traits": ["looks"]}
+    assert "looks" in {each["trait"] for each in answer("list", config, group="traits")}
+    found = answer("backfill", config, "looks", "--out", out, group="traits")
+    assert (found["shoppers"], found["total"]) == (1, 1)
+    assert [line[-2:] for line in out.read_text().splitlines()[1:]] == [",1"]
+    code, said = run("backfill", config, "x", "--tenant", TENANT, "--json", group="traits")
+    assert (code, "no trait 'x'" in json.loads(said)["error"]["message"]) == (2, True)
+    assert answer("assets", config, group="traits") == []

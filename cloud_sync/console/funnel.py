@@ -17,7 +17,7 @@ DAYS_SHOWN = 30
 KEY_CHARS_MAX = 64
 # A page that takes longer is not worth waiting for; the command counts as long as it takes.
 COUNT_S_MAX = 20
-EVERYBODY = dict.fromkeys(STAGES, 0)
+NOBODY: Count = dict.fromkeys(STAGES, 0)
 
 # The picture, in its own units: two columns of bars, with room for their names beside them.
 WIDTH, HEIGHT, BAR, GAP, NAMES = 1000, 420, 18, 10, 190
@@ -105,8 +105,7 @@ def read_page(connection: Connection, tenant: str, asked: Asked) -> FunnelPage:
     return FunnelPage(
         asked=asked,
         keys=[
-            (key, counted[first].get(key, EVERYBODY), counted[last].get(key, EVERYBODY))
-            for key in keys
+            (key, counted[first].get(key, NOBODY), counted[last].get(key, NOBODY)) for key in keys
         ],
         flows=shown,
         picture=picture_of(shown),

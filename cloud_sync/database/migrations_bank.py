@@ -60,10 +60,13 @@ CREATE TABLE content (
 {seen(BRAND_ROLE, "content", f"brand = {BRAND}")}
 """
 
+OWN_TRAITS = "ALTER TABLE tenant_setting ADD COLUMN own_traits jsonb;"
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {"atom_order": "atom", "content": ""}
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=420, name="funnel", sql=FUNNEL),
     Migration(number=421, name="topics", sql=TOPICS),
+    Migration(number=422, name="own traits", sql=OWN_TRAITS),
 )

@@ -194,16 +194,18 @@ WHERE fact.tenant = %(tenant)s AND shelf.goods > 0
         SELECT FROM shelf_plan AS its WHERE its.tenant = fact.tenant AND its.store = fact.place
             AND its.zone = shelf.zone AND its.plan = shelf.plan))
 """  # noqa: S608
+# The lines of all orders by brand, with whose they are, also for what brands own.
+BRAND_LINES = f"""
+SELECT fact.atom, {_SAID_BRAND} AS brand, fact.currency, {_ORDERED}
+WHERE fact.tenant = %(tenant)s AND {_SAYS_BRAND}
+UNION ALL
+SELECT fact.atom, about.brand, fact.currency, {_ORDERED}
+JOIN {_OF_BRAND} ON about.subject = fact.subject WHERE fact.tenant = %(tenant)s
+"""
 # Some lines of an order say their brand and others do not: together they are one order of it.
 _BRAND_PARTS = f"""
 SELECT shopper, brand, place, number, day, max(bought) AS bought, max(returned) AS returned,
     sum(paid_cents) AS paid_cents, sum(refunded_cents) AS refunded_cents,
     max(bought_at) AS bought_at
-FROM (
-    SELECT fact.atom, {_SAID_BRAND} AS brand, {_ORDERED}
-    WHERE fact.tenant = %(tenant)s AND {_SAYS_BRAND}
-    UNION ALL
-    SELECT fact.atom, about.brand, {_ORDERED} JOIN {_OF_BRAND} ON about.subject = fact.subject
-    WHERE fact.tenant = %(tenant)s
-) AS line GROUP BY atom, shopper, brand, place, number, day
+FROM ({BRAND_LINES}) AS line GROUP BY atom, shopper, brand, place, number, day
 """  # noqa: S608

@@ -58,13 +58,20 @@ class Vocabulary:
 
 
 def touches_of(connection: Connection, members: Members) -> dict[Key, list[Touch]]:
-    """Return all touches of shoppers, given with their identifiers, by day, act and subject."""
+    """Return all touches of shoppers, given with their identifiers, by day, act and subject.
+
+    What was bought is among them twice: each order as a whole, which is about nothing in
+    particular, and each part of it.
+    """
     rows = connection.execute(
         "SELECT asked.tenant, asked.shopper, day, act, place, subject, sum(times)::bigint,"
         " sum(amount)::bigint, max(last_at)"
         " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked (tenant, shopper, atom)"
-        " CROSS JOIN LATERAL (SELECT * FROM atom_act WHERE atom_act.tenant = asked.tenant"
-        "  AND atom_act.atom = asked.atom OFFSET 0) AS fact"
+        " CROSS JOIN LATERAL (SELECT day, act, place, subject, times, amount, last_at FROM atom_act"
+        "   WHERE atom_act.tenant = asked.tenant AND atom_act.atom = asked.atom"
+        "  UNION ALL SELECT day, 'bought', place, subject, bought, paid_cents, bought_at"
+        "   FROM atom_order WHERE atom_order.tenant = asked.tenant"
+        "   AND atom_order.atom = asked.atom AND subject <> '' AND bought > 0) AS fact"
         " GROUP BY asked.tenant, asked.shopper, day, act, place, subject"
         " ORDER BY day, act, place, subject",
         atoms_of(members),
@@ -111,9 +118,10 @@ def known_names(*tagged: Mapping[str, Tagged]) -> dict[str, tuple[str, str]]:
 def topics_of(touch: Touch, vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """Return the topics that a touch is about, each with its kind."""
     kind, _, name = touch.subject.partition(":")
+    found: Tagged | None = None
     match kind:
         case "brand":
-            return [("brand", name)]
+            found = Tagged(brand=name)
         case "product":
             number, _, said = name.partition("|")
             found = vocabulary.products.get(number, Tagged(brand=said))
@@ -122,6 +130,4 @@ def topics_of(touch: Touch, vocabulary: Vocabulary) -> list[tuple[str, str]]:
         case "name" | "query":
             known = vocabulary.known.get(name.casefold())
             return [known] if known else []
-        case _:
-            found = None
     return found.names if found else []

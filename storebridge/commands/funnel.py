@@ -89,17 +89,15 @@ def counts(
         with _seen(config, tenant) as (connection, held):
             found = funnel.counts(connection, tenant, [*map(_number, days)], held, by, key)
         rows = [
-            {"day": day.isoformat(), "key": name, "shoppers": counted}
+            (day.isoformat(), name, counted)
             for day in days
             for name, counted in sorted(found[_number(day)].items())
         ]
         if as_json:
-            typer.echo(json.dumps({"by": by, "counts": rows}, ensure_ascii=False))
+            listed = [{"day": day, "key": name, "shoppers": of} for day, name, of in rows]
+            typer.echo(json.dumps({"by": by, "counts": listed}, ensure_ascii=False))
             return
-        _show(
-            ("day", by, *STAGES),
-            ((each["day"], each["key"], *dict(each["shoppers"]).values()) for each in rows),
-        )
+        _show(("day", by, *STAGES), ((day, name, *of.values()) for day, name, of in rows))
 
 
 @app.command()
