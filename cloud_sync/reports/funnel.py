@@ -154,7 +154,7 @@ _KEYS: Mapping[By, str] = {
 _OWNED = "JOIN identifier AS own ON own.tenant = fact.tenant AND own.identifier = fact.atom"
 _DEEDS = (
     "SELECT own.shopper, {key} AS key, fact.day, fact.act, fact.times, fact.amount"  # noqa: S608
-    f" FROM atom_act AS fact {_OWNED} WHERE fact.tenant = %(tenant)s"
+    f" FROM atom_act AS fact {_OWNED} WHERE fact.tenant = %(tenant)s AND fact.times > 0"
 )
 _ORDERED = (
     "own.shopper, fact.place, fact.number, fact.day, fact.bought, fact.returned,"

@@ -8,7 +8,6 @@ from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
     ATOM_MONEY,
-    ATOM_ORDER,
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
@@ -21,7 +20,8 @@ from cloud_sync.shoppers.facts import (
     Facts,
     pairs,
 )
-from cloud_sync.shoppers.subjects import part_subject, place_of, subject_of
+from cloud_sync.shoppers.order_rows import merge_order
+from cloud_sync.shoppers.subjects import place_of, subject_of
 from wire.events import (
     Arrival,
     BasketChanged,
@@ -51,7 +51,6 @@ QUANTITY_MAX = 10_000
 AMOUNT_CENTS_MAX = 10**11
 DWELL_MS_MAX = 86_400_000
 BRAND_CHARACTERS_MAX = 64
-ORDER_CHARACTERS_MAX = 64
 
 # What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
 # are not here say nothing about a shopper.
@@ -113,7 +112,8 @@ def _amount(facts: Facts, ledger: LedgerEvent, atom: str, at: int, place: str) -
             return amount
         case Purchased() | Returned():
             _money(facts, ledger, body, atom)
-            _order(facts, ledger, body, (ledger.tenant, atom), place)
+            number = body.order or f"{ledger.shard}:{ledger.position}"
+            merge_order(facts, (ledger.tenant, atom), body, number, at, place)
             _brands_bought(facts, ledger, body, atom, at)
             return _cents(body.amount_cents)
         case Watched():
@@ -206,27 +206,6 @@ def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: 
         cents = _cents(body.amount_cents)
         values = [1, cents, 0] if isinstance(body, Purchased) else [0, 0, cents]
         facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), values)
-
-
-def _order(
-    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: tuple[str, str], place: str
-) -> None:
-    """Merge an order, or what came back of it, as a whole and by its parts.
-
-    One without a number is told apart by its position; a currency that is none is left empty.
-    """
-    number = body.order.replace("\0", "")[:ORDER_CHARACTERS_MAX]
-    number = number or f"{ledger.shard}:{ledger.position}"
-    currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
-    parts: dict[str, int] = defaultdict(int)
-    for line in body.lines:
-        if subject := part_subject(line.brand, line.product):
-            parts[subject] += _cents(line.amount_cents)
-    parts[""] = _cents(body.amount_cents)
-    at = time_of(ledger)
-    for subject, cents in parts.items():
-        values = [1, 0, cents, 0, at] if isinstance(body, Purchased) else [0, 1, 0, cents, 0]
-        facts.merge(ATOM_ORDER, (*atom, number, subject, at // DAY_US, place, currency), values)
 
 
 def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:
