@@ -19,6 +19,7 @@ from storebridge.commands import (
     light_stores,
     model,
     quarantine,
+    replay,
     scan,
     simulate,
     traits,
@@ -64,6 +65,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")
+app.command("replay")(replay.replay)
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)
