@@ -18,7 +18,7 @@ from cloud_sync.shoppers.fold import fold
 EVENTS_PER_FOLD = 2_000
 # All that the fold of shoppers writes. How a pair was viewed together is counted by a chore of its
 # own, and in which shard's delta a pair was counted is chance, so pairs are compared by their sums.
-FOLDED = ("identifier", "link", "coupon_act", *(table.name for table in FACT_TABLES))
+FOLDED = ("identifier", "link", "coupon_act", "point_spend", *(table.name for table in FACT_TABLES))
 _ONLY_WRITTEN = ("interest_due",)
 _COMPARED = {
     "product_pair": "SELECT tenant, product, other, sum(bought_together)::bigint"

@@ -18,6 +18,7 @@ from storebridge.commands import (
     identity,
     light_stores,
     model,
+    points,
     quarantine,
     replay,
     scan,
@@ -62,6 +63,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(traits.app, name="traits")
 app.add_typer(user.app, name="user")
+app.add_typer(points.app, name="points")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")

@@ -35,6 +35,7 @@ from wire.events import (
     Followed,
     Line,
     OfferShown,
+    PointsSpent,
     Purchased,
     Saved,
     Scan,
@@ -122,6 +123,7 @@ def _events(tenant: str) -> Iterator[LedgerEvent]:
         yield in_store(tenant, store, OfferShown(f"{brand}-offer"), fan, brand=brand)
         yield in_store(tenant, store, bought(f"{brand}-order", second, second), fan)
         yield in_store(tenant, store, Door(line="door", people_in=3))
+        yield online(tenant, PointsSpent(order=f"{brand}-order", points=1), fan)
     for store, zone, plan in (("s-north", "shared", 1), ("s-north", "theirs", 2)):
         stay = Dwell(entered_at=NOW, dwell_ms=20_000, confidence_pct=90, plan=plan)
         yield in_store(tenant, store, stay, member("both fan"), zone=zone)

@@ -71,6 +71,16 @@ def test_a_kiosk_without_a_visit_invites(client: FlaskClient):
     assert "请出示会员码" in html
 
 
+def test_the_welcome_shows_level_and_points_in_both_languages(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens, level={"zh": "金卡", "en": "Gold"}, points=1_234)
+    assert "金卡 · 1,234 积分" in client.get(f"{BASE}?language=zh").text
+    assert "Gold · 1,234 points" in client.get(f"{BASE}?language=en").text
+    welcome(screens)
+    assert "积分" not in client.get(f"{BASE}?language=zh").text
+
+
 def test_the_welcome_says_why_for_the_coupon_and_for_each_proposal(
     screens: Screens, client: FlaskClient
 ):

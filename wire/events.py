@@ -277,6 +277,13 @@ class VisitEnded(Body, frozen=True, tag=25):
     by: str
 
 
+class PointsSpent(Body, frozen=True, tag=50):
+    """Points of a shopper were spent for an order; an order spends points once."""
+
+    order: str
+    points: int
+
+
 AnyBody = (
     Scan
     | Arrival
@@ -303,6 +310,7 @@ AnyBody = (
     | DeviceHealth
     | Acted
     | VisitEnded
+    | PointsSpent
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -331,6 +339,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "device_health": DeviceHealth,
     "acted": Acted,
     "visit_ended": VisitEnded,
+    "points_spent": PointsSpent,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

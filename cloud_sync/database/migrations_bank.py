@@ -62,11 +62,28 @@ CREATE TABLE content (
 
 OWN_TRAITS = "ALTER TABLE tenant_setting ADD COLUMN own_traits jsonb;"
 
+# Points that were spent, once an order of a channel.
+POINTS = f"""
+ALTER TABLE tenant_setting ADD COLUMN point_rules jsonb;
+CREATE TABLE point_spend (
+    tenant text NOT NULL,
+    atom uuid NOT NULL,
+    source text NOT NULL,
+    reference text NOT NULL,
+    points bigint NOT NULL,
+    occurred_at bigint NOT NULL,
+    PRIMARY KEY (tenant, atom, source, reference)
+) PARTITION BY HASH (atom);
+{partitions_of("point_spend")}
+{seen(TENANT_ROLE, "point_spend")}
+"""
+
 # Table → its distribution column, for the list in tables.py.
-DISTRIBUTION: dict[str, str] = {"atom_order": "atom", "content": ""}
+DISTRIBUTION: dict[str, str] = {"atom_order": "atom", "content": "", "point_spend": "atom"}
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=420, name="funnel", sql=FUNNEL),
     Migration(number=421, name="topics", sql=TOPICS),
     Migration(number=422, name="own traits", sql=OWN_TRAITS),
+    Migration(number=423, name="points", sql=POINTS),
 )

@@ -26,6 +26,7 @@ from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import JoinError, identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.points import Standing
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from wire.events import Clock, CouponRedeemed, Event
@@ -59,6 +60,7 @@ class ChannelView:
     recommended: Sequence[Recommendation] = ()
     saved: Sequence[str] = ()
     followed: Sequence[str] = ()
+    standing: Standing | None = None
     decided_at: int
 
 
@@ -126,6 +128,7 @@ def channel_view(
         recommended=recommend(profile, near, best, sold, now, brands, topics),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
         followed=profile.followed,
+        standing=profile.standing,
         decided_at=now,
     )
 
@@ -302,7 +305,19 @@ def plain(view: ChannelView) -> dict[str, object]:
         ],
         "saved": list(view.saved),
         "followed": list(view.followed),
+        **_plain_standing(view.standing),
         "decided_at": view.decided_at,
+    }
+
+
+def _plain_standing(standing: Standing | None) -> dict[str, object]:
+    """Return level and points; nothing of them where the tenant gives none."""
+    if standing is None:
+        return {}
+    level = standing.level
+    return {
+        "level": None if level is None else {"level": level.level, "title": level.title},
+        "points": {"earned": standing.earned, "left": standing.left},
     }
 
 

@@ -131,6 +131,8 @@ def decide_one(known: Known, now: int) -> Decided:
     # To the day, without a count: otherwise each further look would be news to every store.
     first = staged.because[0]
     stage_because = Because(reason=first.reason, at=first.at // DAY_US * DAY_US)
+    standing = profile.standing
+    level = dict(standing.level.title) if standing and standing.level else {}
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
 
     def view_in(store: str, bestsellers: Bestsellers) -> ShopperView:
@@ -151,6 +153,8 @@ def decide_one(known: Known, now: int) -> Decided:
             saved=saved,
             consented=True,
             followed=tuple(profile.followed),
+            level=level,
+            points=None if standing is None else standing.left,
         )
 
     return Decided(

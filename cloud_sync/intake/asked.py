@@ -47,13 +47,19 @@ class AskedToRedeem(Asked, frozen=True, forbid_unknown_fields=True):
     event_id: Annotated[str, Meta(max_length=EVENT_ID_CHARS_MAX, pattern=_PRINTABLE)]
 
 
+class AskedToSpend(AskedToRedeem, frozen=True, forbid_unknown_fields=True):
+    """How many points are to be spent, too."""
+
+    points: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
 class AskedForToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The membership code of the member who is signed in to the app."""
 
     member: _Text
 
 
-_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedForToken)
+_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedToSpend, AskedForToken)
 
 
 def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import json
+from msgspec import Struct, json
 from psycopg import Connection
 
 from cloud_sync.shoppers.facts import (
@@ -21,6 +21,7 @@ from cloud_sync.shoppers.facts import (
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 from cloud_sync.shoppers.kept_orders import kept_orders
+from cloud_sync.shoppers.points import PointRules, Standing, standing_of
 from cloud_sync.shoppers.stage_rules import STAGE_RULES, StageRule
 
 ATOM_FACTS = (ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
@@ -30,6 +31,16 @@ FOLLOWED_MAX = 100
 _OWNER = ("tenant", "atom")
 _ACT_KEYS = ("day", "act")
 _Rows = list[dict[str, str | int]]
+
+
+class _Rules(Struct, frozen=True):
+    """What a tenant has set that counts for its shoppers; null where it has not."""
+
+    stages: tuple[StageRule, ...] | None = None
+    points: PointRules | None = None
+
+
+_NO_RULES = _Rules()
 
 
 class ActFacts(NamedTuple):
@@ -103,6 +114,14 @@ class Profile:
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
     stage_rules: Sequence[StageRule] = STAGE_RULES
+    points_spent: int = 0
+    point_rules: PointRules | None = None
+
+    @property
+    def standing(self) -> Standing | None:
+        """Return the shopper's points and level, None where the tenant gives no points."""
+        kept = {name: each.paid_cents - each.refunded_cents for name, each in self.money.items()}
+        return standing_of(kept, self.points_spent, self.point_rules)
 
     @property
     def last_store(self) -> str:
@@ -123,14 +142,17 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
 
     def read() -> dict[Key, Profile]:
         parts = answers.fetchone() or ()
-        consents, acted, *facts, dwells = [json.decode(part, type=_Rows) for part in parts[:-1]]
+        consents, acted, *facts, dwells, spent = [
+            json.decode(part, type=_Rows) for part in parts[:-1]
+        ]
         consented = _consented(members, consents)
         acts = _found(len(_ACT_KEYS), acted)
         products, brands, money, stores = [
             _found(len(table.keys) - len(_OWNER), rows)
             for table, rows in zip(ATOM_FACTS, facts, strict=True)
         ]
-        rules = json.decode(parts[-1], type=dict[str, tuple[StageRule, ...]])
+        points = {key: values[0] for key, [(_, values)] in _found(0, spent).items()}
+        rules = json.decode(parts[-1], type=dict[str, _Rules])
         dwelt = _dwelt(dwells)
         return {
             key: Profile(
@@ -143,7 +165,9 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
                 dwelt=dwelt.get(key, {}),
                 money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},
-                stage_rules=rules.get(key[0], STAGE_RULES),
+                stage_rules=rules.get(key[0], _NO_RULES).stages or STAGE_RULES,
+                points_spent=points.get(key, 0),
+                point_rules=rules.get(key[0], _NO_RULES).points,
             )
             for key in members
         }
@@ -238,8 +262,17 @@ _ACTS = (
     f" max(bought_at), min(bought_at) FROM ({_ORDERS}) AS kept GROUP BY tenant, shopper, day"
 )
 _RULES = (
-    "(SELECT coalesce(json_object_agg(tenant, stage_rules), '{}')::text FROM tenant_setting"
-    " WHERE stage_rules IS NOT NULL AND tenant = ANY(%(tenants)s::text[]))"
+    "(SELECT coalesce(json_object_agg(tenant,"
+    "  json_build_object('stages', stage_rules, 'points', point_rules)), '{}')::text"
+    " FROM tenant_setting WHERE coalesce(stage_rules, point_rules) IS NOT NULL"
+    " AND tenant = ANY(%(tenants)s::text[]))"
+)
+_SPENT = (
+    "SELECT asked.tenant, asked.shopper, sum(spent.points)::bigint AS points"
+    " FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])"
+    "  AS asked(tenant, shopper, atom) CROSS JOIN LATERAL (SELECT points FROM point_spend"
+    "  WHERE point_spend.tenant = asked.tenant AND point_spend.atom = asked.atom OFFSET 0) AS spent"
+    " GROUP BY asked.tenant, asked.shopper"
 )
 # Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
 # looked up when reading, so that a plan that is told late counts all the same.
@@ -257,6 +290,6 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (_CONSENTS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS)
+    for sql in (_CONSENTS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS, _SPENT)
 ]
 _ASK = f"SELECT {', '.join((*_PARTS, _RULES))}"
