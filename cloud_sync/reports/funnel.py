@@ -7,9 +7,9 @@ figures are those at its end.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg import Connection
 
@@ -20,6 +20,8 @@ from cloud_sync.shoppers.stage_rules import STAGES, StageRule
 # (a source such as web or app, and `store` for all stores together).
 By = Literal["whole", "brand", "store", "channel"]
 
+# With less, the shoppers of a large tenant are sorted on disk.
+WORK_MEM = "128MB"
 # The channel of all stores together.
 STORES = "store"
 
@@ -48,12 +50,14 @@ def counts(
 
     A key of which nobody was known by then is left out.
     """
-    rows = connection.execute(
-        (
-            f"{_stood(by, key)} SELECT on_day, key, rank, count(*) FROM stood"  # noqa: S608
-            " GROUP BY on_day, key, rank ORDER BY on_day, key, rank"
-        ).encode(),
-        _asked(tenant, days, rules, key),
+    ordered = sorted(set(days))
+    columns = ", ".join(f"({day}, rank_{place})" for place, day in enumerate(ordered, 1))
+    rows = _ask(
+        connection,
+        f"{_stood(by, key, ordered, rules)} SELECT on_day, key, rank, count(*)"  # noqa: S608
+        f" FROM stood CROSS JOIN LATERAL (VALUES {columns}) AS each (on_day, rank)"
+        " WHERE met_on <= on_day GROUP BY on_day, key, rank ORDER BY on_day, key, rank",
+        _asked(tenant, rules, key),
     )
     found: dict[int, dict[str, dict[str, int]]] = {day: {} for day in days}
     for day, name, rank, shoppers in rows:
@@ -74,14 +78,13 @@ def flows(
 
     Who stayed where they were is among them.
     """
-    rows = connection.execute(
-        (
-            f"{_stood(by, key)} SELECT key, was.rank, now.rank, count(*)"  # noqa: S608
-            " FROM (SELECT * FROM stood WHERE on_day = %(last)s) AS now"
-            " LEFT JOIN (SELECT * FROM stood WHERE on_day = %(first)s) AS was USING (key, shopper)"
-            " GROUP BY key, was.rank, now.rank ORDER BY key, was.rank NULLS FIRST, now.rank"
-        ).encode(),
-        {**_asked(tenant, [first, last], rules, key), "first": first, "last": last},
+    rows = _ask(
+        connection,
+        f"{_stood(by, key, (first, last), rules)} SELECT key,"  # noqa: S608
+        f" CASE WHEN met_on <= {first:d} THEN rank_1 END AS was, rank_2, count(*) FROM stood"
+        f" WHERE met_on <= {last:d} GROUP BY key, was, rank_2"
+        " ORDER BY key, was NULLS FIRST, rank_2",
+        _asked(tenant, rules, key),
     )
     found: dict[str, list[Flow]] = defaultdict(list)
     for name, before, after, shoppers in rows:
@@ -90,56 +93,67 @@ def flows(
     return dict(found)
 
 
-def _asked(
-    tenant: str, days: Iterable[int], rules: Sequence[StageRule], key: str
-) -> dict[str, object]:
-    return {
-        "tenant": tenant,
-        "key": key,
-        "on_days": sorted(set(days)),
-        "ranks": [STAGES.index(rule.stage) for rule in rules],
-        "acts": [rule.act for rule in rules],
-        "times": [rule.times for rule in rules],
-        "amounts": [rule.amount for rule in rules],
-        "windows": [rule.days for rule in rules],
-    }
+def _ask(connection: Connection, sql: str, asked: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    """Ask with room enough to sort many shoppers in memory."""
+    connection.execute("SELECT set_config('work_mem', %s, true)", (WORK_MEM,))
+    return connection.execute(sql.encode(), asked).fetchall()
 
 
-def _stood(by: By, key: str) -> str:
-    """Return the SQL that ends in `stood`: on_day, key, shopper, and the rank of the stage."""
+def _asked(tenant: str, rules: Sequence[StageRule], key: str) -> dict[str, object]:
+    acts = {f"act_{place}": rule.act for place, rule in enumerate(rules)}
+    return {"tenant": tenant, "key": key, **acts}
+
+
+def _stood(by: By, key: str, days: Sequence[int], rules: Sequence[StageRule]) -> str:
+    """Return the SQL that ends in `stood`: key, shopper, met_on, and the rank on each day.
+
+    All facts are read once, whatever the number of days and rules: each rule is a sum of its own
+    over the facts of a shopper, not a join.
+    """
     place_key = _KEYS[by]
     wanted = "key = %(key)s" if key else "key IS NOT NULL"
     deeds = _BRAND_DEEDS if by == "brand" else _DEEDS.format(key=place_key)
     parts = _BRAND_PARTS if by == "brand" else _PARTS
-    on_days = (
-        "SELECT on_day, shopper, brand, place, number, day, bought, returned, paid_cents,"
-        " refunded_cents, bought_at FROM part JOIN asked ON day <= on_day"
-    )
-    kept = kept_orders(on_days, "on_day, shopper, brand")
+    # An order counts as of a day: what came back after it was still kept then.
+    sold = [
+        f"SELECT shopper, {place_key} AS key, day, 'bought', times, amount, {place} FROM ("  # noqa: S608
+        + kept_orders(f"SELECT * FROM part WHERE day <= {day:d}", "shopper, brand")  # noqa: S608
+        + f") AS kept_{place}"
+        for place, day in enumerate(days, 1)
+    ]
+    ranks = [_rank(place, day, rules) for place, day in enumerate(days, 1)]
     return f"""
-WITH asked AS (SELECT unnest(%(on_days)s::integer[]) AS on_day), rule AS (
-    SELECT * FROM unnest(%(ranks)s::integer[], %(acts)s::text[], %(times)s::bigint[],
-        %(amounts)s::bigint[], %(windows)s::integer[])
-        WITH ORDINALITY AS rule (rank, act, least_times, least_amount, within, line)
-), deed AS ({deeds}), part AS ({parts}), did AS (
-    SELECT on_day, shopper, key, day, act, times, amount
-    FROM deed JOIN asked ON day <= on_day WHERE act <> 'bought' AND {wanted}
-    UNION ALL SELECT * FROM (
-        SELECT on_day, shopper, {place_key} AS key, day, 'bought', times, amount
-        FROM ({kept}) AS kept) AS sold WHERE {wanted}
-), held AS (
-    SELECT on_day, key, shopper, rank FROM did JOIN rule USING (act) WHERE day > on_day - within
-    GROUP BY on_day, key, shopper, line, rank, least_times, least_amount
-    HAVING sum(times) >= least_times AND sum(amount) >= least_amount
-), met AS (
-    SELECT day, key, shopper FROM deed
-    UNION ALL SELECT day, {place_key} AS key, shopper FROM part WHERE bought > 0
+WITH deed AS ({deeds}), part AS ({parts}), fact (shopper, key, day, act, times, amount, as_of) AS (
+    SELECT shopper, key, day, act, times, amount, 0 FROM deed WHERE day <= {max(days):d}
+    UNION ALL {" UNION ALL ".join(sold)}
+    UNION ALL SELECT shopper, {place_key} AS key, day, '', 0, 0, 0 FROM part WHERE bought > 0
 ), stood AS (
-    SELECT on_day, key, shopper, max(rank) AS rank FROM (
-        SELECT on_day, key, shopper, 0 AS rank FROM met JOIN asked ON day <= on_day WHERE {wanted}
-        UNION ALL SELECT on_day, key, shopper, rank FROM held
-    ) AS held_or_met GROUP BY on_day, key, shopper
+    SELECT key, shopper, min(day) FILTER (WHERE as_of = 0) AS met_on, {", ".join(ranks)}
+    FROM fact WHERE {wanted} GROUP BY key, shopper
 ) """  # noqa: S608 (statements of this file are put together, no values)
+
+
+def _rank(place: int, day: int, rules: Sequence[StageRule]) -> str:
+    """Return the SQL of the rank on one of the days: the highest of the rules that hold."""
+    held = [
+        f"CASE WHEN {_holds(rule, number, place, day)} THEN {STAGES.index(rule.stage)} END"
+        for number, rule in enumerate(rules)
+    ]
+    return f"greatest({', '.join(('0', *held))}) AS rank_{place}"
+
+
+def _holds(rule: StageRule, number: int, place: int, day: int) -> str:
+    as_of = place if rule.act == "bought" else 0
+    mine = (
+        f"as_of = {as_of} AND act = %(act_{number})s"
+        f" AND day > {day - rule.days:d} AND day <= {day:d}"
+    )
+    if rule.times <= 1 and rule.amount == 0:
+        return f"bool_or({mine})"
+    return (
+        f"sum(times) FILTER (WHERE {mine}) >= {rule.times:d}"
+        f" AND sum(amount) FILTER (WHERE {mine}) >= {rule.amount:d}"
+    )
 
 
 # What tells a funnel apart, from the place or the brand of a row.
