@@ -39,6 +39,12 @@ def _enqueue() -> Iterable[Result]:
     return enqueue()
 
 
+def _funnel() -> Iterable[Result]:
+    from benchmarks.funnel import funnel
+
+    return funnel()
+
+
 def _identity() -> Iterable[Result]:
     from benchmarks.identity import identity
 
@@ -102,4 +108,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "tokens": _tokens,
     "codes": _codes,
     "identity": _identity,
+    "funnel": _funnel,
 }

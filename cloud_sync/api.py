@@ -25,6 +25,7 @@ from cloud_sync.intake.asked import (
 )
 from cloud_sync.intake.posted import PostRefusedError, WrongField, parse_post
 from cloud_sync.member_tokens import TokenError, TooManyTokensError, issue
+from cloud_sync.points_api import add_points
 from wire.topics import shard_of
 
 # Why a coupon was not redeemed, for the people who build the shop; `reason` is for their program.
@@ -82,6 +83,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
         return jsonify(coupon=done.coupon, order=done.order, repeated=done.repeated)
 
     _add_tokens(api, cloud)
+    add_points(api, cloud)
     return api
 
 

@@ -14,13 +14,17 @@ from storebridge.commands import (
     demo,
     dwell,
     forget,
+    funnel,
     guard,
     identity,
     light_stores,
     model,
+    points,
     quarantine,
+    replay,
     scan,
     simulate,
+    traits,
     user,
     wire,
 )
@@ -55,13 +59,17 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
+app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(forget.app, name="shopper")
+app.add_typer(traits.app, name="traits")
 app.add_typer(user.app, name="user")
+app.add_typer(points.app, name="points")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")
+app.command("replay")(replay.replay)
 app.command("scan")(scan.scan)
 app.command("dwell")(dwell.dwell)
 app.command("bench")(bench.bench)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from cloud_sync.catalogue import import_catalogue
-from cloud_sync.catalogue_file import Catalogue, Product, ShelfPlan
+from cloud_sync.catalogue_file import Catalogue, Content, Product, ShelfPlan
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions.decide import decide
@@ -35,6 +35,7 @@ from wire.events import (
     Followed,
     Line,
     OfferShown,
+    PointsSpent,
     Purchased,
     Saved,
     Scan,
@@ -84,7 +85,7 @@ def settle(dsn: str) -> Town:
                 *_coupons(connection, tenant, RIVAL),
             ]
     with town.database.shopper(OURS) as connection:
-        brand_funnel.count_due(connection)
+        brand_funnel.count(connection, NOW)
     return town
 
 
@@ -122,6 +123,7 @@ def _events(tenant: str) -> Iterator[LedgerEvent]:
         yield in_store(tenant, store, OfferShown(f"{brand}-offer"), fan, brand=brand)
         yield in_store(tenant, store, bought(f"{brand}-order", second, second), fan)
         yield in_store(tenant, store, Door(line="door", people_in=3))
+        yield online(tenant, PointsSpent(order=f"{brand}-order", points=1), fan)
     for store, zone, plan in (("s-north", "shared", 1), ("s-north", "theirs", 2)):
         stay = Dwell(entered_at=NOW, dwell_ms=20_000, confidence_pct=90, plan=plan)
         yield in_store(tenant, store, stay, member("both fan"), zone=zone)
@@ -147,7 +149,10 @@ def _open(connection: Connection, tenant: str, town: Town) -> None:
         for brand, numbers in GOODS.items()
         for number in numbers
     ]
-    catalogue = Catalogue(products=tuple(goods), plans=PLANS, members_consent=True)
+    contents = tuple(Content(content=f"{each}-film", form="video", brand=each) for each in GOODS)
+    catalogue = Catalogue(
+        products=tuple(goods), plans=PLANS, contents=contents, members_consent=True
+    )
     import_catalogue(connection, tenant, catalogue)
     town.tokens[tenant] = create_key(connection, tenant, "shop")
     people.add_person(connection, tenant, "all", PASSWORD)

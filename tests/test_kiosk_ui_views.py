@@ -71,6 +71,19 @@ def test_a_kiosk_without_a_visit_invites(client: FlaskClient):
     assert "请出示会员码" in html
 
 
+def test_the_welcome_shows_level_and_points_in_both_languages(
+    screens: Screens, client: FlaskClient
+):
+    def page(language: str) -> str:
+        return client.get(f"{BASE}?language={language}", follow_redirects=True).text
+
+    welcome(screens, level={"zh": "金卡", "en": "Gold"}, points=1_234)
+    assert "金卡 · 1,234 积分" in page("zh")
+    assert "Gold · 1,234 points" in page("en")
+    welcome(screens)
+    assert "积分" not in page("zh")
+
+
 def test_the_welcome_says_why_for_the_coupon_and_for_each_proposal(
     screens: Screens, client: FlaskClient
 ):

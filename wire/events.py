@@ -113,10 +113,11 @@ class Tapped(Body, frozen=True, tag=6):
 
 
 class Viewed(Body, frozen=True, tag=7):
-    """A product or a piece of content was opened."""
+    """A product or a piece of content was opened; `topic` where only that is known of it."""
 
     product: str = ""
     content: str = ""
+    topic: str = ""
 
 
 class Searched(Body, frozen=True, tag=8):
@@ -308,6 +309,13 @@ class Blank(Body, frozen=True, tag=42):
     """What stands in the place of an event of somebody who was erased: that there was one."""
 
 
+class PointsSpent(Body, frozen=True, tag=50):
+    """Points of a shopper were spent for an order; an order spends points once."""
+
+    order: str
+    points: int
+
+
 AnyBody = (
     Scan
     | Arrival
@@ -337,6 +345,7 @@ AnyBody = (
     | Consent
     | Erased
     | Blank
+    | PointsSpent
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -368,6 +377,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "consent": Consent,
     "erased": Erased,
     "blank": Blank,
+    "points_spent": PointsSpent,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

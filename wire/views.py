@@ -69,7 +69,8 @@ class ShopperView(msgspec.Struct, frozen=True, array_like=True, tag="shopper"):
     """What the store may show to the shopper who shows this identifier.
 
     Keyed by the identifier's key. `stage` is awareness, interest, purchase or loyalty. `saved` are
-    products, `followed` brands.
+    products, `followed` brands and series. `level` is by language, empty where there is none;
+    `points` are those left as of `decided_at`, None where the tenant gives none.
     """
 
     shopper: str
@@ -81,6 +82,8 @@ class ShopperView(msgspec.Struct, frozen=True, array_like=True, tag="shopper"):
     decided_at: int = 0
     consented: bool = False
     followed: tuple[str, ...] = ()
+    level: dict[str, str] = {}
+    points: int | None = None
 
 
 class PlanView(msgspec.Struct, frozen=True, array_like=True, tag="plan"):

@@ -1,6 +1,7 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
 from cloud_sync.database import (
+    migrations_bank,
     migrations_console,
     migrations_privacy,
     migrations_shoppers,
@@ -31,6 +32,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_shoppers.DISTRIBUTION,
     **migrations_console.DISTRIBUTION,
     **migrations_sight.DISTRIBUTION,
+    **migrations_bank.DISTRIBUTION,
     **migrations_privacy.DISTRIBUTION,
 }
 

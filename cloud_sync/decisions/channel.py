@@ -13,13 +13,20 @@ from psycopg import Connection
 from cloud_sync.catalogue import Goods, goods_of, sold_of
 from cloud_sync.decisions.coupons import Coupon, coupons_of
 from cloud_sync.decisions.offers import OFFER_RULES, open_coupons
-from cloud_sync.decisions.recommend import anchors, ask_bestsellers, ask_neighbours, recommend
+from cloud_sync.decisions.recommend import (
+    anchors,
+    ask_bestsellers,
+    ask_neighbours,
+    ask_topic_goods,
+    recommend,
+)
 from cloud_sync.fleet.twins import SILENT_S
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import JoinError, identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.points import Standing
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from wire.events import Clock, CouponRedeemed, Event
@@ -53,6 +60,7 @@ class ChannelView:
     recommended: Sequence[Recommendation] = ()
     saved: Sequence[str] = ()
     followed: Sequence[str] = ()
+    standing: Standing | None = None
     decided_at: int
 
 
@@ -102,8 +110,10 @@ def channel_view(
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]
     near = ask_neighbours(connection, tenant, anchors(profile))()
     best = ask_bestsellers(connection, tenant, [""])()[""]
+    topics = ask_topic_goods(connection, tenant, profile.followed)()
     named = {each.product for each in shown} | {product for product, _ in best}
     named |= {each.product for found in near.values() for each in found} | set(profile.products)
+    named |= {product for found in topics.values() for product in found}
     goods = goods_of(connection, tenant, named)
     sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
     staged = stage_of(profile, now)
@@ -115,9 +125,10 @@ def channel_view(
         because=staged.because[0],
         coupons=[_coupon_view(each, goods.get(each.product, NO_GOODS)) for each in shown],
         held=[(each.coupon, each.lease_store) for each in shown if _is_held(connection, each, now)],
-        recommended=recommend(profile, near, best, sold, now, brands),
+        recommended=recommend(profile, near, best, sold, now, brands, topics),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
         followed=profile.followed,
+        standing=profile.standing,
         decided_at=now,
     )
 
@@ -294,7 +305,19 @@ def plain(view: ChannelView) -> dict[str, object]:
         ],
         "saved": list(view.saved),
         "followed": list(view.followed),
+        **_plain_standing(view.standing),
         "decided_at": view.decided_at,
+    }
+
+
+def _plain_standing(standing: Standing | None) -> dict[str, object]:
+    """Return level and points; nothing of them where the tenant gives none."""
+    if standing is None:
+        return {}
+    level = standing.level
+    return {
+        "level": None if level is None else {"level": level.level, "title": level.title},
+        "points": {"earned": standing.earned, "left": standing.left},
     }
 
 

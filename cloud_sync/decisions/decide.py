@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from msgspec import structs
@@ -24,9 +24,11 @@ from cloud_sync.decisions.prepared import prepare
 from cloud_sync.decisions.recommend import (
     Bestsellers,
     Neighbours,
+    TopicGoods,
     anchors,
     ask_bestsellers,
     ask_neighbours,
+    ask_topic_goods,
     recommend,
 )
 from cloud_sync.decisions.visits import ask_left
@@ -62,7 +64,8 @@ class Known:
     """What the decisions about one shopper are made from.
 
     `left` are the stores that the shopper has left again; `sold` has the category of each product
-    that is sold now, `brands` names the brand also of others.
+    that is sold now, `brands` names the brand also of others. `topic_goods` are the goods of the
+    series and topics that are followed.
     """
 
     tenant: str
@@ -74,6 +77,7 @@ class Known:
     bestsellers: Mapping[str, Bestsellers]
     sold: Mapping[str, str]
     brands: Mapping[str, str]
+    topic_goods: TopicGoods = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,8 @@ def decide_one(known: Known, now: int) -> Decided:
     # To the day, without a count: otherwise each further look would be news to every store.
     first = staged.because[0]
     stage_because = Because(reason=first.reason, at=first.at // DAY_US * DAY_US)
+    standing = profile.standing
+    level = dict(standing.level.title) if standing and standing.level else {}
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
 
     def view_in(store: str, bestsellers: Bestsellers) -> ShopperView:
@@ -138,11 +144,19 @@ def decide_one(known: Known, now: int) -> Decided:
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
-                profile, known.neighbours, bestsellers, known.sold, now, known.brands
+                profile,
+                known.neighbours,
+                bestsellers,
+                known.sold,
+                now,
+                known.brands,
+                known.topic_goods,
             ),
             saved=saved,
             consented=True,
             followed=tuple(profile.followed),
+            level=level,
+            points=None if standing is None else standing.left,
         )
 
     return Decided(
@@ -233,11 +247,15 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
     asked_best = ask_bestsellers(
         connection, tenant, {store for profile in profiles.values() for store in profile.stores}
     )
-    neighbours, bestsellers = asked_near(), asked_best()
+    asked_topics = ask_topic_goods(
+        connection, tenant, {each for profile in profiles.values() for each in profile.followed}
+    )
+    neighbours, bestsellers, topic_goods = asked_near(), asked_best(), asked_topics()
     named = {each for profile in profiles.values() for each in candidates(profile)}
     named |= {each for profile in profiles.values() for each in profile.products}
     named |= {each.product for found in neighbours.values() for each in found}
     named |= {product for found in bestsellers.values() for product, _ in found}
+    named |= {product for found in topic_goods.values() for product in found}
     named |= {each.product for issued in coupons.values() for each in issued}
     goods = goods_of(connection, tenant, named)
     sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
@@ -252,6 +270,7 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
             bestsellers=bestsellers,
             sold=sold,
             brands=brands,
+            topic_goods=topic_goods,
         )
         for key in members
     ]

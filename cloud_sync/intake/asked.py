@@ -70,13 +70,27 @@ class AskedForRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shopper: Annotated[str, Meta(max_length=SHOPPER_CHARS, pattern=r"^([0-9a-f]{32})?$")] = ""
 
 
+class AskedToSpend(AskedToRedeem, frozen=True, forbid_unknown_fields=True):
+    """How many points are to be spent, too."""
+
+    points: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
 class AskedForToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The membership code of the member who is signed in to the app."""
 
     member: _Text
 
 
-_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedForToken, AskedForConsents, AskedForRights)
+_AskedT = TypeVar(
+    "_AskedT",
+    Asked,
+    AskedToRedeem,
+    AskedToSpend,
+    AskedForToken,
+    AskedForConsents,
+    AskedForRights,
+)
 
 
 def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:

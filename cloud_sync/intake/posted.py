@@ -38,6 +38,9 @@ KINDS_OF_STORES_ALONE = frozenset(
     {"dwell", "door", "stock_counted", "device_health", "acted", "scan", "erased", "blank"}
 )
 
+# What the cloud itself records when it is asked for it, and how it is asked.
+ASKED_FOR = {"points_spent": "POST /v1/points/spend"}
+
 
 @dataclass(frozen=True, slots=True)
 class WrongField:
@@ -188,6 +191,9 @@ class _Reading:
             return None
         if kind in KINDS_OF_STORES_ALONE:
             self._note(".kind", f"{kind} can only come from a store")
+            return None
+        if kind in ASKED_FOR:
+            self._note(".kind", f"{kind} comes about by {ASKED_FOR[kind]}")
             return None
         body: AnyBody | None = self._struct(EVENT_KINDS[kind], fields, ".body")
         return body

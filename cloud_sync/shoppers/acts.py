@@ -20,6 +20,8 @@ from cloud_sync.shoppers.facts import (
     Facts,
     pairs,
 )
+from cloud_sync.shoppers.order_rows import merge_order
+from cloud_sync.shoppers.subjects import place_of, subject_of
 from wire.events import (
     Arrival,
     BasketChanged,
@@ -89,23 +91,36 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     if act is None:
         return
     at = time_of(ledger)
-    amount = 0
-    if isinstance(body, Dwell):
-        amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
-        _dwell(facts, ledger, body, atom, [1, amount, at])
-    elif isinstance(body, (Purchased, Returned)):
-        amount = _cents(body.amount_cents)
-        _money(facts, ledger, body, atom)
-        _brands_bought(facts, ledger, body, atom, at)
-    elif isinstance(body, Followed):
-        _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
-    tenant = ledger.tenant
-    facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
+    tenant, place = ledger.tenant, place_of(ledger)
+    amount = _amount(facts, ledger, atom, at, place)
+    key = (tenant, atom, at // DAY_US, act, place, subject_of(ledger.event))
+    facts.merge(ATOM_ACT, key, [1, amount, at, at])
     if type(body) in _ABOUT_PRODUCTS:
         for product, values in _products(ledger, body, at):
             facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
     if ledger.store is not None:
         facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
+
+
+def _amount(facts: Facts, ledger: LedgerEvent, atom: str, at: int, place: str) -> int:
+    """Return the amount of what was done, and merge what its kind says besides."""
+    body = ledger.event.body
+    match body:
+        case Dwell():
+            amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
+            _dwell(facts, ledger, body, atom, [1, amount, at])
+            return amount
+        case Purchased() | Returned():
+            _money(facts, ledger, body, atom)
+            number = body.order or f"{ledger.shard}:{ledger.position}"
+            merge_order(facts, (ledger.tenant, atom), body, number, at, place)
+            _brands_bought(facts, ledger, body, atom, at)
+            return _cents(body.amount_cents)
+        case Watched():
+            return min(max(body.watched_ms, 0), DWELL_MS_MAX)
+        case Followed():
+            _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
+    return 0
 
 
 def act_of(body: Body) -> str | None:

@@ -18,7 +18,8 @@ from cloud_sync.shoppers.identity import (
     register,
     shoppers_of,
 )
-from wire.events import CouponClaimed, CouponRedeemed, Purchased
+from cloud_sync.shoppers.spending import fold_spent
+from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
 from wire.identifiers import Identifier
 
 
@@ -82,6 +83,8 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     shoppers = register(connection, identifiers)
     append_links(connection, links)
     write(connection, facts)
+    if any(type(each.event.body) is PointsSpent for each in events):
+        fold_spent(connection, events)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])

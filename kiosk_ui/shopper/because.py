@@ -4,7 +4,7 @@ from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from kiosk_ui.texts import Words
-from wire.views import Because
+from wire.views import Because, ShopperView
 
 
 def say_because(because: Because, words: Words, connection: sqlite3.Connection) -> str:
@@ -15,6 +15,7 @@ def say_because(because: Because, words: Words, connection: sqlite3.Connection) 
         "because.unknown",
         reason=because.reason.replace("_", " "),
         product=words.pick(product.name) if product else words("because.some_product"),
+        topic=because.category,
     )
 
 
@@ -22,6 +23,14 @@ def say_evidence(because: Because, words: Words) -> str:
     """Return the sentence of what a shopper's stage rests on."""
     reason = because.reason
     return words.known(f"evidence.{reason}", "evidence.unknown", reason=reason.replace("_", " "))
+
+
+def say_standing(view: ShopperView, words: Words) -> str:
+    """Return a shopper's level and points as the cloud last said, empty where there are none."""
+    if view.points is None:
+        return ""
+    points = words("points.left", n=f"{max(view.points, 0):,}")
+    return f"{words.pick(view.level)} · {points}" if view.level else points
 
 
 def say_category(category: str, words: Words) -> str:

@@ -11,7 +11,7 @@ from edge_agent import local_view
 from edge_agent.till import stock
 from edge_agent.visits import wallet
 from kiosk_ui.shopper import search
-from kiosk_ui.shopper.because import say_because, say_category, say_evidence
+from kiosk_ui.shopper.because import say_because, say_category, say_evidence, say_standing
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.shopper.trying import how_tried
 from kiosk_ui.store import Store
@@ -116,6 +116,7 @@ def home(scene: Scene) -> Page:
         "saved": saved(scene),
         "followed": followed(scene),
         "near": near(scene),
+        "standing": say_standing(view, scene.words) if view else "",
         "why": say_evidence(view.because, scene.words) if view and view.because.reason else "",
     }
     return Page(name="welcome", because=view.because.reason if view else "", values=values)

@@ -1,0 +1,158 @@
+"""Spending points: only in the cloud, under the shopper's lock, so that none are spent twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg import Connection
+
+from cloud_sync.database import arrays
+from cloud_sync.intake import ledger
+from cloud_sync.intake.api_keys import ApiKey
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.shoppers.acts import time_of
+from cloud_sync.shoppers.identity import (
+    JoinError,
+    Key,
+    identifier_id,
+    lock,
+    members_of,
+    recognised,
+    shoppers_of,
+)
+from cloud_sync.shoppers.profile import profiles_of
+from wire.events import Clock, Event, PointsSpent
+from wire.identifiers import Identifier
+
+ORDER_CHARACTERS_MAX = 64
+SPENT_MAX = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Points were spent for an order, now or by an earlier request for it (`repeated`)."""
+
+    points: int
+    left: int
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSpent:
+    """Points were not spent, and why; `left` is how many there are."""
+
+    reason: Literal["unknown", "too_few", "order", "event_id"]
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """A wish to spend points for an order; a repeat has the same order and event id."""
+
+    points: int
+    order: str
+    event_id: str
+
+
+def spend(
+    connection: Connection, key: ApiKey, identifiers: Sequence[Identifier], wish: Spend, now: int
+) -> Spent | NotSpent:
+    """Spend points of the shopper with these identifiers, within the caller's transaction.
+
+    The event is appended to the ledger, and the row that the fold will make of it written at once,
+    so that the next request sees it. An order spends points once.
+
+    Raises JoinError when the shopper is being joined to another; repeat the transaction.
+    """
+    shopper = _strongest(connection, key.tenant, identifiers)
+    if shopper is None:
+        return NotSpent(reason="unknown")
+    if not lock(connection, [(key.tenant, shopper)]):
+        raise JoinError("the shopper was just joined to another one; ask again")
+    owner = (key.tenant, shopper)
+    members = members_of(connection, [owner])
+    profile = profiles_of(connection, members)[owner]
+    standing = profile.standing
+    if standing is None or not profile.consented:
+        return NotSpent(reason="unknown")
+    earlier = connection.execute(
+        "SELECT points FROM point_spend WHERE tenant = %s AND atom = ANY(%s::uuid[])"
+        " AND source = %s AND reference = %s",
+        (key.tenant, arrays.plain(map(identifier_id, members[owner])), key.source, wish.order),
+    ).fetchone()
+    if earlier is not None:
+        if earlier[0] != wish.points:
+            return NotSpent(reason="order", left=standing.left)
+        return Spent(points=wish.points, left=standing.left, repeated=True)
+    if standing.left < wish.points:
+        return NotSpent(reason="too_few", left=max(standing.left, 0))
+    return _append(connection, key, identifiers, wish, standing.left, now)
+
+
+def _append(
+    connection: Connection,
+    key: ApiKey,
+    identifiers: Sequence[Identifier],
+    wish: Spend,
+    left: int,
+    now: int,
+) -> Spent | NotSpent:
+    event = Event(
+        occurred_at=now,
+        mono_ms=0,
+        boot=0,
+        clock=Clock.SYNCED,
+        device=key.source,
+        zone="",
+        identifiers=tuple(identifiers),
+        body=PointsSpent(order=wish.order, points=wish.points),
+    )
+    posted = [PostedEvent(wish.event_id, event)]
+    if not ledger.append_http(connection, key.tenant, key.source, key.key_id, posted).accepted:
+        return NotSpent(reason="event_id", left=left)
+    atom = next(iter(recognised(event)))
+    _write(connection, [(key.tenant, atom, key.source, wish.order, wish.points, now)])
+    return Spent(points=wish.points, left=left - wish.points, repeated=False)
+
+
+def fold_spent(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+    """Keep what events say of points that were spent, once an order, within the fold."""
+    rows = []
+    for each in events:
+        body = each.event.body
+        if not isinstance(body, PointsSpent):
+            continue
+        atom = next(iter(recognised(each.event)), None)
+        order = body.order.replace("\0", "")[:ORDER_CHARACTERS_MAX]
+        if atom is not None and order and body.points > 0:
+            points = min(body.points, SPENT_MAX)
+            source = each.store or each.source
+            rows.append((each.tenant, atom, source, order, points, time_of(each)))
+    if rows:
+        _write(connection, rows)
+
+
+def _write(connection: Connection, rows: Sequence[tuple[str, str, str, str, int, int]]) -> None:
+    tenants, atoms, sources, orders, points, times = zip(*sorted(rows), strict=True)
+    connection.execute(
+        "INSERT INTO point_spend (tenant, atom, source, reference, points, occurred_at)"
+        " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[], %s::bigint[],"
+        " %s::bigint[]) ON CONFLICT DO NOTHING",
+        (
+            arrays.texts(tenants),
+            arrays.plain(atoms),
+            arrays.texts(sources),
+            arrays.texts(orders),
+            arrays.numbers(points),
+            arrays.numbers(times),
+        ),
+    )
+
+
+def _strongest(
+    connection: Connection, tenant: str, identifiers: Sequence[Identifier]
+) -> str | None:
+    ids = sorted(identifier_id(each) for each in identifiers)
+    found: dict[Key, str] = shoppers_of(connection, [(tenant, each) for each in ids])
+    return next((found[tenant, each] for each in ids if (tenant, each) in found), None)
