@@ -13,6 +13,7 @@ from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
+from cloud_sync.privacy import erasing, scrub
 from cloud_sync.reports import brand_funnel
 
 _log = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ class Chores:
                     enlist(connection)
                 for chore in CHORES:
                     self._do(chore)
+                erasing.tell_stores(self._database)
+                scrub.finish(self._database)
             except LOST as error:
                 _log.warning("chores wait for the database (%s)", type(error).__name__)
             self._closing.wait(self._look_every_s)

@@ -17,6 +17,7 @@ from cloud_sync.intake import ledger, quarantine
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.tail import Tail
+from cloud_sync.privacy.watch import Watch
 from cloud_sync.publisher import put
 from cloud_sync.shards import Lease, LeaseLostError, fence
 from cloud_sync.shoppers.fold import Folded
@@ -60,7 +61,16 @@ class Folding:
     - an event that the database refuses is quarantined alone, and the shard goes on.
     """
 
-    def __init__(self, database: Database, fold: Fold, decide: Decide, *, events_max: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        fold: Fold,
+        decide: Decide,
+        *,
+        events_max: int,
+        watch: Watch | None = None,
+    ) -> None:
+        self._watch = watch or Watch()
         self._database = database
         self._fold = fold
         self._decide = decide
@@ -142,7 +152,7 @@ class Folding:
             if events_max > 1:
                 return self._step_shard(lease, events_max // 2, now)
             reason = f"the database refuses what it says: {error}"
-            folded = self._unless_lost(lease, partial(_set_aside, lease, reason, now))
+            folded = self._unless_lost(lease, partial(self._set_aside, lease, reason, now))
         if folded:
             self._tail.forget(lease.shard, folded[-1].position)
         return len(folded)
@@ -158,7 +168,7 @@ class Folding:
         self, lease: Lease, events_max: int, now: int, connection: Connection
     ) -> list[LedgerEvent]:
         """Fold the next events of a shard in the caller's transaction, and return them."""
-        events = _next(connection, lease, events_max, self._tail)
+        events = _next(connection, lease, events_max, self._tail, self._watch)
         if not events:
             return []
         folded = self._fold(connection, lease.shard, lease.epoch, events)
@@ -203,15 +213,44 @@ class Folding:
         for tenant, store in sorted(by_store):
             put(connection, tenant, store, by_store[tenant, store])
 
+    def _set_aside(
+        self, lease: Lease, reason: str, now: int, connection: Connection
+    ) -> list[LedgerEvent]:
+        events = _next(connection, lease, 1, Tail(), self._watch)
+        for each in events:
+            poison = Poison(
+                shard=each.shard,
+                tenant=each.tenant,
+                store=each.store or "",
+                stream=b"",
+                first=each.position,
+                count=1,
+                part="fold",
+                reason=reason,
+                payload=encode_event(each.event),
+                quarantined_at=now,
+            )
+            quarantine.keep(connection, [poison])
+            _move(connection, lease, each)
+            _log.warning("an event that cannot be folded was set aside")
+        return events
 
-def _next(connection: Connection, lease: Lease, events_max: int, tail: Tail) -> list[LedgerEvent]:
-    row = connection.execute(
+
+def _next(
+    connection: Connection, lease: Lease, events_max: int, tail: Tail, watch: Watch
+) -> list[LedgerEvent]:
+    """Return the next events of a shard, blank where their shopper was erased since."""
+    folded = connection.execute(
         "SELECT position, day FROM shard_fold WHERE shard = %s FOR UPDATE", (lease.shard,)
-    ).fetchone()
-    position, day = row or (0, date.min)
-    return tail.read(lease.shard, position, events_max) or ledger.read(
+    )
+    # It begins when the lock is held: an erasure waits for this lock once it is committed.
+    learn = watch.ask(connection)
+    position, day = folded.fetchone() or (0, date.min)
+    learn()
+    events = tail.read(lease.shard, position, events_max) or ledger.read(
         connection, lease.shard, position, events_max, since=day
     )
+    return watch.left(connection, events)
 
 
 def _move(connection: Connection, lease: Lease, last: LedgerEvent) -> None:
@@ -231,24 +270,3 @@ def _let_wait(connection: Connection, shard: int, shoppers: Collection[Shopper])
             " AS due (tenant, shopper) ON CONFLICT DO NOTHING",
             (shard, [tenant for tenant, _ in ordered], [shopper for _, shopper in ordered]),
         )
-
-
-def _set_aside(lease: Lease, reason: str, now: int, connection: Connection) -> list[LedgerEvent]:
-    events = _next(connection, lease, 1, Tail())
-    for each in events:
-        poison = Poison(
-            shard=each.shard,
-            tenant=each.tenant,
-            store=each.store or "",
-            stream=b"",
-            first=each.position,
-            count=1,
-            part="fold",
-            reason=reason,
-            payload=encode_event(each.event),
-            quarantined_at=now,
-        )
-        quarantine.keep(connection, [poison])
-        _move(connection, lease, each)
-        _log.warning("an event that cannot be folded was set aside")
-    return events

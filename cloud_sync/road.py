@@ -9,11 +9,17 @@ from psycopg import Connection
 from cloud_sync.catalogue import publish_catalogue
 from cloud_sync.decisions import visits
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.privacy import receipts
 from cloud_sync.publisher import put
 from cloud_sync.reports import brand_hour, shelf_hour, store_hour
+from cloud_sync.shoppers import consents
 from cloud_sync.shoppers import fold as shoppers
 from cloud_sync.shoppers.fold import Folded
+from wire.events import Consent, Erased
 from wire.messages import Change
+
+# Looked for in all events, so that those who look closer are asked for these alone.
+_RARE = frozenset({Consent, Erased})
 
 
 class Road:
@@ -35,6 +41,9 @@ class Road:
         shelf_hour.fold(connection, events)
         brand_hour.fold(connection, events)
         folded = shoppers.fold(connection, shard, epoch, events)
+        if rare := [each for each in events if type(each.event.body) in _RARE]:
+            consents.note(connection, rare)
+            receipts.note(connection, rare)
         visits.note(connection, events)
         new: dict[str, set[str]] = defaultdict(set)
         for tenant, store in folded.stores - self._knowing:

@@ -14,6 +14,7 @@ from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
 from cloud_sync.intake.waiting import Waiting
+from cloud_sync.privacy.watch import Watch
 from cloud_sync.publisher import Publisher
 from cloud_sync.shards import Lease, LeaseLimits, Leases
 from wire.codec import encode
@@ -59,10 +60,11 @@ class Worker:
         )
         self._database = database
         self._publisher = Publisher(database, self._link.publish)
+        self._watch = Watch()
         self._follower = Follower(
             database,
             self._leases,
-            Folding(database, fold, decide, events_max=limits.fold_events_max),
+            Folding(database, fold, decide, events_max=limits.fold_events_max, watch=self._watch),
             self._publisher,
             self.figures,
             poll_s=limits.poll_s,
@@ -173,7 +175,7 @@ class Worker:
                 _log.warning("a message was dropped: %s", error)
                 continue
             if each.topic.shard in leases:
-                incoming.append(each)
+                incoming.append(self._watch.hide(each))
         return incoming
 
     def _answer(self, leases: Mapping[int, Lease], received: Received) -> None:

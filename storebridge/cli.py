@@ -13,6 +13,7 @@ from storebridge.commands import (
     code,
     demo,
     dwell,
+    forget,
     guard,
     identity,
     light_stores,
@@ -56,6 +57,7 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(forget.app, name="shopper")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(wire.app, name="wire")

@@ -30,13 +30,16 @@ SETTINGS_FILE = "storebridge.conf"
 CONNECT_TIMEOUT_S = 10
 ZOMBIE = "zombie"
 # The server's own defaults are those of a very small machine: 128 MB shared, 1 GB of log between
-# checkpoints. Compiling plans costs more than the short statements here ever win back.
+# checkpoints. Compiling plans costs more than the short statements here ever win back. An old
+# file of the log is removed, not used again with all that it holds: that may be of a shopper who
+# was erased since.
 SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
+    "wal_recycle": "off",
     "jit": "off",
     "timezone": "'UTC'",
 }

@@ -9,7 +9,7 @@ from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.interests import count_some
-from cloud_sync.shoppers.profile import profiles_of
+from cloud_sync.shoppers.profile import whole_profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from tests.shopper_builders import (
     DAY,
@@ -83,12 +83,12 @@ def test_a_join_after_purchases_raises_the_stage(connection: Connection):
     for identifier in (member("M1"), app("a")):
         key = shopper_of(connection, identifier)
         assert (
-            stage_of(profiles_of(connection, members_of(connection, [key]))[key], NOW).stage
+            stage_of(whole_profiles_of(connection, members_of(connection, [key]))[key], NOW).stage
             == "purchase"
         )
     fold_all(connection, [happened(Arrival(), member("M1"), app("a"))])
     key = shopper_of(connection, app("a"))
-    staged = stage_of(profiles_of(connection, members_of(connection, [key]))[key], NOW)
+    staged = stage_of(whole_profiles_of(connection, members_of(connection, [key]))[key], NOW)
     assert (staged.stage, staged.because[0].count) == ("loyalty", 2)
 
 
@@ -97,7 +97,7 @@ def test_an_event_that_comes_days_late_counts_at_its_own_time(connection: Connec
     late = happened(order("p1"), member("M1"), at=NOW - 9 * DAY, accepted_at=NOW + DAY)
     fold_all(connection, [late])
     key = shopper_of(connection, member("M1"))
-    facts = profiles_of(connection, members_of(connection, [key]))[key].products["p1"]
+    facts = whole_profiles_of(connection, members_of(connection, [key]))[key].products["p1"]
     assert (facts.viewed_at, facts.bought_at) == (NOW, NOW - 9 * DAY)
 
 
@@ -140,7 +140,7 @@ def test_two_shards_that_touch_one_shopper_at_once_lose_nothing(postgres_dsn: st
     at_once(database, parts[0], parts[1][::-1], parts[2])
     with database.shopper(TENANT) as connection:
         keys = {shopper_of(connection, member(f"M{number}")) for number in range(3)}
-        profile = profiles_of(connection, members_of(connection, keys)).popitem()[1]
+        profile = whole_profiles_of(connection, members_of(connection, keys)).popitem()[1]
     database.close()
     assert len(keys) == 1
     assert profile.money["CNY"].orders == 180

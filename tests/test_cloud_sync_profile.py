@@ -7,7 +7,12 @@ from psycopg import Connection
 
 from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, BRAND_CHARACTERS_MAX, QUANTITY_MAX
 from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import MoneyFacts, Profile, profiles_of, set_members_consent
+from cloud_sync.shoppers.profile import (
+    MoneyFacts,
+    Profile,
+    set_members_consent,
+    whole_profiles_of,
+)
 from tests.shopper_builders import (
     DAY,
     NOW,
@@ -32,8 +37,9 @@ def connection(postgres_server: str) -> Iterator[Connection]:
 
 
 def profile_of(connection: Connection, identifier: Identifier) -> Profile:
+    """All that is known; what of it may be used is tried in test_cloud_sync_consents.py."""
     key = shopper_of(connection, identifier)
-    return profiles_of(connection, members_of(connection, [key]))[key]
+    return whole_profiles_of(connection, members_of(connection, [key]))[key]
 
 
 def test_a_shopper_is_the_merge_of_its_identifiers_without_reading_events_again(

@@ -11,7 +11,7 @@ from psycopg import Connection
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.identity import members_of, merged
 from cloud_sync.shoppers.interests import count_some
-from cloud_sync.shoppers.profile import profiles_of
+from cloud_sync.shoppers.profile import whole_profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from tests.shopper_builders import (
     DAY,
@@ -107,7 +107,7 @@ def state_of(connection: Connection) -> dict[str, Any]:
     rows = connection.execute("SELECT DISTINCT tenant, shopper FROM identifier").fetchall()
     keys = [(tenant, shopper.hex) for tenant, shopper in rows]
     members = members_of(connection, keys)
-    profiles = profiles_of(connection, members)
+    profiles = whole_profiles_of(connection, members)
     tables = {
         table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4, 5").fetchall()
         for table in ("link", "store_product", "coupon_act", "atom_act")

@@ -47,7 +47,7 @@ DENSE_FRAME = 0x30
 SHORT = 2  # besides BACK
 FRAMES = frozenset({FRAME, DENSE_FRAME})
 
-REASONS: tuple[AbsentReason, ...] = ("evicted", "expired", "damaged")
+REASONS: tuple[AbsentReason, ...] = ("evicted", "expired", "damaged", "erased")
 
 _fixed = struct.Struct(f">BI{STREAM_BYTES}sI")
 _fixed_short = struct.Struct(f">BI{STREAM_RANDOM_BYTES}sI")

@@ -276,6 +276,38 @@ class VisitEnded(Body, frozen=True, tag=25):
     by: str
 
 
+class Consent(Body, frozen=True, tag=40):
+    """A shopper allowed something, or withdrew it.
+
+    `purpose` is one that the cloud knows (offers, profiling, push, sharing, place, payment),
+    `version` that of the text they agreed to, `via` how they said it: kiosk, web, app, till, crm.
+    Time, store and device stand in the event.
+    """
+
+    purpose: str
+    given: bool
+    version: str = ""
+    via: str = ""
+
+
+class Erased(Body, frozen=True, tag=41):
+    """A store has erased a shopper: its signed receipt (see `wire/erasures.py`).
+
+    `rows` is how many rows of the store's tables went, `done_at` when the last byte of them was
+    gone from its files (µs UTC).
+    """
+
+    erasure: str
+    done_at: int
+    rows: int
+    signer: bytes
+    signature: bytes
+
+
+class Blank(Body, frozen=True, tag=42):
+    """What stands in the place of an event of somebody who was erased: that there was one."""
+
+
 AnyBody = (
     Scan
     | Arrival
@@ -302,6 +334,9 @@ AnyBody = (
     | DeviceHealth
     | Acted
     | VisitEnded
+    | Consent
+    | Erased
+    | Blank
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -330,6 +365,9 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "device_health": DeviceHealth,
     "acted": Acted,
     "visit_ended": VisitEnded,
+    "consent": Consent,
+    "erased": Erased,
+    "blank": Blank,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

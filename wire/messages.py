@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 Lane = Literal["live", "back"]
-AbsentReason = Literal["evicted", "expired", "damaged"]
+AbsentReason = Literal["evicted", "expired", "damaged", "erased"]
 Verdict = Literal["stored", "forked"]
 
 # A stream's id is unique within its store, for which 64 random bits are plenty; the rest is zero,

@@ -99,7 +99,20 @@ class SettingView(msgspec.Struct, frozen=True, array_like=True, tag="setting"):
     value: str
 
 
-View = ProductView | ShopperView | PlanView | SettingView
+class ErasureView(msgspec.Struct, frozen=True, array_like=True, tag="erasure"):
+    """A shopper whom the store shall erase; keyed by the erasure, so that none replaces another.
+
+    `marks` tell the shopper's identifiers, under the tenant's `salt`, without naming them (see
+    `wire/erasures.py`). What happens after `erased_at` is of somebody who came anew.
+    """
+
+    erasure: str
+    marks: tuple[bytes, ...]
+    salt: bytes
+    erased_at: int
+
+
+View = ProductView | ShopperView | PlanView | SettingView | ErasureView
 
 # The tables of the downlink: a Change names one of these.
 VIEW_TABLES: dict[str, type[View]] = {
@@ -107,6 +120,7 @@ VIEW_TABLES: dict[str, type[View]] = {
     "shopper": ShopperView,
     "plan": PlanView,
     "setting": SettingView,
+    "erasure": ErasureView,
 }
 
 _encoder = msgspec.msgpack.Encoder()

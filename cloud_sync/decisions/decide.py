@@ -81,12 +81,14 @@ class Decided:
     """What was decided about one shopper: coupons issued and leased anew, a view a store.
 
     `next` is the view of a store that they enter next, without a lease; None without consent.
+    `by_terms` tells that the consent is that of the tenant's terms.
     """
 
     issued: Sequence[Coupon]
     leased: Sequence[Coupon]
     views: Mapping[str, ShopperView]
     next: ShopperView | None = None
+    by_terms: bool = True
 
 
 def decide(
@@ -153,6 +155,7 @@ def decide_one(known: Known, now: int) -> Decided:
         views={store: view_in(store, known.bestsellers.get(store, ())) for store in stores},
         # What sells in a store that was never entered is not known here.
         next=view_in("", known.bestsellers.get(profile.last_store, ())),
+        by_terms=profile.by_terms,
     )
 
 
@@ -205,7 +208,9 @@ def _decide_locked(
     }
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
-    prepare(connection, tenant, {k[1]: each.next for k, each in decided.items() if each.next}, now)
+    coming = {shopper: each.next for (_, shopper), each in decided.items()}
+    by_terms = {shopper for (_, shopper), each in decided.items() if each.by_terms}
+    prepare(connection, tenant, coming, by_terms, now)
     views = {
         (identifier, store): view
         for key, one in decided.items()
@@ -299,7 +304,8 @@ def note(
         connection.execute(
             "INSERT INTO shopper_view (tenant, identifier, store, checksum)"
             " SELECT %s, * FROM unnest(%s::uuid[], %s::text[], %s::bytea[])"
-            " ON CONFLICT (tenant, identifier, store) DO UPDATE SET checksum = excluded.checksum",
+            " ON CONFLICT (tenant, identifier, store) DO UPDATE SET checksum = excluded.checksum,"
+            " told_at = excluded.told_at",
             (tenant, *_columns(list(changed)), list(changed.values())),
         )
     if gone:

@@ -6,7 +6,7 @@ when that comes. It is written in the transaction of the decision that it comes 
 shopper's lock, so that it is as new as the newest fold.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -41,31 +41,50 @@ class Found(NamedTuple):
 
 
 def prepare(
-    connection: Connection, tenant: str, views: Mapping[str, ShopperView], now: int
+    connection: Connection,
+    tenant: str,
+    views: Mapping[str, ShopperView | None],
+    by_terms: Collection[str],
+    now: int,
 ) -> None:
     """Keep what shoppers, given by current shopper ID, will be shown; they are locked.
 
-    Only of shoppers who consented: that a tenant's terms allow it is asked again at the arrival.
+    Nothing is kept of who did not consent, given without a view. Of those whose consent is that
+    of the tenant's terms (`by_terms`) it is asked again at the arrival whether these allow it.
     """
-    if not views:
+    forget(connection, tenant, [shopper for shopper, view in views.items() if view is None])
+    shown = {shopper: view for shopper, view in views.items() if view is not None}
+    if not shown:
         return
-    ordered = sorted(views)
+    ordered = sorted(shown)
     connection.execute(
-        "INSERT INTO prepared (tenant, shopper, view, coupons, prepared_at)"
-        " SELECT %s, shopper, view, string_to_array(coupons, ' '), %s"
-        " FROM unnest(%s::uuid[], %s::bytea[], %s::text[]) AS new (shopper, view, coupons)"
+        "INSERT INTO prepared (tenant, shopper, view, coupons, prepared_at, by_terms)"
+        " SELECT %s, shopper, view, string_to_array(coupons, ' '), %s, by_terms"
+        " FROM unnest(%s::uuid[], %s::bytea[], %s::text[], %s::boolean[])"
+        "  AS new (shopper, view, coupons, by_terms)"
         " ON CONFLICT (tenant, shopper) DO UPDATE SET view = excluded.view,"
-        " coupons = excluded.coupons, prepared_at = excluded.prepared_at",
+        " coupons = excluded.coupons, prepared_at = excluded.prepared_at,"
+        " by_terms = excluded.by_terms",
         (
             tenant,
             now,
             arrays.plain(ordered),
-            [encode_view(views[shopper]) for shopper in ordered],
+            [encode_view(shown[shopper]) for shopper in ordered],
             arrays.texts(
-                " ".join(each.coupon for each in views[shopper].coupons) for shopper in ordered
+                " ".join(each.coupon for each in shown[shopper].coupons) for shopper in ordered
             ),
+            [shopper in by_terms for shopper in ordered],
         ),
     )
+
+
+def forget(connection: Connection, tenant: str, shoppers: Collection[str]) -> None:
+    """Keep nothing for the next arrival of these shoppers."""
+    if shoppers:
+        connection.execute(
+            "DELETE FROM prepared WHERE tenant = %s AND shopper = ANY(%s::uuid[])",
+            (tenant, arrays.plain(sorted(shoppers))),
+        )
 
 
 def ask(
@@ -173,9 +192,10 @@ CROSS JOIN LATERAL (SELECT FROM identifier AS root WHERE root.tenant = line.tena
 _FIND = f"""
 SELECT place, known.shopper, ready.view, told.checksum, owner,
     {", ".join(f"held.{name}" for name in _COUPON)} {_ASKED}
-JOIN tenant_setting ON tenant_setting.tenant = asked.tenant AND members_consent
 CROSS JOIN LATERAL (SELECT view, coupons FROM prepared WHERE prepared.tenant = asked.tenant
-    AND prepared.shopper = known.shopper AND prepared_at > %(since)s OFFSET 0) AS ready
+    AND prepared.shopper = known.shopper AND prepared_at > %(since)s AND (NOT by_terms OR EXISTS
+        (SELECT FROM tenant_setting WHERE tenant_setting.tenant = asked.tenant
+        AND members_consent AND 'offers' = ANY(terms))) OFFSET 0) AS ready
 LEFT JOIN LATERAL (SELECT checksum FROM shopper_view WHERE shopper_view.tenant = asked.tenant
     AND shopper_view.identifier = asked.atom AND shopper_view.store = asked.store OFFSET 0)
     AS told ON true

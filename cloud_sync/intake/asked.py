@@ -3,6 +3,7 @@
     {"identifiers": [{"kind": "member", "value": "M0007"}]}         whom it is about
     {"identifiers": […], "order": "w-17", "event_id": "7f9c…"}      redeem a coupon for an order
     {"member": "M0007"}                                             whose token is to be signed
+    {"identifiers": […], "purposes": {"offers": false}, "event_id": …}      a word on consents
 
 Identifiers arrive plain, in the body and never in an address, and are keyed here.
 """
@@ -22,6 +23,10 @@ from cloud_sync.intake.posted import (
 from wire.identifiers import Identifier, IdentifierError, key_identifier
 
 ORDER_CHARS_MAX = 64
+VERSION_CHARS_MAX = 64
+PURPOSES_MAX = 20
+SHOPPER_CHARS = 32
+_PRINTABLE_OR_NONE = r"^[^\x00-\x1f\x7f]*$"
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 _Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
@@ -47,13 +52,31 @@ class AskedToRedeem(Asked, frozen=True, forbid_unknown_fields=True):
     event_id: Annotated[str, Meta(max_length=EVENT_ID_CHARS_MAX, pattern=_PRINTABLE)]
 
 
+class AskedForConsents(Asked, frozen=True, forbid_unknown_fields=True):
+    """What somebody allows (true) or withdraws (false), by purpose; `event_id` as in posted.py.
+
+    `version` is that of the text that they read.
+    """
+
+    purposes: Annotated[dict[_Text, bool], Meta(min_length=1, max_length=PURPOSES_MAX)]
+    event_id: Annotated[str, Meta(max_length=EVENT_ID_CHARS_MAX, pattern=_PRINTABLE)]
+    version: Annotated[str, Meta(max_length=VERSION_CHARS_MAX, pattern=_PRINTABLE_OR_NONE)] = ""
+
+
+class AskedForRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is to be told everything, or forgotten: by identifiers, or by shopper ID."""
+
+    identifiers: Annotated[tuple[Named, ...], Meta(max_length=IDENTIFIERS_MAX)] = ()
+    shopper: Annotated[str, Meta(max_length=SHOPPER_CHARS, pattern=r"^([0-9a-f]{32})?$")] = ""
+
+
 class AskedForToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The membership code of the member who is signed in to the app."""
 
     member: _Text
 
 
-_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedForToken)
+_AskedT = TypeVar("_AskedT", Asked, AskedToRedeem, AskedForToken, AskedForConsents, AskedForRights)
 
 
 def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import psycopg
 from psycopg import Connection
 
@@ -31,8 +32,8 @@ from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.intake.revisions import Put
 from cloud_sync.intake.streams import StreamKey
-from wire.codec import BatchHeader
-from wire.events import Event, Origin
+from wire.codec import BatchHeader, encode_event
+from wire.events import Blank, Event, Origin
 from wire.messages import Absent, Applied, Batch, Birth, Death, Heartbeat
 
 _log = logging.getLogger(__name__)
@@ -262,13 +263,18 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
         if draft.remembers:
             draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
         if isinstance(event, Event):
-            rows.append(row)
+            rows.append(row if type(event.body) is not Blank else _blanked(row, event))
             events.append(event)
         else:
             draft.poison.append(_poisoned(key, row, event, draft.now))
     if rows:
         shard = draft.appended.setdefault(key.shard, StoreRows())
         shard.parts.append((key, batch.lane == "live", rows, events))
+
+
+def _blanked(row: AcceptedRow, event: Event) -> AcceptedRow:
+    """Return the row of an event that was made blank, as whom the chain knows it still."""
+    return msgspec.structs.replace(row, row=encode_event(event))
 
 
 def _poisoned(key: StreamKey, row: AcceptedRow, reason: str, now: int) -> Poison:

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import json
 from psycopg import Connection
 
+from cloud_sync.shoppers.consents import OFFERS, PROFILING, TERMS, WORDS, Consented, merged
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
@@ -83,12 +84,16 @@ class DwellFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of one shopper, and whether it may be used for personal offers.
+    """What may be known of one shopper, and whether it may be used for personal offers.
 
-    `followed` are brands, those followed last first, FOLLOWED_MAX at most.
+    What the shopper does not allow is not in it, so that nothing can be decided from it: without
+    offers only where they were seen, without profiling only what they saved and followed.
+    `by_terms` tells that offers rest on the membership terms alone. `followed` are brands, those
+    followed last first, FOLLOWED_MAX at most.
     """
 
     consented: bool = False
+    by_terms: bool = True
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
     followed: Sequence[str] = ()
@@ -109,20 +114,38 @@ def profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
 
 def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[Key, Profile]]:
     """Ask for `profiles_of`, all in one statement; the answer is read when it is called for."""
+    ask = _ask(connection, members)
+
+    def read() -> dict[Key, Profile]:
+        whole, consents = ask()
+        return {key: _allowed(each, consents[key]) for key, each in whole.items()}
+
+    return read
+
+
+def whole_profiles_of(connection: Connection, members: Members) -> dict[Key, Profile]:
+    """Return profiles with all that is known: for the shopper themselves, and for nobody else."""
+    return _ask(connection, members)()[0]
+
+
+def _ask(
+    connection: Connection, members: Members
+) -> Callable[[], tuple[dict[Key, Profile], dict[Key, dict[str, Consented]]]]:
     tenants, shoppers, atoms = atoms_of(members)
     asked = {"tenants": tenants, "shoppers": shoppers, "atoms": atoms}
     answers = connection.execute(_ASK.encode(), asked)
 
-    def read() -> dict[Key, Profile]:
-        consents, *facts, dwells = [
+    def read() -> tuple[dict[Key, Profile], dict[Key, dict[str, Consented]]]:
+        terms, words, *facts, dwells = [
             json.decode(part, type=_Rows) for part in answers.fetchone() or ()
         ]
-        consented = _consented(members, consents)
+        consents = consents_in(members, terms, words)
         acts, products, brands, money, stores = map(_found, ATOM_FACTS, facts)
         dwelt = _dwelt(dwells)
-        return {
+        whole = {
             key: Profile(
-                consented=key in consented,
+                consented=consents[key][OFFERS].given,
+                by_terms=consents[key][OFFERS].by == "terms",
                 acts={
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
@@ -134,6 +157,7 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
             )
             for key in members
         }
+        return whole, consents
 
     return read
 
@@ -186,14 +210,42 @@ def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(on, key=lambda brand: (-marks[brand], brand))[:FOLLOWED_MAX])
 
 
-def _consented(members: Members, rows: _Rows) -> set[Key]:
-    """Return who may be offered something personal: members, where the terms say so."""
-    tenants = {row["tenant"] for row in rows}
-    return {
-        key
-        for key, identifiers in members.items()
-        if key[0] in tenants and any(each.kind == "member" for each in identifiers)
+def _allowed(whole: Profile, consents: Mapping[str, Consented]) -> Profile:
+    """Return of a profile what its shopper allows: the gate through which all decisions go."""
+    if not whole.consented:
+        return Profile(stores=whole.stores)
+    if consents[PROFILING].given:
+        return whole
+    saved = {
+        product: ProductFacts(saved_mark=facts.saved_mark)
+        for product, facts in whole.products.items()
+        if facts.saved
     }
+    return Profile(
+        consented=True,
+        by_terms=whole.by_terms,
+        products=saved,
+        followed=whole.followed,
+        stores=whole.stores,
+    )
+
+
+def consents_in(members: Members, terms: _Rows, words: _Rows) -> dict[Key, dict[str, Consented]]:
+    """Return what shoppers allow, by purpose, from the rows of one answer."""
+    said = [
+        (
+            str(tenant),
+            UUID(str(shopper)).hex,
+            str(purpose),
+            int(mark),
+            str(version),
+            str(via),
+            str(place),
+        )
+        for tenant, shopper, purpose, mark, version, via, place in map(dict.values, words)
+    ]
+    agreed = ((str(row["tenant"]), str(row["purpose"])) for row in terms)
+    return merged(members, agreed, said)
 
 
 def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
@@ -204,9 +256,6 @@ def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     return found
 
 
-_CONSENTS = (
-    "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%(tenants)s::text[])"
-)
 # Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
 # looked up when reading, so that a plan that is told late counts all the same.
 _DWELLS = (
@@ -223,6 +272,6 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (_CONSENTS, *map(merged_facts, ATOM_FACTS), _DWELLS)
+    for sql in (TERMS, WORDS, *map(merged_facts, ATOM_FACTS), _DWELLS)
 ]
 _ASK = f"SELECT {', '.join(_PARTS)}"

@@ -264,6 +264,10 @@ def create_key(
     tokens: Annotated[
         bool, typer.Option("--tokens", help="It may have members' tokens signed: an app's alone.")
     ] = False,
+    rights: Annotated[
+        bool,
+        typer.Option("--rights", help="It may ask for all about a shopper, and have one erased."),
+    ] = False,
 ) -> None:
     """Create an API key for a web shop or app and print it, this once."""
     from cloud_sync.intake.api_keys import create_key as create
@@ -271,7 +275,8 @@ def create_key(
 
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            typer.echo(create(connection, tenant, source, issues_tokens=tokens))
+            made = create(connection, tenant, source, issues_tokens=tokens, answers_rights=rights)
+            typer.echo(made)
         except TopicError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error

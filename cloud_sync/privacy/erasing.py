@@ -1,0 +1,276 @@
+"""Erasing a shopper: at once for everybody who asks the database, then from its old rows.
+
+The order matters, since workers go on meanwhile:
+
+1. the marks are committed: from then on the watch keeps every event of the shopper out;
+2. each fold that began before is waited for, by the locks that folds hold;
+3. all that was ever folded, decided and told goes in one transaction, under the shopper's lock;
+4. every store of the tenant is told, by an item of its downlink that nothing replaces;
+5. the ledger is searched, day by day, and each event of the shopper made blank (scrub.py).
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+from psycopg import Connection, sql
+
+from cloud_sync.database import Database, arrays, retried
+from cloud_sync.privacy.traces import TRACES, Trace
+from cloud_sync.publisher import put
+from cloud_sync.shoppers.identity import (
+    Key,
+    identifier_id,
+    lock,
+    members_of,
+    shoppers_of,
+)
+from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
+from wire.erasures import SALT_BYTES, mark_of
+from wire.identifiers import Identifier
+from wire.messages import Change
+from wire.views import ErasureView, encode_view
+
+ERASURE_BYTES = 8
+STORES_TOLD_AT_ONCE = 50
+# Where nothing was folded of somebody, the ledger is searched this far back, and where something
+# was, so much further than its first day: a clock may lie.
+SEARCHED_DAYS_MIN = 2
+# Joins may bring others while somebody is being erased; each round takes those in.
+ROUNDS_MAX = 10
+
+
+class NobodyError(LookupError):
+    """The shopper ID is none that this tenant knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One erasure: when it took effect (µs UTC), and how many rows of the tables went."""
+
+    tenant: str
+    erasure: str
+    erased_at: int
+    rows: int
+
+
+def identifiers_of(connection: Connection, tenant: str, shopper: str) -> list[Identifier]:
+    """Return the identifiers of a shopper, given by any shopper ID ever shown.
+
+    Raises NobodyError for one that is not known, or no more.
+    """
+    found = shoppers_of(connection, [(tenant, shopper)])
+    if not found:
+        raise NobodyError(f"{shopper}: no shopper of {tenant} has or had this ID, or was erased")
+    key = (tenant, found[tenant, shopper])
+    return members_of(connection, [key])[key]
+
+
+def erase(
+    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int, *, asked_by: str
+) -> Erasure:
+    """Erase the shopper whom identifiers name, with all that is joined to them.
+
+    Whoever is not known is erased as well: a store that is offline may know them. `asked_by` says
+    who asked, in the tenant's own words. Call `scrub.finish` afterwards, or leave it to the chore.
+    """
+    erasure = secrets.token_hex(ERASURE_BYTES)
+    named = set(identifiers)
+    rows = 0
+    for _ in range(ROUNDS_MAX):
+        everyone = retried(
+            lambda: database.shopper(tenant),
+            partial(_mark, tenant=tenant, erasure=erasure, named=named, now=now, asked_by=asked_by),
+        )
+        _wait_for_folds(database)
+        gone = retried(
+            lambda: database.shopper(tenant),
+            partial(_delete, tenant=tenant, erasure=erasure, everyone=everyone),
+        )
+        rows += gone.rows
+        if gone.members <= everyone:
+            break
+        named = gone.members | everyone
+    tell_stores(database)
+    return Erasure(tenant=tenant, erasure=erasure, erased_at=now, rows=rows)
+
+
+def tell_stores(database: Database) -> int:
+    """Put erasures on the downlinks of stores that were not told yet; returns how many were."""
+    told = 0
+    while part := retried(lambda: database.shopper(""), _tell_some):
+        told += part
+    return told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gone:
+    members: set[Identifier]
+    rows: int
+
+
+def _mark(
+    connection: Connection,
+    tenant: str,
+    erasure: str,
+    named: set[Identifier],
+    now: int,
+    asked_by: str,
+) -> set[Identifier]:
+    """Keep the marks of identifiers and of all that are joined to them; return all of these."""
+    everyone = named | joined(connection, tenant, named)
+    row = connection.execute(
+        "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%s, %s, 1)"
+        " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1 RETURNING salt, changes",
+        (tenant, secrets.token_bytes(SALT_BYTES)),
+    ).fetchone()
+    salt, change = row or (b"", 0)
+    marks = sorted(mark_of(each, bytes(salt)) for each in everyone)
+    connection.execute(
+        "INSERT INTO erasure AS kept (tenant, erasure, erased_at, asked_by, since, pending)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, erasure)"
+        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending",
+        (
+            tenant,
+            erasure,
+            now,
+            asked_by,
+            first_day(connection, tenant, everyone, now),
+            sorted(each.value for each in everyone),
+        ),
+    )
+    connection.execute(
+        "INSERT INTO erasure_mark (tenant, mark, erasure, erased_at, change)"
+        " SELECT %s, mark, %s, %s, %s FROM unnest(%s::bytea[]) AS mark ON CONFLICT DO NOTHING",
+        (tenant, erasure, now, change, marks),
+    )
+    connection.execute(
+        "INSERT INTO erasure_store (tenant, store, erasure)"
+        " SELECT tenant, store, %s FROM store_twin WHERE tenant = %s"
+        " UNION SELECT tenant, store, %s FROM downlink WHERE tenant = %s ON CONFLICT DO NOTHING",
+        (erasure, tenant, erasure, tenant),
+    )
+    return everyone
+
+
+def joined(connection: Connection, tenant: str, named: set[Identifier]) -> set[Identifier]:
+    """Return all identifiers of the shoppers whom these name; none of who is not known."""
+    keys = [(tenant, identifier_id(each)) for each in named]
+    shoppers = {(tenant, shopper) for shopper in shoppers_of(connection, keys).values()}
+    owned = members_of(connection, sorted(shoppers)) if shoppers else {}
+    return {each for identifiers in owned.values() for each in identifiers}
+
+
+def first_day(connection: Connection, tenant: str, everyone: set[Identifier], now: int) -> date:
+    """Return the first day on which the ledger may hold something of these identifiers."""
+    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    row = connection.execute(
+        "SELECT min(day) FROM atom_act WHERE tenant = %s AND atom = ANY(%s::uuid[])",
+        (tenant, arrays.plain(sorted(map(identifier_id, everyone)))),
+    ).fetchone()
+    first = date(1970, 1, 1) + timedelta(days=row[0]) if row and row[0] is not None else today
+    behind = connection.execute(
+        "SELECT min(shard_fold.day) FROM shard_fold JOIN shard_head USING (shard)"
+        " WHERE shard_head.position > shard_fold.position"
+    ).fetchone()
+    unfolded = behind[0] if behind and behind[0] is not None else today
+    return min(first, today, unfolded) - timedelta(days=SEARCHED_DAYS_MIN)
+
+
+def _wait_for_folds(database: Database) -> None:
+    """Wait until each fold that may not know the newest marks has ended."""
+    with database.ledger(0) as connection:
+        connection.execute("SELECT FROM shard_fold ORDER BY shard FOR UPDATE")
+
+
+def _delete(connection: Connection, tenant: str, erasure: str, everyone: set[Identifier]) -> _Gone:
+    """Delete all rows of these identifiers, and of those that were joined to them meanwhile."""
+    keys = [(tenant, identifier_id(each)) for each in everyone]
+    shoppers: set[Key] = set()
+    while (now := {(tenant, each) for each in shoppers_of(connection, keys).values()}) != shoppers:
+        lock(connection, now)
+        shoppers = now
+    members = everyone | joined(connection, tenant, everyone)
+    atoms = sorted(map(identifier_id, members))
+    coupons = connection.execute(
+        "SELECT coupon FROM coupon WHERE tenant = %s AND owner = ANY(%s::uuid[])",
+        (tenant, arrays.plain(atoms)),
+    ).fetchall()
+    named = {
+        "tenant": tenant,
+        "atoms": arrays.plain(atoms),
+        "hexes": arrays.plain(atoms),
+        "values": arrays.plain(sorted(each.value.hex() for each in members)),
+        "names": sorted(each.key for each in members),
+        "coupons": [coupon for (coupon,) in coupons],
+    }
+    _uncount_pairs(connection, named)
+    rows = sum(connection.execute(_deletion(trace), named).rowcount for trace in TRACES)
+    connection.execute(
+        "UPDATE erasure SET rows = rows + %s WHERE tenant = %s AND erasure = %s",
+        (rows, tenant, erasure),
+    )
+    return _Gone(members=members, rows=rows)
+
+
+def _deletion(trace: Trace) -> sql.Composed:
+    return sql.SQL("DELETE FROM {} WHERE tenant = %(tenant)s AND ").format(
+        sql.Identifier(trace.table)
+    ) + sql.SQL(trace.where)
+
+
+def _uncount_pairs(connection: Connection, named: Mapping[str, object]) -> None:
+    """Take the shopper out of how many looked at two products together, and forget empty pairs."""
+    connection.execute(
+        "WITH touched AS (SELECT atom, array_agg(product) AS products FROM atom_product"
+        "  WHERE tenant = %(tenant)s AND atom = ANY(%(atoms)s::uuid[]) GROUP BY atom),"
+        " pair AS (SELECT one, other, count(*) AS times FROM touched,"
+        "  unnest(products) AS one, unnest(products) AS other"
+        "  WHERE one <> other AND cardinality(products) <= %(products_max)s GROUP BY one, other),"
+        " chosen AS (SELECT DISTINCT ON (pair.one, pair.other) held.product, held.other,"
+        "   held.shard, times FROM pair JOIN product_pair AS held ON held.tenant = %(tenant)s"
+        "   AND held.product = pair.one AND held.other = pair.other AND viewed_together > 0"
+        "   ORDER BY pair.one, pair.other, viewed_together DESC)"
+        " UPDATE product_pair AS held SET viewed_together = greatest(viewed_together - times, 0)"
+        " FROM chosen WHERE held.tenant = %(tenant)s AND held.product = chosen.product"
+        " AND held.other = chosen.other AND held.shard = chosen.shard",
+        {**named, "products_max": PAIRED_PRODUCTS_MAX},
+    )
+    connection.execute(
+        "DELETE FROM product_pair WHERE tenant = %(tenant)s AND viewed_together = 0"
+        " AND bought_together = 0 AND product IN (SELECT product FROM atom_product"
+        "  WHERE tenant = %(tenant)s AND atom = ANY(%(atoms)s::uuid[]))",
+        named,
+    )
+
+
+def _tell_some(connection: Connection) -> int:
+    untold = connection.execute(
+        "SELECT tenant, store, erasure FROM erasure_store WHERE told_at IS NULL"
+        " ORDER BY tenant, store, erasure LIMIT %s FOR UPDATE SKIP LOCKED",
+        (STORES_TOLD_AT_ONCE,),
+    ).fetchall()
+    for tenant, store, erasure in untold:
+        put(connection, tenant, store, [_item(connection, tenant, erasure)])
+        connection.execute(
+            "UPDATE erasure_store SET told_at = (extract(epoch FROM now()) * 1000000)::bigint"
+            " WHERE tenant = %s AND store = %s AND erasure = %s",
+            (tenant, store, erasure),
+        )
+    return len(untold)
+
+
+def _item(connection: Connection, tenant: str, erasure: str) -> Change:
+    row = connection.execute(
+        "SELECT salt, erased_at, (SELECT array_agg(mark ORDER BY mark) FROM erasure_mark"
+        " WHERE erasure_mark.tenant = erasure.tenant AND erasure_mark.erasure = erasure.erasure)"
+        " FROM erasure JOIN erasure_tenant USING (tenant) WHERE tenant = %s AND erasure = %s",
+        (tenant, erasure),
+    ).fetchone()
+    salt, erased_at, marks = row or (b"", 0, ())
+    view = ErasureView(
+        erasure=erasure, marks=tuple(map(bytes, marks)), salt=bytes(salt), erased_at=erased_at
+    )
+    return Change(table="erasure", key=erasure, value=encode_view(view))

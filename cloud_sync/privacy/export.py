@@ -1,0 +1,200 @@
+"""Everything that is known of one shopper, in words that a person understands."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import LiteralString
+
+from msgspec import structs
+from psycopg import Connection, sql
+from psycopg.rows import dict_row
+
+from cloud_sync.database import Database, arrays
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.privacy import words
+from cloud_sync.privacy.erasing import first_day, joined
+from cloud_sync.privacy.scrub import days_since, events_naming
+from cloud_sync.shoppers.consents import PURPOSES, consents_of
+from cloud_sync.shoppers.identity import identifier_id, shoppers_of
+from cloud_sync.shoppers.profile import whole_profiles_of
+from cloud_sync.shoppers.stage import stage_of
+from wire.identifiers import IDENTIFIER_KINDS, Identifier
+
+# More events of one person than this are no person; the newest are left out, and it is said.
+EVENTS_MAX = 100_000
+KEYED = (
+    "Identifiers are kept under a key only: what is shown here is what stands in the tables, and"
+    " cannot be read back into a number or code."
+)
+
+# What stands in the tables of facts: a heading, the table, and what each column means.
+_FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
+    "acts_by_day": (
+        "atom_act",
+        {
+            "day": "days since 1970",
+            "act": "what was done",
+            "times": "how often",
+            "amount": "ms stood, or cents of orders",
+            "first_at": "first",
+            "last_at": "last",
+        },
+    ),
+    "products": (
+        "atom_product",
+        {
+            "product": "product number",
+            "views": "times looked at",
+            "tries": "times tried",
+            "bought": "pieces bought",
+            "returned": "pieces returned",
+            "viewed_at": "last looked at",
+            "viewed_online_at": "last looked at online",
+            "tried_at": "last tried",
+            "bought_at": "last bought",
+            "saved_mark": "twice the time of the last word, plus one if it was saved",
+        },
+    ),
+    "brands": (
+        "atom_brand",
+        {
+            "brand": "brand",
+            "orders": "orders with goods of it",
+            "followed_mark": "twice the time of the last word, plus one if it is followed",
+            "bought_at": "last bought",
+        },
+    ),
+    "stays": (
+        "atom_zone",
+        {
+            "store": "store",
+            "zone": "area of it",
+            "stays": "how many stays",
+            "dwell_ms": "how long in all (ms)",
+            "dwelt_at": "last",
+        },
+    ),
+    "money": (
+        "atom_money",
+        {
+            "currency": "currency",
+            "orders": "orders",
+            "paid_cents": "paid (cents)",
+            "refunded_cents": "refunded (cents)",
+        },
+    ),
+    "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
+}
+
+
+def export(
+    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int
+) -> dict[str, object]:
+    """Return everything that is known of the shopper whom identifiers name, at `now` (µs UTC)."""
+    with database.shopper(tenant) as connection:
+        everyone = sorted(set(identifiers) | joined(connection, tenant, set(identifiers)))
+        ids = sorted(map(identifier_id, everyone))
+        found = shoppers_of(connection, [(tenant, each) for each in ids])
+        shopper = min(found.values(), default="")
+        key = (tenant, shopper or ids[0])
+        members = {key: everyone}
+        profile = whole_profiles_of(connection, members)[key]
+        staged = stage_of(profile, now)
+        consents = words.plain(consents_of(connection, members)[key])
+        told = {
+            "shopper": shopper,
+            "asked_at": _time(now),
+            "about_identifiers": KEYED,
+            "identifiers": [_identifier(each) for each in everyone],
+            "joined_by": _rows(connection, "link", "identifier", tenant, ids),
+            "consents": consents,
+            "what_consents_mean": dict(PURPOSES),
+            "stage": staged.stage,
+            "stage_because": [structs.asdict(each) for each in staged.because],
+            **{name: _facts(connection, name, tenant, ids) for name in _FACTS},
+            "coupons": _rows(connection, "coupon", "owner", tenant, ids),
+            "visits_of_the_last_days": _rows(connection, "visit", "identifier", tenant, ids),
+            "stores_that_were_told": _rows(connection, "shopper_view", "identifier", tenant, ids),
+        }
+    return {**told, **_events(database, tenant, everyone, now)}
+
+
+def _events(
+    database: Database, tenant: str, everyone: Sequence[Identifier], now: int
+) -> dict[str, object]:
+    needles = [each.value for each in everyone]
+    events: list[LedgerEvent] = []
+    with database.shopper(tenant) as connection:
+        for day in days_since(connection, first_day(connection, tenant, set(everyone), now)):
+            left = EVENTS_MAX - len(events)
+            events += events_naming(connection, tenant, day, needles, left) if left > 0 else []
+    events.sort(key=lambda each: (each.event.occurred_at, each.shard, each.position))
+    return {
+        "events": [_event(each) for each in events],
+        "events_left_out": len(events) >= EVENTS_MAX,
+    }
+
+
+def _event(ledger: LedgerEvent) -> dict[str, object]:
+    event = ledger.event
+    said = structs.asdict(event.body)
+    return {
+        "what": event.kind,
+        "occurred_at": _time(event.occurred_at),
+        "accepted_at": _time(ledger.accepted_at),
+        "store": ledger.store or "",
+        "channel": ledger.source,
+        "area": event.zone,
+        "device": event.device,
+        "brand": event.brand,
+        "identifiers": [_identifier(each) for each in event.identifiers],
+        "visit": event.visit.hex(),
+        "said": {name: _plain(value) for name, value in said.items()},
+    }
+
+
+def _identifier(identifier: Identifier) -> dict[str, str]:
+    kind = IDENTIFIER_KINDS.get(identifier.kind)
+    return {
+        "kind": identifier.kind,
+        "what_it_is": kind.title if kind else identifier.kind,
+        "keyed": identifier.value.hex(),
+    }
+
+
+def _facts(connection: Connection, name: str, tenant: str, ids: Sequence[str]) -> dict[str, object]:
+    table, columns = _FACTS[name]
+    rows = _rows(connection, table, "atom", tenant, ids)
+    return {
+        "columns": dict(columns),
+        "rows": [{column: row[column] for column in columns} for row in rows],
+    }
+
+
+def _rows(
+    connection: Connection, table: LiteralString, column: str, tenant: str, ids: Sequence[str]
+) -> list[dict[str, object]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            sql.SQL(
+                "SELECT * FROM {} WHERE tenant = %s AND {} = ANY(%s::uuid[]) ORDER BY 2, 3"
+            ).format(sql.Identifier(table), sql.Identifier(column)),
+            (tenant, arrays.plain(ids)),
+        ).fetchall()
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON can hold it; what stands for a time (µs UTC) in words."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if hasattr(value, "__struct_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if value is None or isinstance(value, str | int | float | bool | dict):
+        return value
+    return str(value)
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).isoformat()
