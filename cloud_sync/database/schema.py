@@ -2,6 +2,7 @@
 
 from cloud_sync.database import (
     migrations_console,
+    migrations_flow,
     migrations_intake,
     migrations_privacy,
     migrations_shoppers,
@@ -10,11 +11,12 @@ from cloud_sync.database import (
 from cloud_sync.database.migrations import Migration
 
 # Intake counts from 1, shoppers from 100, console from 200, sight from 300, privacy
-# from 460.
+# from 460, flow from 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
     *migrations_console.MIGRATIONS,
     *migrations_sight.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
+    *migrations_flow.MIGRATIONS,
 )

@@ -2,6 +2,7 @@
 
 from cloud_sync.database import (
     migrations_console,
+    migrations_flow,
     migrations_privacy,
     migrations_shoppers,
     migrations_sight,
@@ -32,6 +33,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_console.DISTRIBUTION,
     **migrations_sight.DISTRIBUTION,
     **migrations_privacy.DISTRIBUTION,
+    **migrations_flow.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

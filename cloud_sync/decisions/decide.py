@@ -30,6 +30,7 @@ from cloud_sync.decisions.recommend import (
     recommend,
 )
 from cloud_sync.decisions.visits import ask_left
+from cloud_sync.flow import queue
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import (
     Key,
@@ -211,6 +212,7 @@ def _decide_locked(
     coming = {shopper: each.next for (_, shopper), each in decided.items()}
     by_terms = {shopper for (_, shopper), each in decided.items() if each.by_terms}
     prepare(connection, tenant, coming, by_terms, now)
+    queue.put(connection, tenant, list(coming), now)
     views = {
         (identifier, store): view
         for key, one in decided.items()

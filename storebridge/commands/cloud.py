@@ -129,8 +129,9 @@ def run(
     Several workers, on several machines, share the stores.
     """
     from cloud_sync.chores import Chores
+    from cloud_sync.flow.connector import Connector
     from cloud_sync.worker import Worker
-    from storebridge.assembly import build_cloud_web, build_worker
+    from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import when_asked_to_end
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
@@ -140,9 +141,10 @@ def run(
     postgres = embedded(checked)
     with opened(checked, postgres) as database, ExitStack() as ending:
         server = build_cloud_web(checked, database) if web else None
-        working: list[Worker | Chores] = []
+        working: list[Worker | Chores | Connector] = []
         if work:
             working = [build_worker(checked, database), Chores(database)]
+            working += build_connectors(checked, database)
         for part in working:
             ending.callback(part.close)
             part.start()
