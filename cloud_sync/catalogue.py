@@ -12,6 +12,7 @@ from cloud_sync.catalogue_file import (
     PROBLEMS_SHOWN_MAX,
     Catalogue,
     CatalogueError,
+    Content,
     Product,
     ShelfPlan,
     check,
@@ -46,6 +47,7 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
 
     Plans are added by store, zone and number. None is changed or taken away, since past dwell is
     read by them: raises CatalogueError where one is stored with other goods or another beginning.
+    Content that is not named stays, since what people saw is read by it.
     Where each brand's goods stand is noted anew.
     """
     check(catalogue)
@@ -56,6 +58,7 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
     ).rowcount
     with connection.cursor() as cursor:
         cursor.executemany(_PUT_PRODUCT, [_product_row(tenant, p) for p in catalogue.products])
+        cursor.executemany(_PUT_CONTENT, [_content_row(tenant, c) for c in catalogue.contents])
     _fill_shelves(connection, tenant)
     if catalogue.members_consent is not None:
         set_members_consent(connection, tenant, catalogue.members_consent)
@@ -125,11 +128,16 @@ def brands_of(connection: Connection, tenant: str) -> list[str]:
 
 _PUT_PRODUCT = """
 INSERT INTO product (tenant, product, name, about, brand, category, price_cents, currency, image,
-    low_stock, active) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
+    low_stock, series, topics, active) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
 ON CONFLICT (tenant, product) DO UPDATE SET name = excluded.name, about = excluded.about,
     brand = excluded.brand, category = excluded.category, price_cents = excluded.price_cents,
     currency = excluded.currency, image = excluded.image, low_stock = excluded.low_stock,
-    active = true
+    series = excluded.series, topics = excluded.topics, active = true
+"""
+_PUT_CONTENT = """
+INSERT INTO content (tenant, content, form, brand, series, topics) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (tenant, content) DO UPDATE SET form = excluded.form, brand = excluded.brand,
+    series = excluded.series, topics = excluded.topics
 """
 
 
@@ -179,6 +187,19 @@ def _product_row(tenant: str, product: Product) -> tuple[object, ...]:
         product.currency,
         product.image,
         product.low_stock,
+        product.series,
+        list(product.topics),
+    )
+
+
+def _content_row(tenant: str, content: Content) -> tuple[object, ...]:
+    return (
+        tenant,
+        content.content,
+        content.form,
+        content.brand,
+        content.series,
+        list(content.topics),
     )
 
 

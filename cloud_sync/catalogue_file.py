@@ -1,12 +1,12 @@
 """A catalogue file: what a tenant sells and where it stands, read and checked as a whole.
 
 It is JSON as in `samples/catalogue.json`, or CSV with one product a line: CSV_COLUMNS, and if
-wanted image, about_zh, about_en, low_stock.
+wanted image, about_zh, about_en, low_stock, series, and topics with `|` between them.
 """
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,10 @@ from cloud_sync.shoppers.facts import PRODUCT
 SAMPLE = Path(__file__).parent / "samples" / "catalogue.json"
 GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 CURRENCY = re.compile(r"[A-Z]{3}")
+# A topic is a name that shoppers may follow or search for; a series is one, too.
+TOPIC_CHARS_MAX = 64
+TOPICS_MAX = 20
+CONTENT_FORMS = ("video", "picture", "article", "live", "panorama")
 CSV_COLUMNS = ("product", "name_zh", "name_en", "brand", "category", "price_cents", "currency")
 PROBLEMS_SHOWN_MAX = 20
 PRICE_CENTS_MAX = 10**12
@@ -40,6 +44,18 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     about: dict[str, str] = {}
     image: str = ""
     low_stock: int = 3
+    series: str = ""
+    topics: tuple[str, ...] = ()
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a channel shows that is no product, under the id that its events name."""
+
+    content: str
+    form: str
+    brand: str = ""
+    series: str = ""
+    topics: tuple[str, ...] = ()
 
 
 class ShelfPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,10 +69,11 @@ class ShelfPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tenant's goods and plans; `members_consent` says what its membership terms allow."""
+    """A tenant's goods, plans and content; `members_consent` says what its terms allow."""
 
     products: tuple[Product, ...]
     plans: tuple[ShelfPlan, ...] = ()
+    contents: tuple[Content, ...] = ()
     members_consent: bool | None = None
 
 
@@ -125,6 +142,8 @@ def _from_line(line: Mapping[str, str | None]) -> Product:
         about={language: text for language, text in about.items() if text},
         image=row.get("image", ""),
         low_stock=_figure(row.get("low_stock") or "3"),
+        series=row.get("series", ""),
+        topics=tuple(filter(None, map(str.strip, row.get("topics", "").split("|")))),
     )
 
 
@@ -143,16 +162,37 @@ def _problems(catalogue: Catalogue) -> Iterable[str]:
             yield f"product {_shown(each.product)} stands there twice"
         seen.add(each.product)
     for plan in catalogue.plans:
-        unknown = [product for product in plan.products if product not in seen]
-        title = f"plan {plan.plan} of zone {_shown(plan.zone)}"
-        if unknown:
-            yield f"{title} names unknown products {unknown[:3]}"
-        if not plan.products or not 1 <= plan.plan < 2**31 or not plan.zone:
-            yield f"{title} needs a zone, products, a number from 1"
-        if not 0 <= plan.valid_from <= VALID_FROM_MAX:
-            yield f"{title} begins at no time (µs UTC) of ours"
-        if "\0" in plan.zone + plan.store:
-            yield f"{title} holds a character that is no text (U+0000)"
+        yield from _plan_problems(plan, seen)
+    for content in catalogue.contents:
+        title = f"content {_shown(content.content)}"
+        if not PRODUCT.fullmatch(content.content):
+            yield f"{title} is not 1 to 64 of A-Z a-z 0-9 . _ -"
+        if content.form not in CONTENT_FORMS:
+            yield f"{title} needs a form: one of {', '.join(CONTENT_FORMS)}"
+        yield from _topic_problems(title, content)
+
+
+def _plan_problems(plan: ShelfPlan, known: Collection[str]) -> Iterable[str]:
+    unknown = [product for product in plan.products if product not in known]
+    title = f"plan {plan.plan} of zone {_shown(plan.zone)}"
+    if unknown:
+        yield f"{title} names unknown products {unknown[:3]}"
+    if not plan.products or not 1 <= plan.plan < 2**31 or not plan.zone:
+        yield f"{title} needs a zone, products, a number from 1"
+    if not 0 <= plan.valid_from <= VALID_FROM_MAX:
+        yield f"{title} begins at no time (µs UTC) of ours"
+    if "\0" in plan.zone + plan.store:
+        yield f"{title} holds a character that is no text (U+0000)"
+
+
+def _topic_problems(title: str, tagged: Product | Content) -> Iterable[str]:
+    if len(tagged.topics) > TOPICS_MAX:
+        yield f"{title} has more than {TOPICS_MAX} topics"
+    for name in (tagged.series, *tagged.topics):
+        if len(name) > TOPIC_CHARS_MAX or "\0" in name or name != name.strip():
+            yield f"{title}: no series or topic of 1 to {TOPIC_CHARS_MAX} characters: {name!r:.70}"
+    if not all(tagged.topics):
+        yield f"{title} has an empty topic"
 
 
 def _product_problems(product: Product) -> Sequence[str]:
@@ -174,6 +214,7 @@ def _product_problems(product: Product) -> Sequence[str]:
         [*product.name.values(), *product.about.values()]
     ):
         problems.append(f"product {name} holds a character that is no text (U+0000)")
+    problems.extend(_topic_problems(f"product {name}", product))
     return problems
 
 

@@ -16,6 +16,7 @@ from storebridge.commands import (
     demo,
     dwell,
     forget,
+    funnel,
     guard,
     identity,
     light_stores,
@@ -59,6 +60,7 @@ app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(connector.app, name="connector")
+app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(forget.app, name="shopper")

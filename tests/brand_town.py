@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from cloud_sync.catalogue import import_catalogue
-from cloud_sync.catalogue_file import Catalogue, Product, ShelfPlan
+from cloud_sync.catalogue_file import Catalogue, Content, Product, ShelfPlan
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions.decide import decide
@@ -84,7 +84,7 @@ def settle(dsn: str) -> Town:
                 *_coupons(connection, tenant, RIVAL),
             ]
     with town.database.shopper(OURS) as connection:
-        brand_funnel.count_due(connection)
+        brand_funnel.count(connection, NOW)
     return town
 
 
@@ -147,7 +147,10 @@ def _open(connection: Connection, tenant: str, town: Town) -> None:
         for brand, numbers in GOODS.items()
         for number in numbers
     ]
-    catalogue = Catalogue(products=tuple(goods), plans=PLANS, members_consent=True)
+    contents = tuple(Content(content=f"{each}-film", form="video", brand=each) for each in GOODS)
+    catalogue = Catalogue(
+        products=tuple(goods), plans=PLANS, contents=contents, members_consent=True
+    )
     import_catalogue(connection, tenant, catalogue)
     town.tokens[tenant] = create_key(connection, tenant, "shop")
     people.add_person(connection, tenant, "all", PASSWORD)

@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 from psycopg import Connection
 
+from cloud_sync.catalogue import import_catalogue
 from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.database.database import Database, retried
 from cloud_sync.database.schema import MIGRATIONS
@@ -43,7 +44,7 @@ from wire.events import (
     Viewed,
     VisitEnded,
 )
-from wire.views import ShopperView, decode_view
+from wire.views import Because, Recommendation, ShopperView, decode_view
 
 TEA, CAKE, BAG = (read_catalogue(SAMPLE).products[place].product for place in (0, 3, 18))
 MINUTE = 60_000_000
@@ -110,6 +111,22 @@ def test_a_view_is_told_under_each_identifier_but_the_web_cookie(connection: Con
     changes = told(connection, browsed(), arrived(), happened(Arrival(), app("a"), member("M1")))
     assert set(views_of(changes)) == {("s0001", member("M1").key), ("s0001", app("a").key)}
     assert len({each.change.value for each in changes}) == 1
+
+
+def test_who_follows_a_series_anywhere_sees_its_goods_first_in_the_store(connection: Connection):
+    catalogue = read_catalogue(SAMPLE)
+    goods = [
+        structs.replace(each, series="camp" if each.product == BAG else "")
+        for each in catalogue.products
+    ]
+    import_catalogue(connection, TENANT, structs.replace(catalogue, products=tuple(goods)))
+    follows = happened(Followed(subject="camp"), web("c"), member("M1"), store=None)
+    told(connection, browsed(), follows)
+    view = view_in(told(connection, arrived()))
+    assert view.followed == ("camp",)
+    assert view.recommended[0] == Recommendation(
+        product=BAG, because=Because(reason="followed_topic", category="camp")
+    )
 
 
 def test_a_brand_followed_in_one_store_is_known_to_be_in_every_other(connection: Connection):

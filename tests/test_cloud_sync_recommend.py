@@ -5,13 +5,17 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
+from cloud_sync.catalogue import import_catalogue
+from cloud_sync.catalogue_file import Catalogue, Product
 from cloud_sync.decisions.recommend import (
+    FOLLOWED_FIRST_MAX,
     JUST_BOUGHT_DAYS,
     RECOMMENDED_MAX,
     Neighbour,
     anchors,
     ask_bestsellers,
     ask_neighbours,
+    ask_topic_goods,
     recommend,
 )
 from cloud_sync.shoppers.interests import count_some
@@ -149,3 +153,33 @@ def test_bestsellers_are_those_of_the_store_less_what_came_back_or_else_those_of
     found = ask_bestsellers(connection, TENANT, ["s0001", "s0003", ""])()
     everywhere = [("p3", 5), ("p2", 2), ("p1", 1)]
     assert found == {"s0001": [("p2", 2), ("p1", 1)], "s0003": everywhere, "": everywhere}
+
+
+def test_goods_of_a_followed_series_come_first_and_name_it():
+    profile = Profile(
+        consented=True, products={"p1": ProductFacts(viewed_at=NOW)}, followed=("spring", "a brand")
+    )
+    goods = {"spring": ["p5", "p6", "p7", "p8", "p99"]}
+    found = recommend(
+        profile, {"p1": [Neighbour("p2", 1, 0)]}, [("p8", 9), ("p9", 3)], SOLD, NOW, {}, goods
+    )
+    spring = Because(reason="followed_topic", category="spring")
+    assert [(each.product, each.because) for each in found][:FOLLOWED_FIRST_MAX] == [
+        ("p8", spring),
+        ("p5", spring),
+        ("p6", spring),
+    ]
+    assert found[FOLLOWED_FIRST_MAX].product == "p2"
+
+
+def test_the_goods_of_a_topic_are_those_sold_of_the_series_or_tagged_with_it(connection):
+    def tea(product: str, **tags) -> Product:
+        names = {"zh": product, "en": product}
+        fixed = {"brand": "b", "category": "c", "price_cents": 1, "currency": "CNY"}
+        return Product(product=product, name=names, **fixed, **tags)
+
+    goods = (tea("p1", series="spring"), tea("p2", topics=("spring", "gift")), tea("p3"))
+    import_catalogue(connection, TENANT, Catalogue(products=(*goods, tea("p4", series="spring"))))
+    import_catalogue(connection, TENANT, Catalogue(products=goods))
+    found = ask_topic_goods(connection, TENANT, {"spring", "gift", "nothing", ""})()
+    assert found == {"spring": ["p1", "p2"], "gift": ["p2"]}

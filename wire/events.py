@@ -113,10 +113,11 @@ class Tapped(Body, frozen=True, tag=6):
 
 
 class Viewed(Body, frozen=True, tag=7):
-    """A product or a piece of content was opened."""
+    """A product or a piece of content was opened; `topic` where only that is known of it."""
 
     product: str = ""
     content: str = ""
+    topic: str = ""
 
 
 class Searched(Body, frozen=True, tag=8):

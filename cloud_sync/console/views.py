@@ -3,6 +3,7 @@
 import hmac
 from pathlib import Path
 
+import psycopg
 from flask import (
     Blueprint,
     Response,
@@ -20,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
-from cloud_sync.console import brands, people
+from cloud_sync.console import brands, funnel, people
 from cloud_sync.console.brands import BrandPage
 from cloud_sync.console.people import SignIn
 from cloud_sync.console.stores import day_began_at, rows_of, sales_of, shared_of, summary_of
@@ -49,6 +50,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     routes.after_request(remember_language)
     routes.get("/")(pages.stores)
     routes.get("/brands/<path:brand>")(pages.brand)
+    routes.get("/funnel")(pages.funnel)
     routes.get("/api/brands/<path:brand>")(pages.brand_figures)
     routes.get("/sign-in")(pages.sign_in_form)
     routes.post("/sign-in")(pages.sign_in)
@@ -113,6 +115,21 @@ class _Pages:
         if g.person is None:
             return redirect("/hq/sign-in")
         return page("brand.html", shown=self._brand(g.person, brand), now=self._cloud.now())
+
+    def funnel(self) -> AnyResponse:
+        """Show at which stage the tenant's shoppers stood on two days, and how they moved."""
+        person: SignIn | None = g.person
+        if person is None:
+            return redirect("/hq/sign-in")
+        if person.brand or person.operator:
+            abort(404)
+        asked = funnel.read_asked(request.args, self._cloud.now())
+        try:
+            with self._cloud.database.seen_by(person.sight) as connection:
+                shown = funnel.read_page(connection, person.tenant, asked)
+        except psycopg.errors.QueryCanceled:
+            shown = None
+        return page("funnel.html", asked=asked, shown=shown)
 
     def brand_figures(self, brand: str) -> AnyResponse:
         """Answer with what a brand's page shows, as JSON."""

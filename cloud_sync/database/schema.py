@@ -1,6 +1,7 @@
 """All migrations of the cloud's database, in one list."""
 
 from cloud_sync.database import (
+    migrations_bank,
     migrations_console,
     migrations_flow,
     migrations_intake,
@@ -10,13 +11,14 @@ from cloud_sync.database import (
 )
 from cloud_sync.database.migrations import Migration
 
-# Intake counts from 1, shoppers from 100, console from 200, sight from 300, privacy
-# from 460, flow from 480.
+# Intake counts from 1, shoppers from 100, console from 200, sight from 300, the data bank from
+# 420, privacy from 460, flow from 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
     *migrations_console.MIGRATIONS,
     *migrations_sight.MIGRATIONS,
+    *migrations_bank.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
     *migrations_flow.MIGRATIONS,
 )

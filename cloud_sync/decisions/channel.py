@@ -13,7 +13,13 @@ from psycopg import Connection
 from cloud_sync.catalogue import Goods, goods_of, sold_of
 from cloud_sync.decisions.coupons import Coupon, coupons_of
 from cloud_sync.decisions.offers import OFFER_RULES, open_coupons
-from cloud_sync.decisions.recommend import anchors, ask_bestsellers, ask_neighbours, recommend
+from cloud_sync.decisions.recommend import (
+    anchors,
+    ask_bestsellers,
+    ask_neighbours,
+    ask_topic_goods,
+    recommend,
+)
 from cloud_sync.fleet.twins import SILENT_S
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
@@ -102,8 +108,10 @@ def channel_view(
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]
     near = ask_neighbours(connection, tenant, anchors(profile))()
     best = ask_bestsellers(connection, tenant, [""])()[""]
+    topics = ask_topic_goods(connection, tenant, profile.followed)()
     named = {each.product for each in shown} | {product for product, _ in best}
     named |= {each.product for found in near.values() for each in found} | set(profile.products)
+    named |= {product for found in topics.values() for product in found}
     goods = goods_of(connection, tenant, named)
     sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
     staged = stage_of(profile, now)
@@ -115,7 +123,7 @@ def channel_view(
         because=staged.because[0],
         coupons=[_coupon_view(each, goods.get(each.product, NO_GOODS)) for each in shown],
         held=[(each.coupon, each.lease_store) for each in shown if _is_held(connection, each, now)],
-        recommended=recommend(profile, near, best, sold, now, brands),
+        recommended=recommend(profile, near, best, sold, now, brands, topics),
         saved=sorted(product for product, facts in profile.products.items() if facts.saved),
         followed=profile.followed,
         decided_at=now,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from msgspec import structs
@@ -24,9 +24,11 @@ from cloud_sync.decisions.prepared import prepare
 from cloud_sync.decisions.recommend import (
     Bestsellers,
     Neighbours,
+    TopicGoods,
     anchors,
     ask_bestsellers,
     ask_neighbours,
+    ask_topic_goods,
     recommend,
 )
 from cloud_sync.decisions.visits import ask_left
@@ -63,7 +65,8 @@ class Known:
     """What the decisions about one shopper are made from.
 
     `left` are the stores that the shopper has left again; `sold` has the category of each product
-    that is sold now, `brands` names the brand also of others.
+    that is sold now, `brands` names the brand also of others. `topic_goods` are the goods of the
+    series and topics that are followed.
     """
 
     tenant: str
@@ -75,6 +78,7 @@ class Known:
     bestsellers: Mapping[str, Bestsellers]
     sold: Mapping[str, str]
     brands: Mapping[str, str]
+    topic_goods: TopicGoods = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +143,13 @@ def decide_one(known: Known, now: int) -> Decided:
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
             recommended=recommend(
-                profile, known.neighbours, bestsellers, known.sold, now, known.brands
+                profile,
+                known.neighbours,
+                bestsellers,
+                known.sold,
+                now,
+                known.brands,
+                known.topic_goods,
             ),
             saved=saved,
             consented=True,
@@ -235,11 +245,15 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
     asked_best = ask_bestsellers(
         connection, tenant, {store for profile in profiles.values() for store in profile.stores}
     )
-    neighbours, bestsellers = asked_near(), asked_best()
+    asked_topics = ask_topic_goods(
+        connection, tenant, {each for profile in profiles.values() for each in profile.followed}
+    )
+    neighbours, bestsellers, topic_goods = asked_near(), asked_best(), asked_topics()
     named = {each for profile in profiles.values() for each in candidates(profile)}
     named |= {each for profile in profiles.values() for each in profile.products}
     named |= {each.product for found in neighbours.values() for each in found}
     named |= {product for found in bestsellers.values() for product, _ in found}
+    named |= {product for found in topic_goods.values() for product in found}
     named |= {each.product for issued in coupons.values() for each in issued}
     goods = goods_of(connection, tenant, named)
     sold, brands = sold_of(goods), {product: each.brand for product, each in goods.items()}
@@ -254,6 +268,7 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
             bestsellers=bestsellers,
             sold=sold,
             brands=brands,
+            topic_goods=topic_goods,
         )
         for key in members
     ]

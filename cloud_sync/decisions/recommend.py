@@ -19,6 +19,10 @@ ANCHORS_MAX = 5
 NEIGHBOURS_MAX = 20
 BESTSELLERS_MAX = 20
 OWN_TIMES_MIN = 2
+# Goods of a series or topic that the shopper follows come first, so many of each and in all, and
+# leave some room for what follows from their deeds.
+TOPIC_GOODS_MAX = 20
+FOLLOWED_FIRST_MAX = 3
 # An order says more than a look: two products bought together count as this many looks.
 BOUGHT_WEIGHT = 3
 
@@ -38,7 +42,10 @@ class Neighbour(NamedTuple):
 
 Neighbours = Mapping[str, Sequence[Neighbour]]
 Bestsellers = Sequence[tuple[str, int]]
+TopicGoods = Mapping[str, Sequence[str]]
+"""The goods of series and topics by name."""
 _NO_BRANDS: Mapping[str, str] = MappingProxyType({})
+_NO_GOODS: TopicGoods = MappingProxyType({})
 
 
 def anchors(profile: Profile) -> list[str]:
@@ -54,18 +61,25 @@ def recommend(
     sold: Collection[str],
     now: int,
     brands: Mapping[str, str] = _NO_BRANDS,
+    topic_goods: TopicGoods = _NO_GOODS,
 ) -> tuple[Recommendation, ...]:
     """Return up to RECOMMENDED_MAX products with their reasons, the best first.
 
-    First what goes with the products of latest interest, then what the shopper buys again and
-    again, then the bestsellers of the store, those of a brand that the shopper follows before the
-    others; never what was just bought, nor what is not sold.
+    First goods of the series and topics that the shopper follows, then what goes with the products
+    of latest interest, then what the shopper buys again and again, then the bestsellers of the
+    store, those of a brand that the shopper follows before the others; never what was just bought,
+    nor what is not sold.
     """
     if not profile.consented:
         return ()
     begun = now - JUST_BOUGHT_DAYS * DAY_US
     never = {product for product, facts in profile.products.items() if facts.bought_at > begun}
-    chosen: dict[str, Because] = {}
+    first = [
+        (product, because)
+        for product, because in _followed(profile, bestsellers, topic_goods)
+        if product in sold and product not in never
+    ]
+    chosen: dict[str, Because] = dict(first[:FOLLOWED_FIRST_MAX])
     for product, because in (
         *_company(profile, neighbours),
         *_own(profile),
@@ -127,6 +141,47 @@ def ask_bestsellers(
         return found
 
     return read
+
+
+def ask_topic_goods(
+    connection: Connection, tenant: str, names: Collection[str]
+) -> Callable[[], dict[str, list[str]]]:
+    """Ask for the goods of each series or topic that has one of these names, by product number.
+
+    Without names nothing is asked.
+    """
+    if not names:
+        return dict
+    rows = connection.execute(
+        "SELECT asked.name, found.product FROM unnest(%s::text[]) AS asked(name)"
+        " CROSS JOIN LATERAL (SELECT product FROM product WHERE tenant = %s AND active"
+        "   AND series = asked.name AND series <> ''"
+        "  UNION SELECT product FROM product WHERE tenant = %s AND active"
+        "   AND topics @> ARRAY[asked.name] ORDER BY product LIMIT %s) AS found",
+        (arrays.texts(names), tenant, tenant, TOPIC_GOODS_MAX),
+    )
+
+    def read() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, product in rows:
+            found.setdefault(name, []).append(product)
+        return found
+
+    return read
+
+
+def _followed(
+    profile: Profile, bestsellers: Bestsellers, topic_goods: TopicGoods
+) -> list[tuple[str, Because]]:
+    """Return the goods of what is followed: the name followed last first, of it what sells best."""
+    rank = {product: place for place, (product, _) in enumerate(bestsellers)}
+    return [
+        (product, Because(reason="followed_topic", category=name))
+        for name in profile.followed
+        for product in sorted(
+            topic_goods.get(name, ()), key=lambda each: (rank.get(each, len(rank)), each)
+        )
+    ]
 
 
 def _company(profile: Profile, neighbours: Neighbours) -> list[tuple[str, Because]]:

@@ -1,7 +1,8 @@
 """How many shoppers stand at which stage with each brand, counted anew every few minutes.
 
 A shopper's stage with a brand rests on that brand's goods alone: what happened with those of others
-says nothing here.
+says nothing here. It is the funnel of `funnel.py` by brand, kept because a brand's people may not
+read what it is counted from.
 """
 
 from collections.abc import Mapping
@@ -9,15 +10,12 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
+from cloud_sync.reports import funnel
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.stage import STAGES
+from cloud_sync.shoppers.stage_rules import STAGES, rules_of
 
 # A count rests so many times as long as it took: it costs a twentieth of one core at most.
 REST = 19
-BOUGHT_DAYS = 365
-INTEREST_DAYS = 90
-VIEWS_MIN = 2
-DWELL_MS_MIN = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,36 +29,6 @@ class Funnel:
     counted_at: int = 0
 
 
-# Identifiers are joined to their shopper before anything is counted, so that nobody counts twice.
-_COUNT = """
-WITH met AS (
-    SELECT tenant, brand, atom, orders, bought_at, followed_mark %% 2 = 1 AS interested
-    FROM atom_brand
-    UNION ALL
-    SELECT fact.tenant, product.brand, fact.atom, 0, fact.bought_at,
-        fact.saved_mark %% 2 = 1 AND fact.saved_mark / 2 > %(since)s OR fact.tried_at > %(since)s
-            OR fact.views >= %(views)s AND fact.viewed_at > %(since)s
-    FROM atom_product AS fact JOIN product USING (tenant, product) WHERE product.brand <> ''
-    UNION ALL
-    SELECT fact.tenant, shelf.brand, fact.atom, 0, 0,
-        fact.dwell_ms >= %(dwell_ms)s AND fact.dwelt_at > %(since)s
-    FROM atom_zone AS fact JOIN brand_shelf AS shelf USING (tenant, zone, plan)
-    WHERE shelf.goods > 0 AND (shelf.store = fact.store OR shelf.store = '' AND NOT EXISTS (
-        SELECT FROM shelf_plan AS own WHERE own.tenant = fact.tenant AND own.store = fact.store
-            AND own.zone = fact.zone AND own.plan = fact.plan))
-), related AS (
-    SELECT met.tenant, met.brand, identifier.shopper, sum(orders) AS orders,
-        max(bought_at) > %(bought_since)s AS bought, bool_or(interested) AS interested
-    FROM met JOIN identifier ON identifier.tenant = met.tenant AND identifier.identifier = met.atom
-    GROUP BY met.tenant, met.brand, identifier.shopper
-)
-INSERT INTO brand_funnel (tenant, brand, stage, shoppers, counted_at)
-SELECT tenant, brand, CASE WHEN bought AND orders >= 2 THEN 'loyalty' WHEN bought THEN 'purchase'
-    WHEN interested THEN 'interest' ELSE 'awareness' END AS stage, count(*), %(now)s
-FROM related GROUP BY tenant, brand, stage
-"""
-
-
 def count_due(connection: Connection, rows_max: int = 0) -> int:
     """Count all funnels anew unless the last count has to rest; nothing is left over, so 0."""
     del rows_max
@@ -70,23 +38,39 @@ def count_due(connection: Connection, rows_max: int = 0) -> int:
     ).fetchone()
     if row is None or row[0]:
         return 0
-    now: int = row[1]
+    count(connection, row[1])
+    return 0
+
+
+def count(connection: Connection, now: int) -> None:
+    """Count all funnels anew as of the day of `now`, in µs UTC."""
     connection.execute("DELETE FROM brand_funnel")
-    connection.execute(
-        _COUNT,
-        {
-            "now": now,
-            "since": now - INTEREST_DAYS * DAY_US,
-            "bought_since": now - BOUGHT_DAYS * DAY_US,
-            "views": VIEWS_MIN,
-            "dwell_ms": DWELL_MS_MIN,
-        },
-    )
+    tenants = connection.execute("SELECT DISTINCT tenant FROM product ORDER BY tenant").fetchall()
+    for (tenant,) in tenants:
+        _count(connection, tenant, now)
     connection.execute(
         "UPDATE brand_funnel SET rests_until = now() + %s * (clock_timestamp() - now())",
         (REST + 1,),
     )
-    return 0
+
+
+def _count(connection: Connection, tenant: str, now: int) -> None:
+    today = now // DAY_US
+    rules = rules_of(connection, tenant)
+    found = funnel.counts(connection, tenant, [today], rules, "brand")[today]
+    rows = [
+        (brand, stage, shoppers)
+        for brand, counted in found.items()
+        for stage, shoppers in counted.items()
+        if shoppers
+    ]
+    if rows:
+        connection.execute(
+            "INSERT INTO brand_funnel (tenant, brand, stage, shoppers, counted_at)"
+            " SELECT %s, brand, stage, shoppers, %s"
+            " FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS new (brand, stage, shoppers)",
+            (tenant, now, *map(list, zip(*rows, strict=True))),
+        )
 
 
 def funnel_of(connection: Connection, tenant: str, brand: str) -> Funnel:

@@ -8,6 +8,7 @@ from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
     ATOM_MONEY,
+    ATOM_ORDER,
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
@@ -20,6 +21,7 @@ from cloud_sync.shoppers.facts import (
     Facts,
     pairs,
 )
+from cloud_sync.shoppers.subjects import part_subject, place_of, subject_of
 from wire.events import (
     Arrival,
     BasketChanged,
@@ -49,6 +51,7 @@ QUANTITY_MAX = 10_000
 AMOUNT_CENTS_MAX = 10**11
 DWELL_MS_MAX = 86_400_000
 BRAND_CHARACTERS_MAX = 64
+ORDER_CHARACTERS_MAX = 64
 
 # What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
 # are not here say nothing about a shopper.
@@ -89,23 +92,35 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     if act is None:
         return
     at = time_of(ledger)
-    amount = 0
-    if isinstance(body, Dwell):
-        amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
-        _dwell(facts, ledger, body, atom, [1, amount, at])
-    elif isinstance(body, (Purchased, Returned)):
-        amount = _cents(body.amount_cents)
-        _money(facts, ledger, body, atom)
-        _brands_bought(facts, ledger, body, atom, at)
-    elif isinstance(body, Followed):
-        _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
-    tenant = ledger.tenant
-    facts.merge(ATOM_ACT, (tenant, atom, at // DAY_US, act), [1, amount, at, at])
+    tenant, place = ledger.tenant, place_of(ledger)
+    amount = _amount(facts, ledger, atom, at, place)
+    key = (tenant, atom, at // DAY_US, act, place, subject_of(ledger.event))
+    facts.merge(ATOM_ACT, key, [1, amount, at, at])
     if type(body) in _ABOUT_PRODUCTS:
         for product, values in _products(ledger, body, at):
             facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
     if ledger.store is not None:
         facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
+
+
+def _amount(facts: Facts, ledger: LedgerEvent, atom: str, at: int, place: str) -> int:
+    """Return the amount of what was done, and merge what its kind says besides."""
+    body = ledger.event.body
+    match body:
+        case Dwell():
+            amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
+            _dwell(facts, ledger, body, atom, [1, amount, at])
+            return amount
+        case Purchased() | Returned():
+            _money(facts, ledger, body, atom)
+            _order(facts, ledger, body, (ledger.tenant, atom), place)
+            _brands_bought(facts, ledger, body, atom, at)
+            return _cents(body.amount_cents)
+        case Watched():
+            return min(max(body.watched_ms, 0), DWELL_MS_MAX)
+        case Followed():
+            _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
+    return 0
 
 
 def act_of(body: Body) -> str | None:
@@ -191,6 +206,27 @@ def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: 
         cents = _cents(body.amount_cents)
         values = [1, cents, 0] if isinstance(body, Purchased) else [0, 0, cents]
         facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), values)
+
+
+def _order(
+    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: tuple[str, str], place: str
+) -> None:
+    """Merge an order, or what came back of it, as a whole and by its parts.
+
+    One without a number is told apart by its position; a currency that is none is left empty.
+    """
+    number = body.order.replace("\0", "")[:ORDER_CHARACTERS_MAX]
+    number = number or f"{ledger.shard}:{ledger.position}"
+    currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
+    parts: dict[str, int] = defaultdict(int)
+    for line in body.lines:
+        if subject := part_subject(line.brand, line.product):
+            parts[subject] += _cents(line.amount_cents)
+    parts[""] = _cents(body.amount_cents)
+    at = time_of(ledger)
+    for subject, cents in parts.items():
+        values = [1, 0, cents, 0, at] if isinstance(body, Purchased) else [0, 1, 0, cents, 0]
+        facts.merge(ATOM_ORDER, (*atom, number, subject, at // DAY_US, place, currency), values)
 
 
 def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:

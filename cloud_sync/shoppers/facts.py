@@ -54,9 +54,10 @@ class FactTable:
 
 _ATOM = {"tenant": "text", "atom": "uuid"}
 
+# place and subject are as subjects.py says.
 ATOM_ACT = FactTable(
     name="atom_act",
-    keys={**_ATOM, "day": "integer", "act": "text"},
+    keys={**_ATOM, "day": "integer", "act": "text", "place": "text", "subject": "text"},
     sums=("times", "amount"),
     latest=("last_at",),
     earliest=("first_at",),
@@ -87,6 +88,21 @@ ATOM_MONEY = FactTable(
     keys={**_ATOM, "currency": "text"},
     sums=("orders", "paid_cents", "refunded_cents"),
 )
+# An order as a whole, where the subject is empty, and each part of it by its product; what came
+# back stands in rows of its own day and place under the same number.
+ATOM_ORDER = FactTable(
+    name="atom_order",
+    keys={
+        **_ATOM,
+        "number": "text",
+        "subject": "text",
+        "day": "integer",
+        "place": "text",
+        "currency": "text",
+    },
+    sums=("bought", "returned", "paid_cents", "refunded_cents"),
+    latest=("bought_at",),
+)
 ATOM_STORE = FactTable(name="atom_store", keys={**_ATOM, "store": "text"}, latest=("seen_at",))
 STORE_PRODUCT = FactTable(
     name="store_product",
@@ -105,6 +121,7 @@ FACT_TABLES = (
     ATOM_BRAND,
     ATOM_ZONE,
     ATOM_MONEY,
+    ATOM_ORDER,
     ATOM_STORE,
     STORE_PRODUCT,
     PRODUCT_PAIR,

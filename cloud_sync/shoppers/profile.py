@@ -13,6 +13,7 @@ from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
     ATOM_MONEY,
+    ATOM_ORDER,
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
@@ -20,11 +21,15 @@ from cloud_sync.shoppers.facts import (
     Row,
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
+from cloud_sync.shoppers.kept_orders import kept_orders
+from cloud_sync.shoppers.stage_rules import STAGE_RULES, StageRule
 
-ATOM_FACTS = (ATOM_ACT, ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
+ATOM_FACTS = (ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
 # Stores are told the brands followed last; whoever follows more sees the others as not followed.
 FOLLOWED_MAX = 100
 
+_OWNER = ("tenant", "atom")
+_ACT_KEYS = ("day", "act")
 _Rows = list[dict[str, str | int]]
 
 
@@ -88,8 +93,9 @@ class Profile:
 
     What the shopper does not allow is not in it, so that nothing can be decided from it: without
     offers only where they were seen, without profiling only what they saved and followed.
-    `by_terms` tells that offers rest on the membership terms alone. `followed` are brands, those
-    followed last first, FOLLOWED_MAX at most.
+    `by_terms` tells that offers rest on the membership terms alone. `acts` are by day and act;
+    `bought` counts orders that did not come back whole. `stage_rules` are those of the shopper's
+    tenant. `followed` are brands and series, those followed last first, FOLLOWED_MAX at most.
     """
 
     consented: bool = False
@@ -100,6 +106,7 @@ class Profile:
     dwelt: Mapping[str, DwellFacts] = field(default_factory=dict)
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
+    stage_rules: Sequence[StageRule] = STAGE_RULES
 
     @property
     def last_store(self) -> str:
@@ -136,11 +143,17 @@ def _ask(
     answers = connection.execute(_ASK.encode(), asked)
 
     def read() -> tuple[dict[Key, Profile], dict[Key, dict[str, Consented]]]:
-        terms, words, *facts, dwells = [
-            json.decode(part, type=_Rows) for part in answers.fetchone() or ()
+        parts = answers.fetchone() or ()
+        terms, words, acted, *facts, dwells = [
+            json.decode(part, type=_Rows) for part in parts[:-1]
         ]
         consents = consents_in(members, terms, words)
-        acts, products, brands, money, stores = map(_found, ATOM_FACTS, facts)
+        acts = _found(len(_ACT_KEYS), acted)
+        products, brands, money, stores = [
+            _found(len(table.keys) - len(_OWNER), rows)
+            for table, rows in zip(ATOM_FACTS, facts, strict=True)
+        ]
+        rules = json.decode(parts[-1], type=dict[str, tuple[StageRule, ...]])
         dwelt = _dwelt(dwells)
         whole = {
             key: Profile(
@@ -154,6 +167,7 @@ def _ask(
                 dwelt=dwelt.get(key, {}),
                 money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},
+                stage_rules=rules.get(key[0], STAGE_RULES),
             )
             for key in members
         }
@@ -174,15 +188,19 @@ def set_members_consent(connection: Connection, tenant: str, consent: bool) -> N
     )
 
 
-def merged_facts(table: FactTable) -> str:
-    """Return the statement that merges the rows of a fact table over each shopper's identifiers."""
-    keys = [f"facts.{name}" for name in table.keys if name not in ("tenant", "atom")]
+def merged_facts(table: FactTable, rows: str = "true", keys: Sequence[str] = ()) -> str:
+    """Return the statement that merges rows of a fact table over each shopper's identifiers.
+
+    Those that differ in none of `keys` are merged, which are all keys of the table if not given.
+    """
+    named = keys or [name for name in table.keys if name not in _OWNER]
+    by = ", ".join(("asked.tenant", "asked.shopper", *(f"facts.{name}" for name in named)))
     merges = [f"sum(facts.{name})::bigint AS {name}" for name in table.sums]
     merges += [f"max(facts.{name}) AS {name}" for name in table.latest]
     merges += [f"min(facts.{name}) AS {name}" for name in table.earliest]
     return (
-        f"SELECT {', '.join(('asked.tenant', 'asked.shopper', *keys, *merges))}"  # noqa: S608
-        f" FROM {_facts_of(table)} GROUP BY {', '.join(('asked.tenant', 'asked.shopper', *keys))}"
+        f"SELECT {by}, {', '.join(merges)} FROM {_facts_of(table)}"  # noqa: S608
+        f" WHERE {rows} GROUP BY {by}"
     )
 
 
@@ -195,12 +213,12 @@ def _facts_of(table: FactTable) -> str:
     )
 
 
-def _found(table: FactTable, rows: _Rows) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
-    keys = len(table.keys)
+def _found(keys: int, rows: _Rows) -> dict[Key, list[tuple[Row, tuple[int, ...]]]]:
+    """Return keys and values of rows by shopper; `keys` is how many columns are their key."""
     found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
     for tenant, shopper, *row in map(dict.values, rows):
         key = (str(tenant), UUID(str(shopper)).hex)
-        found.setdefault(key, []).append((tuple(row[: keys - 2]), tuple(map(int, row[keys - 2 :]))))
+        found.setdefault(key, []).append((tuple(row[:keys]), tuple(map(int, row[keys:]))))
     return found
 
 
@@ -256,6 +274,23 @@ def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     return found
 
 
+# What was bought is counted by orders, since one that came back counts no more.
+_ORDERS = kept_orders(
+    "SELECT asked.tenant, asked.shopper, facts.number, facts.place, facts.day, facts.bought,"  # noqa: S608
+    " facts.returned, facts.paid_cents, facts.refunded_cents, facts.bought_at"
+    f" FROM {_facts_of(ATOM_ORDER)} WHERE facts.subject = ''",
+    "tenant, shopper",
+)
+_NOT_BOUGHT = "facts.act <> 'bought'"
+_ACTS = (
+    f"{merged_facts(ATOM_ACT, _NOT_BOUGHT, _ACT_KEYS)} UNION ALL"  # noqa: S608
+    " SELECT tenant, shopper, day, 'bought', sum(times)::bigint, sum(amount)::bigint,"
+    f" max(bought_at), min(bought_at) FROM ({_ORDERS}) AS kept GROUP BY tenant, shopper, day"
+)
+_RULES = (
+    "(SELECT coalesce(json_object_agg(tenant, stage_rules), '{}')::text FROM tenant_setting"
+    " WHERE stage_rules IS NOT NULL AND tenant = ANY(%(tenants)s::text[]))"
+)
 # Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
 # looked up when reading, so that a plan that is told late counts all the same.
 _DWELLS = (
@@ -272,6 +307,6 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (TERMS, WORDS, *map(merged_facts, ATOM_FACTS), _DWELLS)
+    for sql in (TERMS, WORDS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS)
 ]
-_ASK = f"SELECT {', '.join(_PARTS)}"
+_ASK = f"SELECT {', '.join((*_PARTS, _RULES))}"

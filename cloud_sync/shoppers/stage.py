@@ -2,43 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.profile import Profile
+from cloud_sync.shoppers.stage_rules import STAGES, Stage, StageRule
 from wire.views import Because
-
-Stage = Literal["awareness", "interest", "purchase", "loyalty"]
-STAGES: tuple[Stage, ...] = ("awareness", "interest", "purchase", "loyalty")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRule:
-    """A shopper who did `act` `times` times, to `amount` together, within `days` is at `stage`.
-
-    The amount is ms for dwelled and cents for bought; days are whole days UTC, today included.
-    """
-
-    stage: Stage
-    act: str
-    times: int = 1
-    amount: int = 0
-    days: int = 365
-
-
-STAGE_RULES: tuple[StageRule, ...] = (
-    StageRule(stage="loyalty", act="bought", times=2),
-    StageRule(stage="purchase", act="bought"),
-    StageRule(stage="interest", act="carried", days=30),
-    StageRule(stage="interest", act="saved", days=90),
-    StageRule(stage="interest", act="followed"),
-    StageRule(stage="interest", act="tried", days=90),
-    StageRule(stage="interest", act="scanned", days=90),
-    StageRule(stage="interest", act="dwelled", amount=20_000, days=90),
-    StageRule(stage="interest", act="viewed", times=2, days=30),
-    StageRule(stage="interest", act="searched", days=30),
-    StageRule(stage="interest", act="claimed", days=90),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +17,15 @@ class Staged:
     because: tuple[Because, ...]
 
 
-def stage_of(profile: Profile, now: int, rules: Sequence[StageRule] = STAGE_RULES) -> Staged:
+def stage_of(profile: Profile, now: int, rules: Sequence[StageRule] | None = None) -> Staged:
     """Return the highest stage whose rules hold at `now` (µs UTC), with all its evidence.
 
-    Whoever is known at all is at awareness; the reason of its Because is then `seen`.
+    The rules are those of the shopper's tenant, unless others are given to be tried. Whoever is
+    known at all is at awareness; the reason of its Because is then `seen`.
     """
+    held = profile.stage_rules if rules is None else rules
     for stage in reversed(STAGES):
-        evidence = [_evidence(profile, rule, now) for rule in rules if rule.stage == stage]
+        evidence = [_evidence(profile, rule, now) for rule in held if rule.stage == stage]
         because = tuple(each for each in evidence if each is not None)
         if because:
             return Staged(stage=stage, because=because)
@@ -69,6 +39,6 @@ def _evidence(profile: Profile, rule: StageRule, now: int) -> Because | None:
         facts for (day, act), facts in profile.acts.items() if act == rule.act and day >= first_day
     ]
     times = sum(facts.times for facts in acts)
-    if times < rule.times or sum(facts.amount for facts in acts) < rule.amount:
+    if not acts or times < rule.times or sum(facts.amount for facts in acts) < rule.amount:
         return None
     return Because(reason=rule.act, count=times, at=max(facts.last_at for facts in acts))

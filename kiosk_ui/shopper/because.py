@@ -15,6 +15,7 @@ def say_because(because: Because, words: Words, connection: sqlite3.Connection) 
         "because.unknown",
         reason=because.reason.replace("_", " "),
         product=words.pick(product.name) if product else words("because.some_product"),
+        topic=because.category,
     )
 
 
