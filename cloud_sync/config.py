@@ -137,7 +137,9 @@ def from_table(
         for name, each in config.tenants.items()
     }
     connectors = {
-        name: msgspec.structs.replace(each, secret_file=each.secret_file and folder / each.secret_file)
+        name: msgspec.structs.replace(
+            each, secret_file=each.secret_file and folder / each.secret_file
+        )
         for name, each in config.connectors.items()
     }
     return msgspec.structs.replace(

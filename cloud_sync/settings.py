@@ -182,7 +182,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         name="connectors{}.address",
         check=checks.text,
-        about="the https address, the absolute path of the folder, or the topic",
+        about="the https address, the folder as an absolute path, or the name of the topic"
+        " sb/TENANT/flow/NAME",
     ),
     Setting(
         name="connectors{}.audiences",

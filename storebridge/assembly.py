@@ -160,9 +160,7 @@ def build_connectors(config: "CloudConfig", database: "Database") -> "list[Conne
     from wire.mqtt import Publisher
 
     broker = config.broker
-    publisher = Publisher(
-        broker.host, broker.port, broker.username, broker.password, broker.tls_ca
-    )
+    publisher = Publisher(broker.host, broker.port, broker.username, broker.password, broker.tls_ca)
     built = []
     for name, each in config.connectors.items():
         route = Route(

@@ -1,4 +1,4 @@
-"""The tables of the flow back to other systems: who is to be told, what they were told, audiences."""
+"""The tables of the flow back to other systems: who is due, what was told, and audiences."""
 
 from cloud_sync.database.migrations import Migration
 from cloud_sync.database.migrations_shoppers import partitions_of
@@ -57,7 +57,8 @@ CREATE TABLE audience (
 """
 
 SIGHT = "".join(
-    seen(TENANT_ROLE, table) for table in ("connector", "connector_due", "connector_told", "audience")
+    seen(TENANT_ROLE, table)
+    for table in ("connector", "connector_due", "connector_told", "audience")
 )
 
 # Table → its distribution column, for the list in tables.py.

@@ -1,10 +1,10 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
 from cloud_sync.database import (
+    migrations_bank,
     migrations_console,
     migrations_flow,
     migrations_privacy,
-    migrations_bank,
     migrations_shoppers,
     migrations_sight,
 )

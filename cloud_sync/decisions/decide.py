@@ -222,7 +222,8 @@ def _decide_locked(
     coming = {shopper: each.next for (_, shopper), each in decided.items()}
     by_terms = {shopper for (_, shopper), each in decided.items() if each.by_terms}
     prepare(connection, tenant, coming, by_terms, now)
-    queue.put(connection, tenant, list(coming), now)
+    atoms = [identifier_id(each) for owned in members.values() for each in owned]
+    queue.put(connection, tenant, list(coming), now, joined=atoms)
     views = {
         (identifier, store): view
         for key, one in decided.items()

@@ -27,6 +27,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from cloud_sync.flow import queue
+from cloud_sync.reports.funnel import DID
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.profile import Profile
 from cloud_sync.shoppers.stage_rules import STAGES, StageRule, rules_of
@@ -77,7 +78,7 @@ def audiences_of(
         sorted(
             each.name
             for each in audiences
-            if STAGES.index(stage) >= STAGES.index(each.stage)  # type: ignore[arg-type]
+            if STAGES.index(stage) >= STAGES.index(each.stage)
             and all(_holds(profile, one, now) for one in each.conditions)
         )
     )
@@ -130,26 +131,30 @@ def _problems(listed: Sequence[Mapping[str, object]], acts: frozenset[str]) -> I
     for number, each in enumerate(listed[:AUDIENCES_MAX], 1):
         name = each.get("name")
         where = f"audience {name if isinstance(name, str) else number}"
-        for key in each:
-            if key not in ("name", "about", "stage", "condition"):
-                yield f"{where}: {key!r} is unknown; known: name, about, stage, condition"
-        if not (isinstance(name, str) and NAME.fullmatch(name)):
-            yield f"{where}: name has 1 to 40 of a-z 0-9 _ -, beginning with a letter or digit"
-        elif names.count(name) > 1:
+        if names.count(name) > 1:
             yield f"{where}: there are two of this name"
-        about = each.get("about", "")
-        if not isinstance(about, str) or len(about) > ABOUT_CHARACTERS_MAX:
-            yield f"{where}: about is a text of at most {ABOUT_CHARACTERS_MAX} characters"
-        if each.get("stage", STAGES[0]) not in STAGES:
-            yield f"{where}: stage is one of {', '.join(STAGES)}"
+        yield from _wrong_audience(where, each)
         conditions = each.get("condition", [])
         if not isinstance(conditions, list) or len(conditions) > CONDITIONS_MAX:
             yield f"{where}: at most {CONDITIONS_MAX} [[audience.condition]]"
-        elif not conditions and each.get("stage", STAGES[0]) == STAGES[0]:
+            continue
+        if not conditions and each.get("stage", STAGES[0]) == STAGES[0]:
             yield f"{where}: it needs a stage above awareness or a condition, or everybody is in it"
-        else:
-            for place, one in enumerate(conditions, 1):
-                yield from _wrong(f"{where}, condition {place}", one, acts)
+        for place, one in enumerate(conditions, 1):
+            yield from _wrong(f"{where}, condition {place}", one, acts)
+
+
+def _wrong_audience(where: str, audience: Mapping[str, object]) -> Iterator[str]:
+    for key in audience:
+        if key not in ("name", "about", "stage", "condition"):
+            yield f"{where}: {key!r} is unknown; known: name, about, stage, condition"
+    name, about = audience.get("name"), audience.get("about", "")
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        yield f"{where}: name has 1 to 40 of a-z 0-9 _ -, beginning with a letter or digit"
+    if not isinstance(about, str) or len(about) > ABOUT_CHARACTERS_MAX:
+        yield f"{where}: about is a text of at most {ABOUT_CHARACTERS_MAX} characters"
+    if audience.get("stage", STAGES[0]) not in STAGES:
+        yield f"{where}: stage is one of {', '.join(STAGES)}"
 
 
 def _wrong(where: str, condition: object, acts: frozenset[str]) -> Iterator[str]:
@@ -191,18 +196,15 @@ def counts(
 
 def _count(connection: Connection, tenant: str, audience: Audience, now: int) -> int:
     rules = rules_of(connection, tenant)
-    stages = STAGES[STAGES.index(audience.stage) :]  # type: ignore[arg-type]
+    stages = STAGES[STAGES.index(audience.stage) :]
     ways = [each for each in rules if each.stage in stages]
     today = now // DAY_US
     names: dict[str, object] = {"tenant": tenant}
-    # Whoever did anything at all stands in atom_act, which makes them a shopper here.
     parts = [_said(one, today, names, never=one.never) for one in audience.conditions]
     if audience.stage != STAGES[0]:
         parts.append(f"({' OR '.join(_said(one, today, names) for one in ways) or 'false'})")
     row = connection.execute(
-        "SELECT count(*) FROM (SELECT FROM atom_act JOIN identifier"  # noqa: S608 (names alone)
-        " ON identifier.tenant = atom_act.tenant AND identifier.identifier = atom_act.atom"
-        " WHERE atom_act.tenant = %(tenant)s GROUP BY identifier.shopper"
+        f"{DID} SELECT count(*) FROM (SELECT FROM did GROUP BY shopper"  # noqa: S608 (names alone)
         f" HAVING {' AND '.join(parts)}) AS inside".encode(),
         names,
     ).fetchone()

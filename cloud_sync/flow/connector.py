@@ -1,4 +1,4 @@
-"""A connector: tells one other system of shoppers, in a thread of its own.
+"""A connector: tells one other system of shoppers, in a thread of its own that others restart.
 
 Nothing that becomes of one system delays another, nor the worker: all that they share is the
 database.
@@ -8,6 +8,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import psycopg
@@ -70,25 +71,22 @@ class Connector:
         self._sender = sender
         self._now = now
         self._random = random.SystemRandom()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(
-            target=self._run, name=f"connector {purpose.connector}", daemon=True
-        )
 
     @property
-    def alive(self) -> bool:
-        """Tell whether the thread of `start` runs; it ends by `close`, or by our mistake."""
-        return self._thread.is_alive()
+    def name(self) -> str:
+        """Return its name in the configuration."""
+        return self._purpose.connector
 
-    def start(self) -> None:
-        """Tell of whoever is due from now on."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """End after what is being sent."""
-        self._closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    def run(self, stop: threading.Event) -> None:
+        """Tell of whoever is due until `stop` is set, and end after what is being sent."""
+        while not stop.is_set():
+            try:
+                told = self.step()
+            except LOST as error:
+                told = 0
+                _log.warning("a connector waits for the database (%s)", type(error).__name__)
+            if not told:
+                stop.wait(LOOK_EVERY_S)
 
     def step(self) -> int:
         """Tell of some shoppers who are due, and return of how many; 0: nobody, or not now."""
@@ -101,7 +99,7 @@ class Connector:
         self._send([each for each in found if each.message is not None])
         return len(due)
 
-    def _open(self):  # type: ignore[no-untyped-def]  # the type of Database.shopper
+    def _open(self) -> AbstractContextManager[psycopg.Connection]:
         return self._database.shopper(self._purpose.tenant)
 
     def _claim(self, connection: psycopg.Connection) -> list[queue.Due]:
@@ -190,16 +188,6 @@ class Connector:
         with self._open() as connection:
             queue.bury(connection, tenant, name, one.due, reason, self._now())
         _log.warning("connector %s of %s: a dead letter (%s)", name, tenant, reason)
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                told = self.step()
-            except LOST as error:
-                told = 0
-                _log.warning("a connector waits for the database (%s)", type(error).__name__)
-            if not told:
-                self._closing.wait(LOOK_EVERY_S)
 
 
 def enlist(connection: psycopg.Connection, purposes: Sequence[Purpose]) -> None:

@@ -38,7 +38,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """A claimed shopper with what is to be told, if anything, and what is known there afterwards."""
+    """A claimed shopper, what is to be told of them, if anything, and what is known afterwards."""
 
     due: Due
     message: Message | None
@@ -67,17 +67,13 @@ def read_state(
     return State(
         leave=leave,
         current={each: shopper for (_, each), shopper in current.items()},
-        profiles={
-            each: profile for (_, each), profile in profiles_of(connection, members).items()
-        },
+        profiles={each: profile for (_, each), profile in profiles_of(connection, members).items()},
         told=queue.checksums_of(connection, tenant, connector, shoppers),
         audiences=audiences_set(connection, tenant),
     )
 
 
-def news(
-    due: Due, state: State, *, connector: str, wanted: Collection[str], now: int
-) -> News:
+def news(due: Due, state: State, *, connector: str, wanted: Collection[str], now: int) -> News:
     """Decide what another system is told of a shopper at `now` (µs UTC): a pure function.
 
     `wanted` are the audiences that it is told of; none: everybody who allows it.

@@ -41,17 +41,35 @@ class DeadLetter:
     reason: str
 
 
-def put(connection: Connection, tenant: str, shoppers: Collection[str], now: int) -> None:
-    """Let every connector of a tenant tell of these shoppers, in the caller's transaction."""
+def put(
+    connection: Connection,
+    tenant: str,
+    shoppers: Collection[str],
+    now: int,
+    *,
+    joined: Collection[str] = (),
+) -> None:
+    """Let every connector of a tenant tell of these shoppers, in the caller's transaction.
+
+    `joined` are the ids of all their identifiers: who was a shopper before a join, and was told of,
+    is told of as well.
+    """
     connection.execute(
         "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since, due_at,"
-        " attempts) SELECT connector.tenant, connector, asked.id, 1, %(now)s, %(now)s, 0"
-        " FROM unnest(%(shoppers)s::uuid[]) AS asked (id), connector"
-        " WHERE connector.tenant = %(tenant)s ORDER BY asked.id, connector"
+        " attempts) SELECT %(tenant)s, connector, id, 1, %(now)s, %(now)s, 0 FROM"
+        " (SELECT connector, id FROM connector, unnest(%(shoppers)s::uuid[]) AS asked (id)"
+        "  WHERE tenant = %(tenant)s UNION SELECT connector, shopper FROM connector_told"
+        "  WHERE tenant = %(tenant)s AND shopper = ANY(%(joined)s::uuid[])) AS news (connector, id)"
+        " ORDER BY id, connector"
         " ON CONFLICT (tenant, shopper, connector) DO UPDATE SET version = held.version + 1,"
         " attempts = 0, dead_at = NULL, reason = '',"
         " due_at = CASE WHEN held.dead_at IS NULL THEN held.due_at ELSE excluded.due_at END",
-        {"tenant": tenant, "shoppers": arrays.plain(sorted(set(shoppers))), "now": now},
+        {
+            "tenant": tenant,
+            "shoppers": arrays.plain(sorted(set(shoppers))),
+            "joined": arrays.plain(sorted(joined)),
+            "now": now,
+        },
     )
 
 
@@ -66,7 +84,7 @@ def put_everybody(connection: Connection, tenant: str, now: int) -> None:
             put(connection, tenant, [shopper.hex for (shopper,) in part], now)
 
 
-def take_back(connection: Connection, tenant: str, shoppers: Collection[str], now: int) -> None:
+def take_back(connection: Connection, tenant: str, shoppers: Collection[str]) -> None:
     """Let those connectors that have told of shoppers who are gone tell that they are.
 
     What was to be told of them otherwise is forgotten.
@@ -75,12 +93,14 @@ def take_back(connection: Connection, tenant: str, shoppers: Collection[str], no
     connection.execute(
         "DELETE FROM connector_due WHERE tenant = %s AND shopper = ANY(%s::uuid[])", named
     )
+    # The version begins at the time, so that its messages are none that were sent before.
     connection.execute(
         "INSERT INTO connector_due (tenant, connector, shopper, version, since, due_at, attempts)"
-        " SELECT tenant, connector, shopper, %s, %s, %s, 0 FROM connector_told"
+        " SELECT tenant, connector, shopper, at, at, at, 0 FROM connector_told,"
+        " (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at) AS now"
         " WHERE tenant = %s AND shopper = ANY(%s::uuid[]) ORDER BY shopper, connector"
         " ON CONFLICT DO NOTHING",
-        (now, now, now, *named),
+        named,
     )
 
 
@@ -152,7 +172,8 @@ def told(
     )
     connection.execute(
         "INSERT INTO connector_told (tenant, connector, shopper, checksum, told_at)"
-        " SELECT %s, %s, id, checksum, %s FROM unnest(%s::uuid[], %s::bytea[]) AS new (id, checksum)"
+        " SELECT %s, %s, id, checksum, %s FROM unnest(%s::uuid[], %s::bytea[])"
+        " AS new (id, checksum)"
         " ON CONFLICT (tenant, shopper, connector)"
         " DO UPDATE SET checksum = excluded.checksum, told_at = excluded.told_at",
         (

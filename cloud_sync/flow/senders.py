@@ -152,19 +152,20 @@ class FileSender:
 
 
 class MqttSender:
-    """Publishes each message on a topic of the cloud's broker, with QoS 1."""
+    """Publishes each message on sb/TENANT/flow/NAME of the cloud's broker, with QoS 1."""
 
     messages_max = MESSAGES_PER_PUBLISH
 
     def __init__(self, route: Route) -> None:
-        """Name the topic."""
+        """Take the name from the address."""
         self._route = route
 
     def send(self, messages: Sequence[Message]) -> None:
         """Publish the messages, and wait until the broker has them all."""
         assert self._route.publish is not None  # noqa: S101 (given with every route of this kind)
         try:
-            self._route.publish(self._route.address, [msgspec.json.encode(each) for each in messages])
+            topic = f"sb/{self._route.tenant}/flow/{self._route.address}"
+            self._route.publish(topic, [msgspec.json.encode(each) for each in messages])
         except OSError as error:
             raise AwayError(str(error)) from error
 
@@ -197,7 +198,7 @@ def _write(path: Path, messages: Sequence[Message], ending: Literal["csv", "parq
     # Needed by those alone who have files written: a library of 70 MB.
     import duckdb
 
-    kinds = ", ".join(f"{name} {'BIGINT' if name == 'at' else 'VARCHAR'}" for name in COLUMNS)
+    kinds = ", ".join(f'"{name}" {"BIGINT" if name == "at" else "VARCHAR"}' for name in COLUMNS)
     marks = ", ".join("?" for _ in COLUMNS)
     form = "FORMAT parquet, COMPRESSION zstd" if ending == "parquet" else "FORMAT csv, HEADER"
     try:

@@ -208,7 +208,7 @@ def _delete(connection: Connection, tenant: str, erasure: str, everyone: set[Ide
         "coupons": [coupon for (coupon,) in coupons],
     }
     _uncount_pairs(connection, named)
-    queue.take_back(connection, tenant, atoms, order.erased_at)
+    queue.take_back(connection, tenant, atoms)
     rows = sum(connection.execute(_deletion(trace), named).rowcount for trace in TRACES)
     connection.execute(
         "UPDATE erasure SET rows = rows + %s WHERE tenant = %s AND erasure = %s",

@@ -144,9 +144,7 @@ def _ask(
 
     def read() -> tuple[dict[Key, Profile], dict[Key, dict[str, Consented]]]:
         parts = answers.fetchone() or ()
-        terms, words, acted, *facts, dwells = [
-            json.decode(part, type=_Rows) for part in parts[:-1]
-        ]
+        terms, words, acted, *facts, dwells = [json.decode(part, type=_Rows) for part in parts[:-1]]
         consents = consents_in(members, terms, words)
         acts = _found(len(_ACT_KEYS), acted)
         products, brands, money, stores = [
