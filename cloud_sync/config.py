@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from cloud_sync.flow.kinds import Kind, SecretError, read_secret, wrong_address
 from cloud_sync.settings import SETTINGS
 from cloud_sync.signing_key import SigningKeyError, read_signing_key
 from settings.reading import ConfigError, Values, below, read_file, read_settings
@@ -80,6 +81,16 @@ class TenantConfig(msgspec.Struct, frozen=True, kw_only=True):
     code_key: Path | None = None
 
 
+class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One system that is told of shoppers; see cloud_sync/flow."""
+
+    tenant: str
+    kind: Kind
+    address: str
+    audiences: tuple[str, ...] = ()
+    secret_file: Path | None = None
+
+
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set for the cloud service; see SETTINGS."""
 
@@ -91,6 +102,7 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     worker: WorkerConfig
     web: WebConfig
     tenants: dict[str, TenantConfig]
+    connectors: dict[str, ConnectorConfig] = {}
 
     @property
     def identifier_keys(self) -> dict[str, bytes]:
@@ -126,8 +138,15 @@ def from_table(
         name: msgspec.structs.replace(each, code_key=each.code_key and folder / each.code_key)
         for name, each in config.tenants.items()
     }
+    connectors = {
+        name: msgspec.structs.replace(
+            each, secret_file=each.secret_file and folder / each.secret_file
+        )
+        for name, each in config.connectors.items()
+    }
     return msgspec.structs.replace(
         config,
+        connectors=connectors,
         folder=folder / config.folder,
         erasures_file=folder / config.erasures_file,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
@@ -155,3 +174,26 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
                 read_signing_key(folder / code_key)
             except SigningKeyError as error:
                 yield f"tenants.{name}.code_key: {error}"
+    yield from _wrong_connectors(folder, values)
+
+
+def _wrong_connectors(folder: Path, values: Values) -> Iterator[str]:
+    for name, connector in below(values, "connectors").items():
+        if not isinstance(connector, Mapping):
+            continue
+        where = f"connectors.{name}"
+        if (tenant := connector.get("tenant")) and tenant not in below(values, "tenants"):
+            yield f"{where}.tenant: there is no [tenants.{tenant}]"
+        kind, address = connector.get("kind"), connector.get("address")
+        if isinstance(address, str):
+            wrong = wrong_address(kind, address)
+            if wrong:
+                yield f"{where}.address: {wrong}"
+        secret_file = connector.get("secret_file")
+        if kind == "webhook" and secret_file is None:
+            yield f"{where}.secret_file: a webhook is signed; name the file of its secret"
+        if isinstance(secret_file, Path):
+            try:
+                read_secret(folder / secret_file)
+            except SecretError as error:
+                yield f"{where}.secret_file: {error}"

@@ -3,6 +3,7 @@
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from cloud_sync.flow.kinds import KINDS
 from settings import checks
 from settings.checks import Expected
 from settings.setting import Setting
@@ -183,5 +184,30 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
         about="the file of the private key that its members' tokens are signed with, from the"
         " place of this file (storebridge code key); empty: no tokens for its app",
+    ),
+    Setting(name="connectors{}", check=_NAME, about="a system that is told of shoppers"),
+    Setting(name="connectors{}.tenant", check=_NAME, about="whose shoppers it is told of"),
+    Setting(
+        name="connectors{}.kind",
+        check=checks.one_of(*KINDS),
+        about="how it is told: by a signed webhook, files in a folder, or an MQTT topic",
+    ),
+    Setting(
+        name="connectors{}.address",
+        check=checks.text,
+        about="the https address, the folder as an absolute path, or the name of the topic"
+        " sb/TENANT/flow/NAME",
+    ),
+    Setting(
+        name="connectors{}.audiences",
+        check=checks.many(_NAME, 0, 50),
+        default=[],
+        about="only who is in one of these audiences; empty: everybody who allows it",
+    ),
+    Setting(
+        name="connectors{}.secret_file",
+        check=checks.file_or_empty,
+        default="",
+        about="the file of the secret that a webhook is signed with, from the place of this file",
     ),
 )

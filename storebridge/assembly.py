@@ -20,6 +20,7 @@ from wire.mqtt import MqttLink
 if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
+    from cloud_sync.flow.connector import Connector
     from cloud_sync.worker import Worker
 
 # A thread that computes (a screen that is drawn, a backlog that is folded) gives way to one that
@@ -151,3 +152,28 @@ def tell_stores(database: "Database", tenant: str) -> int:
 
     with database.shopper(tenant) as connection:
         return len(tell_catalogue(connection, tenant, store_names(connection, tenant)))
+
+
+def build_connectors(config: "CloudConfig", database: "Database") -> "list[Connector]":
+    """Build what tells other systems of shoppers, and let each be known to the database."""
+    from cloud_sync.flow.connector import Connector, Purpose, enlist
+    from cloud_sync.flow.kinds import read_secret
+    from cloud_sync.flow.senders import SENDERS, Route
+    from wire.mqtt import Publisher
+
+    broker = config.broker
+    publisher = Publisher(broker.host, broker.port, broker.username, broker.password, broker.tls_ca)
+    built = []
+    for name, each in config.connectors.items():
+        route = Route(
+            tenant=each.tenant,
+            connector=name,
+            address=each.address,
+            secret=read_secret(each.secret_file) if each.secret_file else b"",
+            publish=publisher.publish,
+        )
+        purpose = Purpose(tenant=each.tenant, connector=name, audiences=each.audiences)
+        with database.shopper(each.tenant) as connection:
+            enlist(connection, [purpose])
+        built.append(Connector(database, purpose, SENDERS[each.kind](route)))
+    return built

@@ -59,7 +59,7 @@ def rights_of(user: BrokerUser) -> tuple[list[str], list[str]]:
     MQTT topic levels are NATS subject tokens; `*` stands for one of them.
     """
     if user.role == "cloud":
-        return ["sb.*.down.*"], ["sb.>"]
+        return ["sb.*.down.*", "sb.*.flow.*"], ["sb.>"]
     mine = f"sb.{user.tenant}"
     return (
         [f"{mine}.up.*.{user.store}.*"]

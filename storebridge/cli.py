@@ -7,10 +7,12 @@ import typer
 
 from storebridge.commands import (
     agent,
+    audience,
     bench,
     camera,
     cloud,
     code,
+    connector,
     demo,
     dwell,
     forget,
@@ -56,9 +58,11 @@ def top(
 
 app.command("demo")(demo.demo)
 app.add_typer(agent.app, name="agent")
+app.add_typer(audience.app, name="audience")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
+app.add_typer(connector.app, name="connector")
 app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")

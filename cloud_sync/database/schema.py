@@ -3,6 +3,7 @@
 from cloud_sync.database import (
     migrations_bank,
     migrations_console,
+    migrations_flow,
     migrations_intake,
     migrations_privacy,
     migrations_shoppers,
@@ -11,7 +12,7 @@ from cloud_sync.database import (
 from cloud_sync.database.migrations import Migration
 
 # Intake counts from 1, shoppers from 100, console from 200, sight from 300, the data bank from
-# 420, privacy from 460.
+# 420, privacy from 460, flow from 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
@@ -19,4 +20,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     *migrations_sight.MIGRATIONS,
     *migrations_bank.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
+    *migrations_flow.MIGRATIONS,
 )

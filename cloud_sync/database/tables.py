@@ -3,6 +3,7 @@
 from cloud_sync.database import (
     migrations_bank,
     migrations_console,
+    migrations_flow,
     migrations_privacy,
     migrations_shoppers,
     migrations_sight,
@@ -34,6 +35,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_sight.DISTRIBUTION,
     **migrations_bank.DISTRIBUTION,
     **migrations_privacy.DISTRIBUTION,
+    **migrations_flow.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

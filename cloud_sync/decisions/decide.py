@@ -32,6 +32,7 @@ from cloud_sync.decisions.recommend import (
     recommend,
 )
 from cloud_sync.decisions.visits import ask_left
+from cloud_sync.flow import queue
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import (
     Key,
@@ -225,6 +226,8 @@ def _decide_locked(
     coming = {shopper: each.next for (_, shopper), each in decided.items()}
     by_terms = {shopper for (_, shopper), each in decided.items() if each.by_terms}
     prepare(connection, tenant, coming, by_terms, now)
+    atoms = [identifier_id(each) for owned in members.values() for each in owned]
+    queue.put(connection, tenant, list(coming), now, joined=atoms)
     views = {
         (identifier, store): view
         for key, one in decided.items()

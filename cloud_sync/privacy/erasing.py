@@ -18,6 +18,7 @@ from functools import partial
 from psycopg import Connection, sql
 
 from cloud_sync.database import Database, arrays, retried
+from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
@@ -252,6 +253,7 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
         "coupons": [coupon for (coupon,) in coupons],
     }
     _uncount_pairs(connection, named)
+    queue.take_back(connection, tenant, atoms)
     rows = sum(connection.execute(_deletion(trace), named).rowcount for trace in TRACES)
     connection.execute(
         "UPDATE erasure SET rows = rows + %s WHERE tenant = %s AND erasure = %s",

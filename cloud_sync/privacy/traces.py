@@ -56,6 +56,8 @@ TELLING_COLUMNS = frozenset(
 
 # Tables with such a column that keep their rows, and why.
 NOT_TRACES: Mapping[str, str] = {
+    "connector_due": "until other systems were told that the shopper is gone: see flow/queue.py",
+    "connector_told": "goes when that system has acknowledged that the shopper is gone",
     "ledger": "rows of the shopper are found by their bytes and made blank: see scrub.py",
     "quarantine": "entries that hold the shopper's bytes are emptied: see scrub.py",
     "downlink": "its owner is a worker",

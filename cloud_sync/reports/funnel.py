@@ -223,3 +223,11 @@ SELECT shopper, brand, place, number, day, max(bought) AS bought, max(returned) 
     max(bought_at) AS bought_at
 FROM ({BRAND_LINES}) AS line GROUP BY atom, shopper, brand, place, number, day
 """  # noqa: S608
+# What each shopper of a tenant did, as `did`: shopper, day, act, times and amount.
+DID = f"""
+WITH part AS ({_PARTS}), did AS (
+    SELECT shopper, day, act, times, amount FROM ({_DEEDS.format(key="''")}) AS deed
+    WHERE act <> 'bought'
+    UNION ALL SELECT shopper, day, 'bought', times, amount FROM
+    ({kept_orders("SELECT * FROM part", "shopper")}) AS kept
+) """  # noqa: S608

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,7 @@ from storebridge.listing import list_settings
 if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
+    from cloud_sync.flow.connector import Connector
     from storebridge.postgres import EmbeddedPostgres
 
 app = typer.Typer(help="The cloud service.", no_args_is_help=True)
@@ -25,6 +26,8 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CHECK_EVERY_S = 0.5
 # An embedded database that died is started again for this long; then the service ends.
 RESTART_S_MAX = 30.0
+# A connector that takes longer to end is left: what it was sending is sent again, with the same id.
+CONNECTORS_CLOSE_S_MAX = 5.0
 
 ConfigFile = Annotated[Path, typer.Argument(help="The service's TOML file.")]
 
@@ -137,7 +140,7 @@ def run(
     from cloud_sync.chores import Chores
     from cloud_sync.privacy.kept_apart import KeptApart
     from cloud_sync.worker import Worker
-    from storebridge.assembly import build_cloud_web, build_worker
+    from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import asked_to_end
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
@@ -151,6 +154,7 @@ def run(
             apart = KeptApart(checked.erasures_file)
             chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
             working = [build_worker(checked, database), chores]
+            ending.enter_context(connecting(build_connectors(checked, database)))
         for part in working:
             ending.callback(part.close)
             part.start()
@@ -164,6 +168,27 @@ def run(
                 raise typer.Exit(1)
             if postgres and not postgres.alive:
                 _bring_back(postgres, ended)
+
+
+@contextmanager
+def connecting(connectors: "Sequence[Connector]") -> Iterator[None]:
+    """Let connectors tell other systems meanwhile, each in a thread that is restarted alone."""
+    from edge_agent.supervisor import Supervised
+
+    def say(reason: str) -> None:
+        _log.warning("a connector failed and begins again: %s", reason)
+
+    threads = [Supervised(f"connector {one.name}", one.run, on_failed=say) for one in connectors]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.stop()
+        until = time.monotonic() + CONNECTORS_CLOSE_S_MAX
+        for thread in threads:
+            thread.join(until - time.monotonic())
 
 
 def _bring_back(server: "EmbeddedPostgres", ended: threading.Event) -> None:
