@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import json
 from psycopg import Connection
 
+from cloud_sync.database.fact_table import FactTable, Row
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
@@ -15,8 +16,6 @@ from cloud_sync.shoppers.facts import (
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
-    FactTable,
-    Row,
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
