@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 # After the database was lost a loop tries again this often.
 DATABASE_RETRY_S = 0.5
 # The backlog's events gather for up to the first time before they are folded, as long as more of
-# them come and no live event came within the second: whoever stands at a kiosk waits for the fold.
+# them come and nobody was named live for a while: whoever stands at a kiosk waits for the fold.
 FOLD_PATIENCE_MS = 1_000
 FOLD_PAUSE_MS = 100
 PATIENT_WHEN_QUIET_S = 10.0
@@ -30,7 +30,8 @@ DUE_PAUSE_MS = 500
 DUE_WAIT_MS_MAX = 5_000
 # With so many events received and not folded yet, no more of a backlog is taken in.
 BEHIND_EVENTS_MAX = TAIL_EVENTS_MAX // 2
-# Live events came within this time: the follower's steps are short, and give way to new ones.
+# A live event named somebody within this time: the follower takes short steps, and gives way to new
+# ones.
 HURRIED_WITHIN_S = 1.0
 GIVEN_WAY_S_MAX = 0.02
 # A live event that is answered by the fold waits until those before it are folded.
@@ -133,7 +134,7 @@ class Follower:
         quiet_s: float,
         backlog: bool,
     ) -> None:
-        """Say what was just committed; `quiet_s` is the time since the last live message."""
+        """Say what was just committed; `quiet_s` is the time since a live event named somebody."""
         self._folding.remember(appended)
         self._quiet_s = quiet_s
         if backlog:

@@ -106,7 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
         name="worker.back_per_turn_busy",
         check=checks.whole(1, 1_000),
         default=1,
-        about="backlog messages of a turn while live ones come",
+        about="backlog messages of a turn while live events name shoppers",
     ),
     Setting(
         name="worker.back_per_turn_quiet",

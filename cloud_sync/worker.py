@@ -132,6 +132,8 @@ class Worker:
         incoming = self._decoded(leases, messages)
         # A backlog is a transaction of its own: nobody at a screen waits for it.
         back = [each for each in incoming if each.topic.lane == "back"]
+        if any(each.topic.lane == "live" and each.names_somebody for each in incoming):
+            self._waiting.hurry()
         with self._follower.giving_way():
             self._store(leases, [each for each in incoming if each.topic.lane != "back"])
         self._store(leases, back, backlog=True)

@@ -9,11 +9,24 @@ from dataclasses import dataclass
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.funnel import By
-from cloud_sync.shoppers.acts import act_of, time_of
+from cloud_sync.shoppers.acts import ACTS, time_of
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import merged, recognised
 from cloud_sync.shoppers.stage_rules import STAGES, StageRule
-from wire.events import Dwell, Followed, Line, Purchased, Returned, Viewed, Watched
+from wire.events import (
+    BasketChanged,
+    Body,
+    Dwell,
+    Followed,
+    Line,
+    Purchased,
+    Returned,
+    Saved,
+    Scan,
+    Tried,
+    Viewed,
+    Watched,
+)
 
 # What the catalogue of these tests says.
 BRANDS = {"p1": "a", "p2": "b", "p3": "a"}
@@ -51,7 +64,7 @@ def stages(
     pieces: dict[str, list[_Piece]] = defaultdict(list)
     for each in events:
         named = list(recognised(each.event))
-        act = act_of(each.event.body)
+        act = _act_of(each.event.body)
         if not named or act is None or time_of(each) // DAY_US > day:
             continue
         shopper = shoppers[named[0]]
@@ -186,3 +199,25 @@ def _keys_of_place(place: str, brand: str, by: By) -> set[str]:
             return set() if online else {place}
         case _:
             return {place[1:] if online else "store"}
+
+
+def _act_of(body: Body) -> str | None:
+    match body:
+        case Saved():
+            return "saved" if body.saved else "unsaved"
+        case Followed():
+            return "followed" if body.followed else "unfollowed"
+        case BasketChanged():
+            return "carried" if body.quantity > 0 else "put_back"
+        case Scan():
+            return "scanned" if body.product else "showed"
+        case Viewed() | Tried() | Watched():
+            return type(body).__name__.lower()
+        case Dwell():
+            return "dwelled"
+        case Purchased():
+            return "bought"
+        case Returned():
+            return "returned"
+        case _:
+            return ACTS.get(type(body))

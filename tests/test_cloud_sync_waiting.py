@@ -1,7 +1,7 @@
 import threading
 import time
 
-from cloud_sync.intake.waiting import CREDIT_MAX, Waiting
+from cloud_sync.intake.waiting import CREDIT_MAX, QUIET_S, Waiting
 
 LIVE, BACK = "sb/acme/up/01/s1/live", "sb/acme/up/01/s1/back"
 
@@ -18,7 +18,23 @@ def test_live_messages_pass_the_backlog_and_the_backlog_gets_its_share() -> None
     assert take(waiting) == [b"back 0", b"back 1", b"back 2"]
     waiting.put(LIVE, b"live")
     assert take(waiting) == [b"live", b"back 3"]
+    waiting.hurry()
     assert take(waiting) == [b"back 4"]
+
+
+def test_only_who_is_named_by_a_live_event_slows_the_backlog_down() -> None:
+    waiting = Waiting(live_max=10, back_max=10, full_wait_s_max=0)
+    for number in range(6):
+        waiting.put(BACK, b"back %d" % number)
+    waiting.put("sb/acme/beat/01/s1", b"beat")
+    assert waiting.quiet_s() > QUIET_S
+    assert take(waiting) == [b"beat", b"back 0", b"back 1", b"back 2"]
+    waiting.put(LIVE, b"a door")
+    assert waiting.quiet_s() == 0
+    assert take(waiting) == [b"a door", b"back 3"]
+    assert waiting.quiet_s() > QUIET_S
+    waiting.hurry()
+    assert waiting.quiet_s() < QUIET_S
 
 
 def test_a_full_lane_drops_after_its_wait_and_leaves_the_other_alone() -> None:

@@ -11,7 +11,7 @@ ALTER TABLE atom_act
     ADD COLUMN place text NOT NULL DEFAULT '',
     ADD COLUMN subject text NOT NULL DEFAULT '',
     DROP CONSTRAINT atom_act_pkey,
-    ADD PRIMARY KEY (tenant, atom, day, act, place, subject);
+    ADD PRIMARY KEY (atom, day, act, place, subject, tenant);
 
 CREATE TABLE atom_order (
     tenant text NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE atom_order (
     paid_cents bigint NOT NULL,
     refunded_cents bigint NOT NULL,
     bought_at bigint NOT NULL,
-    PRIMARY KEY (tenant, atom, number, subject, day, place, currency)
+    PRIMARY KEY (atom, number, subject, day, place, currency, tenant)
 ) PARTITION BY HASH (atom);
 {partitions_of("atom_order")}
 INSERT INTO atom_order (tenant, atom, number, subject, day, place, currency, bought, returned,

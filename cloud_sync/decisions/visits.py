@@ -18,6 +18,7 @@ from wire.events import Arrival, VisitEnded
 # An end by time-out says only that nobody touched the screen: the shopper may stand at a shelf.
 NOT_LEFT_BY = frozenset({"time_out"})
 VISIT_BYTES_MAX = 16
+_ABOUT_VISITS = frozenset({Arrival, VisitEnded})
 # Visits are forgotten after this time: a lease ends by itself long before.
 KEPT_DAYS = 2
 
@@ -30,6 +31,8 @@ def note(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     noted: dict[tuple[str, str, str, str], tuple[int, int]] = {}
     for each in events:
         body = each.event.body
+        if type(body) not in _ABOUT_VISITS:
+            continue
         left = isinstance(body, VisitEnded) and body.by not in NOT_LEFT_BY
         if each.store is None or not (left or isinstance(body, Arrival)):
             continue

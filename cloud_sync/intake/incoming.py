@@ -38,6 +38,11 @@ class Incoming:
     origins: Mapping[int, Origin] = field(default_factory=dict)
     fault: str = ""
 
+    @property
+    def names_somebody(self) -> bool:
+        """Tell whether an event names a shopper, who may wait for what follows from it."""
+        return any(isinstance(each, Event) and each.identifiers for each in self.events)
+
 
 def take_apart(topic: str, payload: bytes) -> Incoming:
     """Decode what came on a topic, as far as it can be.

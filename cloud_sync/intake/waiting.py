@@ -3,11 +3,12 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 
 # Enough under way that a store goes on sending while its last Batches are stored and folded; they
 # are some 50 KB, which a live event on a thin line may find before it.
 CREDIT_MAX = 24
-# No message of the live lane for so long, and the back lane gets the whole turn.
+# Nobody named by a live event for so long, and the back lane gets the whole turn.
 QUIET_S = 1.0
 
 Message = tuple[str, bytes]
@@ -16,6 +17,14 @@ Message = tuple[str, bytes]
 def is_backlog(topic: str) -> bool:
     """Tell whether a message of this topic belongs to the back lane."""
     return topic.endswith("/back")
+
+
+def is_live(topic: str) -> bool:
+    """Tell whether a message of this topic brings live events, which may name somebody.
+
+    Births and heartbeats go before a backlog, too, but nobody waits for what follows from them.
+    """
+    return topic.endswith("/live")
 
 
 class Waiting:
@@ -53,23 +62,26 @@ class Waiting:
     ) -> list[Message]:
         """Take messages, the live lane first; wait up to `timeout_s` for the first.
 
-        Of the back lane come at most `back_busy`, or `back_quiet` when the live lane is quiet.
+        Of the back lane come at most `back_busy`, or `back_quiet` when nobody waits for an answer.
         """
         wanted = [self._lanes[False], *([self._lanes[True]] if back_busy else [])]
         with self._changed:
             self._changed.wait_for(lambda: any(wanted) or self._closed, max(timeout_s, 0))
             live = self._from(False, live_max)
-            now = time.monotonic()
-            if live:
-                self._live_at = now
-            back = self._from(True, back_quiet if now - self._live_at > QUIET_S else back_busy)
+            quiet = time.monotonic() - self._live_at > QUIET_S and not _any_live(live)
+            back = self._from(True, back_quiet if quiet else back_busy)
             self._changed.notify_all()
         return live + back
 
-    def quiet_s(self) -> float:
-        """Return for how long no message of the live lane has come."""
+    def hurry(self) -> None:
+        """Take note that a live event named somebody, who may stand at a screen."""
         with self._changed:
-            return 0.0 if self._lanes[False] else time.monotonic() - self._live_at
+            self._live_at = time.monotonic()
+
+    def quiet_s(self) -> float:
+        """Return for how long no live event has named anybody; 0 when one that waits may do so."""
+        with self._changed:
+            return 0.0 if _any_live(self._lanes[False]) else time.monotonic() - self._live_at
 
     def credit(self) -> int:
         """Return how many back-lane Batches a store may have under way, as much as there is room.
@@ -91,3 +103,7 @@ class Waiting:
     def _from(self, is_back: bool, count: int) -> list[Message]:
         lane = self._lanes[is_back]
         return [lane.popleft() for _ in range(min(count, len(lane)))]
+
+
+def _any_live(messages: Iterable[Message]) -> bool:
+    return any(is_live(topic) for topic, _ in messages)

@@ -4,24 +4,24 @@ An event names its brand, and an order's line its own; where a channel does not 
 does. What no brand is known of counts for the store alone.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from psycopg import Connection
 
 from cloud_sync.catalogue import goods_of
+from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import shelf_hour
 from cloud_sync.reports.store_hour import HOUR_US, clean
 from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX, time_of
-from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
+from cloud_sync.shoppers.facts import CURRENCY, is_product
 from wire.events import (
+    Body,
     CouponClaimed,
     CouponRedeemed,
     Event,
-    Line,
     OfferShown,
     Purchased,
     Returned,
@@ -31,92 +31,148 @@ from wire.events import (
     Viewed,
 )
 
-# Events that add to a brand's figures; others are not looked at.
-COUNTED = frozenset(
-    {Scan, Viewed, Tried, Saved, OfferShown, CouponClaimed, CouponRedeemed, Purchased, Returned}
+# The figures of a row. Money has rows of its own, one for each currency, with the pieces that were
+# paid for; `paid_cents` of CNY is then the figure `paid_cents.CNY`.
+COUNTS = (
+    *("views", "scans", "tries", "saves", "offers_shown", "claims", "redemptions"),
+    *("orders", "pieces", "returned"),
 )
+MONEY = ("paid_cents", "refunded_cents")
+# The hour of a brand stands first in the key, since a brand is shown its hours.
+BRAND_HOUR = FactTable(
+    name="brand_hour",
+    keys={
+        "tenant": "text",
+        "brand": "text",
+        "hour": "bigint",
+        "product": "text",
+        "store": "text",
+        "currency": "text",
+        "shard": "smallint",
+    },
+    sums=(*COUNTS, *MONEY),
+)
+_PLACE = {figure: place for place, figure in enumerate(BRAND_HOUR.sums)}
+_PIECES, _ORDERS = _PLACE["pieces"], _PLACE["orders"]
 
 Figures = Mapping[str, int]
-# Shard, tenant, brand, product, store, hour and figure.
-_Key = tuple[int, str, str, str, str, int, str]
 
 
-class Amount(NamedTuple):
-    """What one event adds to a figure; without a product it concerns the brand as a whole."""
-
-    brand: str
-    product: str
-    figure: str
-    amount: int
+# What one event adds to a figure: brand, product, place of the figure in a row, how much, currency.
+# Without a product it concerns the brand as a whole.
+Amount = tuple[str, str, int, int, str]
+NOTHING: tuple[Amount, ...] = ()
 
 
-def amounts_of(event: Event) -> Iterator[Amount]:
-    """Yield what an event adds to the figures of the brands and goods that it names.
+def amounts_of(event: Event) -> Sequence[Amount]:
+    """Return what an event adds to the figures of the brands and goods that it names.
 
     What speaks neither of a product nor of a brand is left out.
     """
-    brand, body = event.brand, event.body
-    match body:
-        case Viewed(product=product) if product:
-            yield Amount(brand, product, "views", 1)
-        case Scan(product=product) if product:
-            yield Amount(brand, product, "scans", 1)
-        case Tried(product=product):
-            yield Amount(brand, product, "tries", 1)
-        case Saved(product=product, saved=True):
-            yield Amount(brand, product, "saves", 1)
-        case OfferShown() if brand:
-            yield Amount(brand, "", "offers_shown", 1)
-        case CouponClaimed() if brand:
-            yield Amount(brand, "", "claims", 1)
-        case CouponRedeemed() if brand:
-            yield Amount(brand, "", "redemptions", 1)
-        case Purchased(lines=lines, currency=currency):
-            yield from _lines(lines, "pieces", "paid_cents", currency)
-        case Returned(lines=lines, currency=currency):
-            yield from _lines(lines, "returned", "refunded_cents", currency)
-        case _:
-            return
+    amounts = _AMOUNTS.get(type(event.body))
+    return amounts(event.body, event.brand) if amounts else NOTHING
+
+
+def _of_goods(figure: str) -> Callable[..., Sequence[Amount]]:
+    place = _PLACE[figure]
+
+    def amounts(body: Viewed | Scan | Tried | Saved, brand: str) -> Sequence[Amount]:
+        return ((brand, body.product, place, 1, ""),) if body.product else NOTHING
+
+    return amounts
+
+
+def _of_a_brand(figure: str) -> Callable[..., Sequence[Amount]]:
+    place = _PLACE[figure]
+
+    def amounts(_body: Body, brand: str) -> Sequence[Amount]:
+        return ((brand, "", place, 1, ""),) if brand else NOTHING
+
+    return amounts
+
+
+def _of_an_order(figure: str, money: str) -> Callable[..., Sequence[Amount]]:
+    pieces, cents = _PLACE[figure], _PLACE[money]
+
+    def amounts(body: Purchased | Returned, _brand: str) -> Sequence[Amount]:
+        currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
+        made: list[Amount] = []
+        for line in body.lines:
+            if line.quantity > 0:
+                quantity = min(line.quantity, QUANTITY_MAX)
+                made.append((line.brand, line.product, pieces, quantity, currency))
+                if currency:
+                    amount = min(max(line.amount_cents, 0), AMOUNT_CENTS_MAX)
+                    made.append((line.brand, line.product, cents, amount, currency))
+        return made
+
+    return amounts
+
+
+_saved = _of_goods("saves")
+# Events that add to a brand's figures; others are not looked at.
+_AMOUNTS: Mapping[type[Body], Callable[..., Sequence[Amount]]] = {
+    Viewed: _of_goods("views"),
+    Scan: _of_goods("scans"),
+    Tried: _of_goods("tries"),
+    Saved: lambda body, brand: _saved(body, brand) if body.saved else NOTHING,
+    OfferShown: _of_a_brand("offers_shown"),
+    CouponClaimed: _of_a_brand("claims"),
+    CouponRedeemed: _of_a_brand("redemptions"),
+    Purchased: _of_an_order("pieces", "paid_cents"),
+    Returned: _of_an_order("returned", "refunded_cents"),
+}
 
 
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
-    """Add events to the figures, in the caller's transaction: once for each ledger position.
+    """Add events to the figures, in the caller's transaction: once for each ledger position."""
+    sums = _Sums()
+    unsaid: list[tuple[LedgerEvent, Amount]] = []
+    for each in events:
+        for amount in amounts_of(each.event):
+            brand, product, *_ = amount
+            if product and not is_product(product):
+                continue
+            if brand:
+                sums.add(each, brand, amount)
+            else:
+                unsaid.append((each, amount))
+    brands = _brands_unsaid(connection, unsaid)
+    for each, amount in unsaid:
+        if brand := brands.get((each.tenant, amount[1]), ""):
+            sums.add(each, brand, amount)
+    sums.count_orders()
+    write(connection, BRAND_HOUR, sums.rows)
 
-    An order counts once for each brand whose goods it holds.
-    """
-    said = [
-        (each, amount)
-        for each in events
-        if type(each.event.body) in COUNTED
-        for amount in amounts_of(each.event)
-        if not amount.product or PRODUCT.fullmatch(amount.product)
-    ]
-    brands = _brands_unsaid(connection, said)
-    sums: Counter[_Key] = Counter()
-    orders: set[tuple[int, _Key]] = set()
-    for each, amount in said:
-        brand = clean(amount.brand) or brands.get((each.tenant, amount.product), "")
-        if brand:
-            hour = time_of(each) // HOUR_US * HOUR_US
-            store = each.store or ""
-            key = (each.shard, each.tenant, brand, amount.product, store, hour, amount.figure)
-            sums[key] += amount.amount
-            if amount.figure == "pieces":
-                orders.add((each.position, (*key[:3], "", store, hour, "orders")))
-    sums.update(key for _, key in orders)
-    rows = sorted((*key, amount) for key, amount in sums.items() if amount)
-    if not rows:
-        return
-    columns = list(map(list, zip(*rows, strict=True)))
-    connection.execute(
-        "INSERT INTO brand_hour AS kept"
-        " (shard, tenant, brand, product, store, hour, figure, amount)"
-        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[],"
-        " %s::bigint[], %s::text[], %s::bigint[])"
-        " ON CONFLICT (shard, tenant, brand, product, store, hour, figure)"
-        " DO UPDATE SET amount = kept.amount + excluded.amount",
-        columns,
-    )
+
+class _Sums:
+    """The rows that events add up to; an order counts once for each brand whose goods it holds."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Row, list[int]] = {}
+        self._orders: set[tuple[int, Row]] = set()
+
+    def add(self, each: LedgerEvent, named: str, amount: Amount) -> None:
+        """Add one amount to the row of its brand, product, store and hour."""
+        _, product, place, number, currency = amount
+        brand = clean(named)
+        hour = time_of(each) // HOUR_US * HOUR_US
+        store = each.store or ""
+        self._row((each.tenant, brand, hour, product, store, currency, each.shard))[place] += number
+        if place == _PIECES:
+            key = (each.tenant, brand, hour, "", store, "", each.shard)
+            self._orders.add((each.position, key))
+
+    def count_orders(self) -> None:
+        """Add the orders to the rows of their brands as a whole."""
+        for _, key in self._orders:
+            self._row(key)[_ORDERS] += 1
+
+    def _row(self, key: Row) -> list[int]:
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = [0] * len(BRAND_HOUR.sums)
+        return row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,41 +193,34 @@ def totals(connection: Connection, tenant: str, brand: str, since: int, until: i
     """
     products: dict[str, dict[str, int]] = defaultdict(dict)
     stores: dict[str, dict[str, int]] = defaultdict(dict)
-    rows = connection.execute(
-        "SELECT product, store, figure, sum(amount)::bigint FROM brand_hour"
-        " WHERE tenant = %s AND brand = %s AND hour >= %s AND hour < %s"
-        " GROUP BY GROUPING SETS ((product, figure), (store, figure))",
-        (tenant, brand, since, until),
-    )
-    for product, store, figure, amount in rows:
-        if product is not None:
-            products[product][figure] = amount
-        else:
-            stores[store][figure] = amount
+    rows = connection.execute(_TOTALS, (tenant, brand, since, until))
+    for product, store, currency, *amounts in rows:
+        held = products[product] if product is not None else stores[store]
+        for figure, amount in zip(BRAND_HOUR.sums, amounts, strict=True):
+            if amount:
+                name = f"{figure}.{currency}" if figure in MONEY else figure
+                held[name] = held.get(name, 0) + amount
     for store, figures in shelf_hour.before_goods(connection, tenant, brand, since, until).items():
         stores[store] |= figures
     return BrandTotals(products=products, stores=stores)
 
 
-def _lines(lines: Iterable[Line], pieces: str, cents: str, currency: str) -> Iterator[Amount]:
-    for line in lines:
-        if line.quantity > 0:
-            yield Amount(line.brand, line.product, pieces, min(line.quantity, QUANTITY_MAX))
-            if CURRENCY.fullmatch(currency):
-                amount = min(max(line.amount_cents, 0), AMOUNT_CENTS_MAX)
-                yield Amount(line.brand, line.product, f"{cents}.{currency}", amount)
+_TOTALS = (
+    f"SELECT product, store, currency, {', '.join(f'sum({n})::bigint' for n in BRAND_HOUR.sums)}"  # noqa: S608
+    " FROM brand_hour WHERE tenant = %s AND brand = %s AND hour >= %s AND hour < %s"
+    " GROUP BY GROUPING SETS ((product, currency), (store, currency))"
+).encode()
 
 
 def _brands_unsaid(
-    connection: Connection, said: Iterable[tuple[LedgerEvent, Amount]]
+    connection: Connection, unsaid: Iterable[tuple[LedgerEvent, Amount]]
 ) -> dict[tuple[str, str], str]:
     """Return the brands, by the catalogue, of goods of which an event does not say it."""
-    unsaid: dict[str, set[str]] = defaultdict(set)
-    for each, amount in said:
-        if amount.product and not amount.brand:
-            unsaid[each.tenant].add(amount.product)
+    asked: dict[str, set[str]] = defaultdict(set)
+    for each, (_, product, *_rest) in unsaid:
+        asked[each.tenant].add(product)
     return {
         (tenant, product): goods.brand
-        for tenant in sorted(unsaid)
-        for product, goods in goods_of(connection, tenant, unsaid[tenant]).items()
+        for tenant in sorted(asked)
+        for product, goods in goods_of(connection, tenant, asked[tenant]).items()
     }

@@ -8,33 +8,38 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import Connection
 
+from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.store_hour import HOUR_US, clean
 from cloud_sync.shoppers.acts import DWELL_MS_MAX, time_of
 from wire.events import Dwell
 
+SHELF_HOUR = FactTable(
+    name="shelf_hour",
+    keys={
+        "shard": "smallint",
+        "tenant": "text",
+        "store": "text",
+        "zone": "text",
+        "plan": "integer",
+        "hour": "bigint",
+    },
+    sums=("stays", "dwell_ms"),
+)
+
 
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     """Add stays to the figures, in the caller's transaction: once for each ledger position."""
-    sums: dict[tuple[int, str, str, str, int, int], list[int]] = defaultdict(lambda: [0, 0])
+    sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
     for each in events:
-        body, zone = each.event.body, each.event.zone
-        if isinstance(body, Dwell) and each.store and 0 < body.plan < 2**31:
+        body = each.event.body
+        if type(body) is Dwell and 0 < body.plan < 2**31 and each.store:
             hour = time_of(each) // HOUR_US * HOUR_US
-            held = sums[each.shard, each.tenant, each.store, clean(zone), body.plan, hour]
+            zone = clean(each.event.zone)
+            held = sums[each.shard, each.tenant, each.store, zone, body.plan, hour]
             held[0] += 1
             held[1] += min(max(body.dwell_ms, 0), DWELL_MS_MAX)
-    if not sums:
-        return
-    rows = sorted((*place, *amounts) for place, amounts in sums.items())
-    connection.execute(
-        "INSERT INTO shelf_hour AS kept (shard, tenant, store, zone, plan, hour, stays, dwell_ms)"
-        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::text[], %s::integer[],"
-        " %s::bigint[], %s::bigint[], %s::bigint[])"
-        " ON CONFLICT (shard, tenant, store, zone, plan, hour) DO UPDATE SET"
-        " stays = kept.stays + excluded.stays, dwell_ms = kept.dwell_ms + excluded.dwell_ms",
-        list(map(list, zip(*rows, strict=True))),
-    )
+    write(connection, SHELF_HOUR, sums)
 
 
 def before_goods(

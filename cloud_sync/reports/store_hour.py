@@ -3,17 +3,18 @@
 A sum is kept apart by the operator whom its events name.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from psycopg import Connection
 
+from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.acts import time_of
 from wire.events import (
-    AnyBody,
     Arrival,
+    Body,
     CouponRedeemed,
     Door,
     Dwell,
@@ -26,6 +27,8 @@ from wire.events import (
 
 HOUR_US = 3_600_000_000
 NAME_CHARS_MAX = 64
+# Operators, brands and zones are named again and again.
+NAMES_REMEMBERED_MAX = 2_000
 
 # The figures there are. Money has a figure for each currency: `paid_cents.CNY`. What was paid is
 # what was left after the coupons, whose benefit is `discount_cents`.
@@ -45,50 +48,52 @@ FIGURES = (
     "refunded_cents",
 )
 
-# The events that have any.
-COUNTED = frozenset(
-    {Door, Dwell, Arrival, Scan, Viewed, OfferShown, CouponRedeemed, Purchased, Returned}
+STORE_HOUR = FactTable(
+    name="store_hour",
+    keys={
+        "shard": "smallint",
+        "tenant": "text",
+        "store": "text",
+        "hour": "bigint",
+        "figure": "text",
+        "operator": "text",
+    },
+    sums=("amount",),
 )
 
 
-def figures_of(body: AnyBody) -> Iterator[tuple[str, int]]:
-    """Yield what one event adds to the figures of its hour."""
-    match body:
-        case Door():
-            yield "people_in", body.people_in
-            yield "people_out", body.people_out
-        case Dwell():
-            yield "stays", 1
-            yield "dwell_ms", body.dwell_ms
-        case Arrival():
-            yield "visits", 1
-        case Scan():
-            yield "scans", 1
-        case Viewed():
-            yield "views", 1
-        case OfferShown():
-            yield "offers_shown", 1
-        case CouponRedeemed():
-            yield "redemptions", 1
-        case Purchased():
-            yield "orders", 1
-            yield f"paid_cents.{body.currency}", body.amount_cents
-            yield (
-                f"discount_cents.{body.currency}",
-                sum(each.amount_cents for each in body.discounts),
-            )
-        case Returned():
-            yield f"refunded_cents.{body.currency}", body.amount_cents
-        case _:
-            return
+def _door(body: Door) -> Iterable[tuple[str, int]]:
+    return ("people_in", body.people_in), ("people_out", body.people_out)
 
 
-class _Place(NamedTuple):
-    shard: int
-    tenant: str
-    store: str
-    hour: int
-    operator: str
+def _dwell(body: Dwell) -> Iterable[tuple[str, int]]:
+    return ("stays", 1), ("dwell_ms", body.dwell_ms)
+
+
+def _order(body: Purchased) -> Iterable[tuple[str, int]]:
+    yield "orders", 1
+    yield f"paid_cents.{body.currency}", body.amount_cents
+    yield f"discount_cents.{body.currency}", sum(each.amount_cents for each in body.discounts)
+
+
+def _returned(body: Returned) -> Iterable[tuple[str, int]]:
+    yield f"refunded_cents.{body.currency}", body.amount_cents
+
+
+# What events add to the figures of their hour: one to one figure, or what is yielded.
+_ONE: Mapping[type[Body], str] = {
+    Arrival: "visits",
+    Scan: "scans",
+    Viewed: "views",
+    OfferShown: "offers_shown",
+    CouponRedeemed: "redemptions",
+}
+_MORE: Mapping[type[Body], Callable[..., Iterable[tuple[str, int]]]] = {
+    Door: _door,
+    Dwell: _dwell,
+    Purchased: _order,
+    Returned: _returned,
+}
 
 
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
@@ -96,39 +101,25 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
 
     What claims to come from the future counts in the hour in which it was accepted.
     """
-    places: dict[_Place, Counter[str]] = defaultdict(Counter)
-    for event in events:
-        if type(event.event.body) in COUNTED:
-            place = _Place(
-                shard=event.shard,
-                tenant=event.tenant,
-                store=event.store or "",
-                hour=time_of(event) // HOUR_US * HOUR_US,
-                operator=clean(event.event.operator),
-            )
-            sums = places[place]
-            for figure, amount in figures_of(event.event.body):
-                sums[figure] += amount
-    rows = sorted(
-        (*place, figure, amount)
-        for place, sums in places.items()
-        for figure, amount in sums.items()
-        if amount
-    )
-    if not rows:
-        return
-    columns = list(map(list, zip(*rows, strict=True)))
-    connection.execute(
-        "INSERT INTO store_hour AS kept"
-        " (shard, tenant, store, hour, operator, figure, amount)"
-        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::text[],"
-        " %s::text[], %s::bigint[])"
-        " ON CONFLICT (shard, tenant, store, hour, figure, operator)"
-        " DO UPDATE SET amount = kept.amount + excluded.amount",
-        columns,
-    )
+    sums: dict[Row, int] = defaultdict(int)
+    for each in events:
+        event = each.event
+        kind = type(event.body)
+        figure, more = _ONE.get(kind), _MORE.get(kind)
+        if figure is None and more is None:
+            continue
+        hour = time_of(each) // HOUR_US * HOUR_US
+        operator = clean(event.operator)
+        store = each.store or ""
+        if figure is not None:
+            sums[each.shard, each.tenant, store, hour, figure, operator] += 1
+        if more is not None:
+            for name, amount in more(event.body):
+                sums[each.shard, each.tenant, store, hour, name, operator] += amount
+    write(connection, STORE_HOUR, {key: (amount,) for key, amount in sums.items() if amount})
 
 
+@lru_cache(maxsize=NAMES_REMEMBERED_MAX)
 def clean(name: str) -> str:
     """Return a name as the figures keep it: without what no text may hold, not longer than ours."""
     return name.replace("\0", "")[:NAME_CHARS_MAX]

@@ -1,23 +1,21 @@
 """What one event says about a shopper: acts, products, dwell, money, places."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
-    ATOM_ACT,
     ATOM_BRAND,
     ATOM_MONEY,
     ATOM_PRODUCT,
-    ATOM_STORE,
     ATOM_ZONE,
     CURRENCY,
     DAY_US,
     PAIRED_PRODUCTS_MAX,
-    PRODUCT,
     PRODUCT_PAIR,
     STORE_PRODUCT,
     Facts,
+    is_product,
     pairs,
 )
 from cloud_sync.shoppers.order_rows import merge_order
@@ -53,91 +51,53 @@ DWELL_MS_MAX = 86_400_000
 BRAND_CHARACTERS_MAX = 64
 
 # What a shopper did, by kind of event: the acts that the rules of stage.py speak of. Kinds that
-# are not here say nothing about a shopper.
+# are neither here nor in _TOLD_BY say nothing about a shopper.
 ACTS: Mapping[type[Body], str] = {
-    Scan: "scanned",
     Arrival: "arrived",
-    Dwell: "dwelled",
     PageShown: "saw",
     Tapped: "tapped",
-    Viewed: "viewed",
     Searched: "searched",
-    Watched: "watched",
-    Saved: "saved",
-    Followed: "followed",
-    Tried: "tried",
     OfferShown: "saw",
     CouponClaimed: "claimed",
     CouponRedeemed: "redeemed",
-    BasketChanged: "carried",
-    Purchased: "bought",
-    Returned: "returned",
     HelpAsked: "asked",
 }
 
-# Most events are told apart by their type alone; looking at what these say costs more.
-_TWO_SIDED = frozenset({Saved, Followed, BasketChanged, Scan})
-_ABOUT_PRODUCTS = frozenset({Viewed, Scan, Tried, Saved, Purchased, Returned})
+# An act with its amount: ms of dwell, cents of orders.
+_Act = tuple[str, int]
 
 
-def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
-    """Merge what one event says about its atom, and about the goods of its store."""
+def gather(facts: Facts, ledger: LedgerEvent, atom: str) -> None:
+    """Merge what one event says about its atom."""
     body = ledger.event.body
-    if isinstance(body, (Purchased, Returned)):
-        _goods(facts, ledger, body)
-    if atom is None:
-        return
-    act = act_of(body)
-    if act is None:
-        return
+    kind = type(body)
+    told_by = _TOLD_BY.get(kind)
     at = time_of(ledger)
-    tenant, place = ledger.tenant, place_of(ledger)
-    amount = _amount(facts, ledger, atom, at, place)
-    key = (tenant, atom, at // DAY_US, act, place, subject_of(ledger.event))
-    facts.merge(ATOM_ACT, key, [1, amount, at, at])
-    if type(body) in _ABOUT_PRODUCTS:
-        for product, values in _products(ledger, body, at):
-            facts.merge(ATOM_PRODUCT, (tenant, atom, product), values)
+    amount = 0
+    if told_by is not None:
+        act, amount = told_by(facts, ledger, body, atom, at)
+    elif kind in ACTS:
+        act = ACTS[kind]
+    else:
+        return
+    where, about = place_of(ledger), subject_of(ledger.event)
+    facts.act((ledger.tenant, atom, at // DAY_US, act, where, about), amount, at)
     if ledger.store is not None:
-        facts.merge(ATOM_STORE, (tenant, atom, ledger.store), [at])
+        facts.seen((ledger.tenant, atom, ledger.store), at)
 
 
-def _amount(facts: Facts, ledger: LedgerEvent, atom: str, at: int, place: str) -> int:
-    """Return the amount of what was done, and merge what its kind says besides."""
+def gather_goods(facts: Facts, ledger: LedgerEvent) -> None:
+    """Count the goods of an order, whoever gave it; the web shop's stand under an empty store."""
     body = ledger.event.body
-    match body:
-        case Dwell():
-            amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
-            _dwell(facts, ledger, body, atom, [1, amount, at])
-            return amount
-        case Purchased() | Returned():
-            _money(facts, ledger, body, atom)
-            number = body.order or f"{ledger.shard}:{ledger.position}"
-            merge_order(facts, (ledger.tenant, atom), body, number, at, place)
-            _brands_bought(facts, ledger, body, atom, at)
-            return _cents(body.amount_cents)
-        case Watched():
-            return min(max(body.watched_ms, 0), DWELL_MS_MAX)
-        case Followed():
-            _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
-    return 0
-
-
-def act_of(body: Body) -> str | None:
-    """Return what a shopper did, None when the event says nothing about one."""
-    if type(body) not in _TWO_SIDED:
-        return ACTS.get(type(body))
-    match body:
-        case Saved(saved=False):
-            return "unsaved"
-        case Followed(followed=False):
-            return "unfollowed"
-        case BasketChanged(quantity=quantity) if quantity <= 0:
-            return "put_back"
-        case Scan(product=""):
-            return "showed"
-        case _:
-            return ACTS.get(type(body))
+    if not isinstance(body, (Purchased, Returned)):
+        return
+    quantities = _quantities(body.lines)
+    for product, quantity in quantities.items():
+        values = [quantity, 0] if isinstance(body, Purchased) else [0, quantity]
+        facts.merge(STORE_PRODUCT, (ledger.tenant, ledger.store or "", product), values)
+    if isinstance(body, Purchased):
+        for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
+            facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, 1])
 
 
 def time_of(ledger: LedgerEvent) -> int:
@@ -152,39 +112,99 @@ def time_of(ledger: LedgerEvent) -> int:
     return at if at > 0 else 0  # noqa: FURB136 (this runs for each event, and max() costs more)
 
 
-def _products(ledger: LedgerEvent, body: Body, at: int) -> list[tuple[str, list[int]]]:
-    """Return the rows of ATOM_PRODUCT that an event adds, in the order of its columns."""
+def _viewed(facts: Facts, ledger: LedgerEvent, body: Viewed, atom: str, at: int) -> _Act:
     online = at if ledger.store is None else 0
-    match body:
-        case Viewed(product=product):
-            values = [1, 1, 0, 0, 0, at, online, 0, 0, 0]
-        case Scan(product=product):
-            values = [1, 1, 0, 0, 0, at, 0, 0, 0, 0]
-        case Tried(product=product):
-            values = [1, 0, 1, 0, 0, 0, 0, at, 0, 0]
-        case Saved(product=product, saved=saved):
-            values = [1, 0, 0, 0, 0, 0, 0, 0, 0, 2 * at + saved]
-        case Purchased(lines=lines):
-            return [
-                (product, [1, 0, 0, quantity, 0, 0, 0, 0, at, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
-        case Returned(lines=lines):
-            return [
-                (product, [1, 0, 0, 0, quantity, 0, 0, 0, 0, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
-        case _:
-            return []
-    return [(product, values)] if PRODUCT.fullmatch(product) else []
+    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, online, 0, 0, 0])
+    return "viewed", 0
 
 
-def _dwell(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, values: list[int]) -> None:
+def _scanned(facts: Facts, ledger: LedgerEvent, body: Scan, atom: str, at: int) -> _Act:
+    if not body.product:
+        return "showed", 0
+    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, 0, 0, 0, 0])
+    return "scanned", 0
+
+
+def _tried(facts: Facts, ledger: LedgerEvent, body: Tried, atom: str, at: int) -> _Act:
+    _product(facts, ledger, atom, body.product, [1, 0, 1, 0, 0, 0, 0, at, 0, 0])
+    return "tried", 0
+
+
+def _saved(facts: Facts, ledger: LedgerEvent, body: Saved, atom: str, at: int) -> _Act:
+    _product(facts, ledger, atom, body.product, [1, 0, 0, 0, 0, 0, 0, 0, 0, 2 * at + body.saved])
+    return "saved" if body.saved else "unsaved", 0
+
+
+def _followed(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> _Act:
+    _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
+    return "followed" if body.followed else "unfollowed", 0
+
+
+def _carried(_f: Facts, _l: LedgerEvent, body: BasketChanged, _a: str, _at: int) -> _Act:
+    return "carried" if body.quantity > 0 else "put_back", 0
+
+
+def _dwelled(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, at: int) -> _Act:
+    amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
     if ledger.store is not None and body.confidence_pct > 0:
         zone = ledger.event.zone.replace("\0", "")[:64]
         plan = body.plan if 0 <= body.plan < 2**31 else 0
-        key = (ledger.tenant, atom, ledger.store, zone, plan)
-        facts.merge(ATOM_ZONE, key, values)
+        facts.merge(ATOM_ZONE, (ledger.tenant, atom, ledger.store, zone, plan), [1, amount, at])
+    return "dwelled", amount
+
+
+def _bought(facts: Facts, ledger: LedgerEvent, body: Purchased, atom: str, at: int) -> _Act:
+    cents = _cents(body.amount_cents)
+    if CURRENCY.fullmatch(body.currency):
+        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), [1, cents, 0])
+    _order(facts, ledger, body, atom, at)
+    for brand in {line.brand for line in body.lines}:
+        _brand(facts, ledger, atom, brand, [1, 0, at])
+    for product, quantity in _quantities(body.lines).items():
+        _product(facts, ledger, atom, product, [1, 0, 0, quantity, 0, 0, 0, 0, at, 0])
+    return "bought", cents
+
+
+def _returned(facts: Facts, ledger: LedgerEvent, body: Returned, atom: str, at: int) -> _Act:
+    cents = _cents(body.amount_cents)
+    if CURRENCY.fullmatch(body.currency):
+        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), [0, 0, cents])
+    _order(facts, ledger, body, atom, at)
+    for product, quantity in _quantities(body.lines).items():
+        _product(facts, ledger, atom, product, [1, 0, 0, 0, quantity, 0, 0, 0, 0, 0])
+    return "returned", cents
+
+
+def _watched(_f: Facts, _l: LedgerEvent, body: Watched, _a: str, _at: int) -> _Act:
+    return "watched", min(max(body.watched_ms, 0), DWELL_MS_MAX)
+
+
+# Kinds that say more than that something was done; each merges it and returns the act.
+_TOLD_BY: Mapping[type[Body], Callable[..., _Act]] = {
+    Viewed: _viewed,
+    Scan: _scanned,
+    Tried: _tried,
+    Saved: _saved,
+    Followed: _followed,
+    BasketChanged: _carried,
+    Dwell: _dwelled,
+    Watched: _watched,
+    Purchased: _bought,
+    Returned: _returned,
+}
+
+
+def _order(
+    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str, at: int
+) -> None:
+    """Merge an order by its number; one without a number is one by itself."""
+    number = body.order or f"{ledger.shard}:{ledger.position}"
+    merge_order(facts, (ledger.tenant, atom), body, number, at, place_of(ledger))
+
+
+def _product(facts: Facts, ledger: LedgerEvent, atom: str, product: str, values: list[int]) -> None:
+    if is_product(product):
+        facts.merge(ATOM_PRODUCT, (ledger.tenant, atom, product), values)
 
 
 def _brand(facts: Facts, ledger: LedgerEvent, atom: str, named: str, values: list[int]) -> None:
@@ -193,36 +213,10 @@ def _brand(facts: Facts, ledger: LedgerEvent, atom: str, named: str, values: lis
         facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), values)
 
 
-def _brands_bought(
-    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str, at: int
-) -> None:
-    if isinstance(body, Purchased):
-        for brand in {line.brand for line in body.lines}:
-            _brand(facts, ledger, atom, brand, [1, 0, at])
-
-
-def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str) -> None:
-    if CURRENCY.fullmatch(body.currency):
-        cents = _cents(body.amount_cents)
-        values = [1, cents, 0] if isinstance(body, Purchased) else [0, 0, cents]
-        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), values)
-
-
-def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:
-    """Count the goods of an order; the web shop's stand under an empty store."""
-    quantities = _quantities(body.lines)
-    for product, quantity in quantities.items():
-        values = [quantity, 0] if isinstance(body, Purchased) else [0, quantity]
-        facts.merge(STORE_PRODUCT, (ledger.tenant, ledger.store or "", product), values)
-    if isinstance(body, Purchased):
-        for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
-            facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, 1])
-
-
 def _quantities(lines: Iterable[Line]) -> dict[str, int]:
     quantities: dict[str, int] = defaultdict(int)
     for line in lines:
-        if line.quantity > 0 and PRODUCT.fullmatch(line.product):
+        if line.quantity > 0 and is_product(line.product):
             quantities[line.product] += min(line.quantity, QUANTITY_MAX)
     return quantities
 

@@ -1,19 +1,14 @@
-"""Facts about atoms, goods and stores: rows that merge by sum, maximum or minimum.
-
-Each merge is associative and commutative, so the same events give the same rows in any order, and
-a shopper is the merge of the rows of its identifiers.
-"""
+"""Facts about atoms, goods and stores; a shopper is the merge of the rows of its identifiers."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
+from functools import lru_cache
 from itertools import combinations
-from uuid import UUID
 
 from psycopg import Connection
 
-from cloud_sync.database import arrays
+from cloud_sync.database import fact_table
+from cloud_sync.database.fact_table import FactTable, Row
 from cloud_sync.shoppers import interests
 
 DAY_US = 86_400_000_000
@@ -22,35 +17,8 @@ PAIRED_PRODUCTS_MAX = 20
 
 PRODUCT = re.compile(r"[0-9A-Za-z._-]{1,64}")
 CURRENCY = re.compile(r"[A-Z]{3}")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FactTable:
-    """One table of facts: its key columns with their types, and how each value column merges."""
-
-    name: str
-    keys: Mapping[str, str]
-    sums: tuple[str, ...] = ()
-    latest: tuple[str, ...] = ()
-    earliest: tuple[str, ...] = ()
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """Return the value columns in the order in which rows hold them."""
-        return (*self.sums, *self.latest, *self.earliest)
-
-    @cached_property
-    def places(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Return where in a row's values the sums stand, the latest and the earliest."""
-        latest = len(self.sums)
-        earliest = latest + len(self.latest)
-        end = len(self.values)
-        return (
-            tuple(range(latest)),
-            tuple(range(latest, earliest)),
-            tuple(range(earliest, end)),
-        )
-
+# The goods of a store are named again and again; a number that was looked at lately is known.
+PRODUCTS_REMEMBERED_MAX = 20_000
 
 _ATOM = {"tenant": "text", "atom": "uuid"}
 
@@ -127,8 +95,6 @@ FACT_TABLES = (
     PRODUCT_PAIR,
 )
 
-Row = tuple[str | int, ...]
-
 
 class Facts:
     """The facts of many events, merged in memory to one row a key."""
@@ -136,78 +102,53 @@ class Facts:
     def __init__(self) -> None:
         """Begin with no facts."""
         self.rows: dict[FactTable, dict[Row, list[int]]] = {table: {} for table in FACT_TABLES}
+        self._acts = self.rows[ATOM_ACT]
+        self._stores = self.rows[ATOM_STORE]
 
     def merge(self, table: FactTable, key: Row, values: list[int]) -> None:
         """Merge one row given by all its values."""
-        rows = self.rows[table]
-        held = rows.get(key)
+        held = self.rows[table].setdefault(key, values)
+        if held is not values:
+            table.merge(held, values)
+
+    def act(self, key: Row, amount: int, at: int) -> None:
+        """Merge one act; this runs for each event, and `merge` costs four times as much."""
+        held = self._acts.get(key)
         if held is None:
-            rows[key] = values
+            self._acts[key] = [1, amount, at, at]
             return
-        sums, latest, earliest = table.places
-        for place in sums:
-            held[place] += values[place]
-        for place in latest:
-            value = values[place]
-            if value > held[place]:
-                held[place] = value
-        for place in earliest:
-            value = values[place]
-            if value < held[place]:
-                held[place] = value
+        held[0] += 1
+        held[1] += amount
+        if at > held[2]:
+            held[2] = at
+        if at < held[3]:
+            held[3] = at
+
+    def seen(self, key: Row, at: int) -> None:
+        """Merge when an atom was seen in a store; this runs for each event, too."""
+        held = self._stores.get(key)
+        if held is None:
+            self._stores[key] = [at]
+        elif at > held[0]:
+            held[0] = at
 
 
-def write(connection: Connection, facts: Facts) -> None:
-    """Merge the facts into the tables, a statement a table, rows in sorted order."""
-    written = {}
+def write(connection: Connection, facts: Facts, shard: int, position: int) -> None:
+    """Merge the facts into the tables, a statement a table, rows in sorted order.
+
+    `shard` and `position` are those of the last event that they come from.
+    """
     for table in FACT_TABLES:
-        if rows := facts.rows[table]:
-            written[table] = connection.execute(upsert(table).encode(), _columns(table, rows))
-    if ATOM_PRODUCT in written:
-        interests.let_wait(
-            connection,
-            _fresh(facts.rows[ATOM_PRODUCT], written[ATOM_PRODUCT].fetchall()),
-        )
+        if table is ATOM_PRODUCT:
+            interests.write(connection, table, facts.rows[table], shard, position)
+        else:
+            fact_table.write(connection, table, facts.rows[table])
 
 
-def _fresh(
-    given: Mapping[Row, list[int]], written: Iterable[tuple[str, UUID, str, int]]
-) -> list[tuple[str, str, str]]:
-    """Return the rows that are new to their atom: they hold no more than was just written."""
-    return [
-        (tenant, atom.hex, product)
-        for tenant, atom, product, times in written
-        if times == given[tenant, atom.hex, product][0]
-    ]
-
-
-def _columns(table: FactTable, rows: Mapping[Row, list[int]]) -> list[str]:
-    ordered = sorted(rows)
-    keys = zip(*ordered, strict=True)
-    values = zip(*map(rows.__getitem__, ordered), strict=True)
-    return [
-        *(
-            arrays.texts(column) if kind == "text" else arrays.plain(map(str, column))
-            for kind, column in zip(table.keys.values(), keys, strict=True)
-        ),
-        *map(arrays.numbers, values),
-    ]
-
-
-def upsert(table: FactTable) -> str:
-    """Return the statement that merges arrays of rows into a table, the columns in order."""
-    names = ", ".join((*table.keys, *table.values))
-    kinds = [*table.keys.values(), *("bigint" for _ in table.values)]
-    merges = [f"{name} = held.{name} + excluded.{name}" for name in table.sums]
-    merges += [f"{name} = greatest(held.{name}, excluded.{name})" for name in table.latest]
-    merges += [f"{name} = least(held.{name}, excluded.{name})" for name in table.earliest]
-    returning = " RETURNING tenant, atom, product, times" if table is ATOM_PRODUCT else ""
-    return (
-        f"INSERT INTO {table.name} AS held ({names})"  # noqa: S608 (names from the tables above)
-        f" SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds)})"
-        f" ON CONFLICT ({', '.join(table.keys)}) DO UPDATE SET {', '.join(merges)}"
-        f"{returning}"
-    )
+@lru_cache(maxsize=PRODUCTS_REMEMBERED_MAX)
+def is_product(number: str) -> bool:
+    """Tell whether a text may be the number of a product."""
+    return PRODUCT.fullmatch(number) is not None
 
 
 def pairs(products: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -7,7 +7,7 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import gather, time_of
+from cloud_sync.shoppers.acts import gather, gather_goods, time_of
 from cloud_sync.shoppers.facts import PRODUCT, Facts, write
 from cloud_sync.shoppers.identity import (
     Key,
@@ -19,7 +19,7 @@ from cloud_sync.shoppers.identity import (
     shoppers_of,
 )
 from cloud_sync.shoppers.spending import fold_spent
-from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
+from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased, Returned
 from wire.identifiers import Identifier
 
 
@@ -40,6 +40,7 @@ class Folded:
 # What an order may say of coupons; a till takes fewer off one.
 DISCOUNTS_MAX = 50
 _ABOUT_COUPONS = frozenset({CouponClaimed, CouponRedeemed, Purchased})
+_ABOUT_GOODS = frozenset({Purchased, Returned})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
     undoes the transaction, to be repeated whole.
     """
-    del shard, epoch  # checked by the commit of the fold position
+    del epoch  # checked by the commit of the fold position
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
     acts: list[_CouponAct] = []
@@ -70,21 +71,25 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
     live_atoms: set[Key] = set()
     for each in events:
         named = recognised(each.event)
-        atom = next(iter(named), None)
-        for key, identifier in named.items():
-            identifiers[each.tenant, key] = identifier
-        if len(named) > 1:
-            links.extend(_links(each, list(named)))
-        if atom is not None and each.live:
-            live_atoms.add((each.tenant, atom))
-        if type(each.event.body) in _ABOUT_COUPONS:
+        if named:
+            atom = next(iter(named))
+            for key, identifier in named.items():
+                identifiers[each.tenant, key] = identifier
+            if len(named) > 1:
+                links.extend(_links(each, list(named)))
+            if each.live:
+                live_atoms.add((each.tenant, atom))
+            gather(facts, each, atom)
+        kind = type(each.event.body)
+        if kind in _ABOUT_GOODS:
+            gather_goods(facts, each)
+        if kind in _ABOUT_COUPONS:
             acts.extend(_coupon_acts(each))
-        gather(facts, each, atom)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
-    write(connection, facts)
-    if any(type(each.event.body) is PointsSpent for each in events):
-        fold_spent(connection, events)
+    write(connection, facts, shard, events[-1].position)
+    if spent := [each for each in events if type(each.event.body) is PointsSpent]:
+        fold_spent(connection, spent)
     owners = _write_coupon_acts(connection, acts)
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])

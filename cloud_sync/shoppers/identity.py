@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from psycopg import Connection
 from psycopg.errors import SerializationFailure
@@ -34,6 +35,8 @@ JOIN_ROUNDS_MAX = 20
 Key = tuple[str, str]
 """A tenant and the id of an identifier or shopper, as 32 hexadecimal digits."""
 
+
+NOBODY: Mapping[str, Identifier] = MappingProxyType({})
 
 Members = Mapping[Key, Sequence[Identifier]]
 """Shoppers, by tenant and current shopper ID, with the identifiers of each."""
@@ -66,24 +69,27 @@ def identifier_id(identifier: Identifier) -> str:
     return f"{IDENTIFIER_RANKS[identifier.kind]:02x}{digest.hexdigest()}"
 
 
-def recognised(event: Event) -> dict[str, Identifier]:
+def recognised(event: Event) -> Mapping[str, Identifier]:
     """Return what names a person among an event's identifiers, by id, the strongest first.
 
     What stands in a shop (kiosk, device, store) is left out, whoever sent it; so are kinds without
     a rank and values that are not keyed.
     """
-    if not event.identifiers:
-        return {}
+    return _recognised(event.identifiers) if event.identifiers else NOBODY
+
+
+@lru_cache(maxsize=IDS_REMEMBERED_MAX)
+def _recognised(identifiers: tuple[Identifier, ...]) -> Mapping[str, Identifier]:
     named = {
         identifier_id(each): each
-        for each in event.identifiers
+        for each in identifiers
         if each.kind in IDENTIFIER_RANKS
         and each.kind not in NEVER_IDENTIFIERS
         and len(each.value) == VALUE_BYTES
     }
-    if len(named) <= 1:
-        return named
-    return {key: named[key] for key in sorted(named)[:IDENTIFIERS_PER_EVENT_MAX]}
+    if len(named) > 1:
+        named = {key: named[key] for key in sorted(named)[:IDENTIFIERS_PER_EVENT_MAX]}
+    return MappingProxyType(named)
 
 
 def register(connection: Connection, identifiers: Mapping[Key, Identifier]) -> dict[Key, str]:

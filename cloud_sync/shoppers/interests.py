@@ -2,18 +2,20 @@
 
 One look may form a pair with each product that its atom touched before, so that pairs cost more
 than all else that follows from an event, and nobody waits for them: a recommendation may follow
-some seconds later. What is new to an atom therefore waits in a table of its own.
+some seconds later. What is new to an atom therefore waits in a table of its own, a row for all that
+one fold brought, named by the shard and position of its last event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 from psycopg import Connection
 
-from cloud_sync.database import arrays
+from cloud_sync.database.fact_table import FactTable, Row, columns
 
 # Pairs grow with the square of the products of an atom: one that has touched more forms none.
 PAIRED_PRODUCTS_MAX = 20
-ATOMS_PER_ROUND_MAX = 1_000
+ATOMS_PER_ROUND_MAX = 400
 
 # All that waits of some atoms is taken at once, in the one statement that reads what the atoms have
 # touched: each two products of which one is new are then counted exactly once, in both directions.
@@ -24,9 +26,10 @@ WITH chosen AS (
 ), taken AS (
     DELETE FROM interest_due USING chosen WHERE interest_due.tenant = chosen.tenant
         AND interest_due.atom = chosen.atom
-    RETURNING interest_due.tenant, interest_due.atom, interest_due.product
+    RETURNING interest_due.tenant, interest_due.atom, interest_due.products
 ), fresh AS (
-    SELECT tenant, atom, array_agg(product) AS products FROM taken GROUP BY tenant, atom
+    SELECT tenant, atom, array_agg(product) AS products
+    FROM taken CROSS JOIN LATERAL unnest(taken.products) AS product GROUP BY tenant, atom
 ), counted AS (
     INSERT INTO product_pair AS held
         (tenant, product, other, shard, viewed_together, bought_together)
@@ -46,16 +49,30 @@ SELECT count(*) FROM fresh
 """
 
 
-def let_wait(connection: Connection, fresh: Sequence[tuple[str, str, str]]) -> None:
-    """Let (tenant, atom, product) wait that are new to their atoms, in the fold's transaction."""
-    if not fresh:
-        return
-    tenants, atoms, products = zip(*fresh, strict=True)
-    connection.execute(
-        "INSERT INTO interest_due (tenant, atom, product)"
-        " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::text[]) ON CONFLICT DO NOTHING",
-        (arrays.texts(tenants), arrays.plain(atoms), arrays.texts(products)),
-    )
+def write(
+    connection: Connection,
+    table: FactTable,
+    rows: Mapping[Row, Sequence[int]],
+    shard: int,
+    position: int,
+) -> None:
+    """Merge rows of atoms and products into their table; let those wait that are new to their atom.
+
+    These hold no more than was just written.
+    """
+    if rows:
+        connection.execute(_write(table), (*columns(table, rows), shard, position))
+
+
+@cache
+def _write(table: FactTable) -> bytes:
+    return (
+        f"WITH given AS MATERIALIZED (SELECT * FROM {table.given}),"  # noqa: S608 (names of tables)
+        f" written AS ({table.upsert('given')} RETURNING tenant, atom, product, times)"
+        " INSERT INTO interest_due (tenant, atom, shard, position, products)"
+        " SELECT tenant, atom, %s, %s, array_agg(product)"
+        " FROM written JOIN given USING (tenant, atom, product, times) GROUP BY tenant, atom"
+    ).encode()
 
 
 def count_some(connection: Connection, shard: int, rows_max: int = ATOMS_PER_ROUND_MAX) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct, json
 from psycopg import Connection
 
+from cloud_sync.database.fact_table import FactTable, Row
 from cloud_sync.shoppers.consents import OFFERS, PROFILING, TERMS, WORDS, Consented, merged
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
@@ -17,8 +18,6 @@ from cloud_sync.shoppers.facts import (
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
-    FactTable,
-    Row,
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 from cloud_sync.shoppers.kept_orders import kept_orders
