@@ -14,6 +14,7 @@ from cloud_sync.database import Database
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
 from cloud_sync.reports import brand_funnel
+from cloud_sync.shoppers import second_look
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 class Chore:
     """One chore: `forget` deletes up to so many rows whose time is over, and returns how many.
 
-    One that only counts something anew returns 0.
+    One that only counts something anew returns 0; one that looks at something, at how much.
     """
 
     name: str
@@ -45,6 +46,7 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="quarantine", every_s=DAY_S, forget=quarantine.forget_old),
     Chore(name="tokens", every_s=HOUR_S, forget=member_tokens.forget_paces),
     Chore(name="visits", every_s=DAY_S, forget=visits.forget_old),
+    Chore(name="second_looks", every_s=MINUTE_S, forget=second_look.look_again),
     Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
 )
 

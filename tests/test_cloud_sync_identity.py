@@ -10,7 +10,6 @@ from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.shoppers.identity import (
     IDENTIFIERS_PER_EVENT_MAX,
-    identifier_id,
     members_of,
     merged,
     recognised,
@@ -28,7 +27,7 @@ from tests.shopper_builders import (
     web,
 )
 from wire.events import Arrival, Viewed
-from wire.identifiers import NEVER_IDENTIFIERS, Identifier
+from wire.identifiers import NEVER_IDENTIFIERS, Identifier, identifier_id
 
 
 @pytest.fixture

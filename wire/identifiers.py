@@ -3,12 +3,20 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
 VALUE_BYTES = 16
+
+# The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
+# id of a shopper is that of the strongest identifier; a rank once given is never changed.
+IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app": 4, "web": 5}
+_KINDS = {f"{rank:02x}": kind for kind, rank in IDENTIFIER_RANKS.items()}
+# Ids of so many identifiers are remembered: those of a store's members come again and again.
+IDS_REMEMBERED_MAX = 50_000
 
 
 class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
@@ -21,6 +29,23 @@ class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True, gc=Fa
     def key(self) -> str:
         """Return the text form used in tables and downlink keys, such as `member:0a1b…`."""
         return f"{self.kind}:{self.value.hex()}"
+
+
+@lru_cache(maxsize=IDS_REMEMBERED_MAX)
+def identifier_id(identifier: Identifier) -> str:
+    """Return the id of an identifier: the rank of its kind, then 15 bytes of a hash.
+
+    It is also the shopper ID of whoever showed nothing stronger, here and in the cloud.
+    """
+    digest = hashlib.blake2b(
+        identifier.kind.encode() + b"\x00" + identifier.value, digest_size=15, person=b"identifier"
+    )
+    return f"{IDENTIFIER_RANKS[identifier.kind]:02x}{digest.hexdigest()}"
+
+
+def kind_of_id(identifier: str) -> str:
+    """Return the kind of the identifier that has an id; empty where it is none."""
+    return _KINDS.get(identifier[:2], "")
 
 
 class IdentifierError(ValueError):

@@ -19,11 +19,12 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import JoinError, identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
+from cloud_sync.shoppers.joining import JoinError
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from wire.events import Clock, CouponRedeemed, Event
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
 from wire.views import Because, CouponView, Recommendation
 

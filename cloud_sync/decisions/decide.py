@@ -31,17 +31,10 @@ from cloud_sync.decisions.recommend import (
 )
 from cloud_sync.decisions.visits import ask_left
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import (
-    Key,
-    Members,
-    ask_lock,
-    ask_members,
-    identifier_id,
-    shoppers_of,
-)
+from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, shoppers_of
 from cloud_sync.shoppers.profile import Profile, ask_profiles
 from cloud_sync.shoppers.stage import stage_of
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.messages import Change
 from wire.views import Because, CouponView, ShopperView, encode_view
 

@@ -13,11 +13,11 @@ from cloud_sync.shoppers.identity import (
     Key,
     Link,
     append_links,
-    join,
     recognised,
     register,
     shoppers_of,
 )
+from cloud_sync.shoppers.joining import join
 from wire.events import CouponClaimed, CouponRedeemed, Purchased
 from wire.identifiers import Identifier
 

@@ -1,6 +1,5 @@
 """Visits: one stay at a kiosk, from the scan that began it to the tap or silence that ended it."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from edge_agent.visits import basket
 from wire.events import AnyBody, Arrival, Event, VisitEnded
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 
 VISIT_BYTES = 8
 
@@ -69,15 +68,12 @@ class Visit:
 
 
 def fallback_shopper(identifiers: Sequence[Identifier]) -> str | None:
-    """Return the shopper id used until the cloud names one: the same in every store of the tenant.
+    """Return the shopper ID used until the cloud names one: the same in every store of the tenant.
 
-    Made of the first of the keyed identifiers in their order of kind and value.
+    It is that of the strongest identifier, by which the cloud will know the shopper too; what they
+    are joined with there comes later, and this ID stays resolvable.
     """
-    if not identifiers:
-        return None
-    first = min(identifiers)
-    digest = hashlib.blake2b(first.key.encode(), digest_size=8, person=b"sb-shopper")
-    return f"local-{digest.hexdigest()}"
+    return min(map(identifier_id, identifiers), default=None)
 
 
 def current(connection: sqlite3.Connection, kiosk: str) -> Visit | None:
