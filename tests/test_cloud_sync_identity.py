@@ -127,16 +127,16 @@ def test_a_chain_of_pairs_has_the_smallest_as_its_root():
 def test_two_workers_that_join_one_chain_at_once_make_one_shopper(postgres_dsn: str):
     database = Database(postgres_dsn)
     database.migrate(MIGRATIONS)
-    people = [member(f"M{number}") for number in range(40)]
-    cookies = [web(f"c{number}") for number in range(40)]
-    # One worker links each member to its cookie, the other each cookie to the next member.
-    ours = [happened(Viewed(), *pair, store="s0001") for pair in zip(people, cookies, strict=True)]
+    apps = [app(f"a{number}") for number in range(14)]
+    cookies = [web(f"c{number}") for number in range(14)]
+    # One worker links each app to its cookie, the other each cookie to the next app.
+    ours = [happened(Viewed(), *pair, store="s0001") for pair in zip(apps, cookies, strict=True)]
     theirs = [
         happened(Viewed(), cookie, person, store="s0002")
-        for cookie, person in zip(cookies, people[1:], strict=False)
+        for cookie, person in zip(cookies, apps[1:], strict=False)
     ]
     at_once(database, ours, theirs[::-1])
     database.close()
     with psycopg.connect(postgres_dsn) as connection:
         rows = connection.execute("SELECT DISTINCT shopper FROM identifier").fetchall()
-    assert [row[0].hex for row in rows] == [min(map(identifier_id, people))]
+    assert [row[0].hex for row in rows] == [min(map(identifier_id, apps))]

@@ -1,4 +1,4 @@
-"""The running cloud's graph is the fold of its log, whatever came first, and can be undone exactly."""
+"""The running cloud's graph is the fold of its log, whatever came first and whatever was said."""
 
 import random
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from cloud_sync.identity.component import Evidence, rule_on
 from cloud_sync.identity.graph import Graph, fold
-from cloud_sync.identity.links import RULES, LinkEvent, pair_id
+from cloud_sync.identity.links import LinkEvent
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers import said, words
 from cloud_sync.shoppers.second_look import look_again
@@ -39,7 +39,7 @@ PEOPLE = [
 ]
 one_of_them = st.sampled_from(PEOPLE)
 LIMITS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -120,3 +120,48 @@ def test_any_order_of_arrival_gives_the_graph_that_the_pure_fold_makes_of_the_sa
     joined = [each.as_joined() for each in evidence]
     graph = fold([*joined, *rule_on(evidence, [], NOW).words])
     assert found[0] == {each: graph.shoppers.get(each, each) for each in found[0]}
+
+
+@LIMITS
+@given(
+    st.lists(meetings(), min_size=1, max_size=8),
+    st.lists(st.tuples(st.sampled_from("jjsdre"), one_of_them, one_of_them), max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_what_people_say_and_what_events_show_make_the_graph_of_the_log_in_any_order(
+    connection: Connection,
+    events: list[LedgerEvent],
+    spoken: list[tuple[str, Identifier, Identifier]],
+    chance: random.Random,
+):
+    steps: list[LedgerEvent | tuple[str, Identifier, Identifier]] = [*events, *spoken]
+    chance.shuffle(steps)
+    with connection.transaction(force_rollback=True):
+        for step in steps:
+            if isinstance(step, LedgerEvent):
+                fold_all(connection, [step])
+            else:
+                say(connection, *step)
+            assert_folded(connection)
+        settle(connection)
+        assert_folded(connection)
+
+
+def say(connection: Connection, word: str, one: Identifier, other: Identifier) -> None:
+    """Say something as a person would; what cannot be so is refused."""
+    first, second = identifier_id(one), identifier_id(other)
+    try:
+        with connection.transaction():
+            match word:
+                case "j":
+                    said.join(connection, TENANT, first, second, because="", source="anna")
+                case "s":
+                    said.split(connection, TENANT, {first}, because="", source="anna")
+                case "d":
+                    said.demote(connection, TENANT, first, because="", source="anna")
+                case "r":
+                    said.restore(connection, TENANT, first, because="", source="anna")
+                case "e":
+                    said.erase(connection, TENANT, {first} & pointers(connection).keys())
+    except said.SaidError:
+        pass

@@ -26,7 +26,7 @@ from cloud_sync.shoppers.stage import stage_of
 from wire.events import Clock, CouponRedeemed, Event
 from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
-from wire.views import Because, CouponView, Recommendation
+from wire.views import SHARED_THING, Because, CouponView, Recommendation
 
 # A coupon that was used stays on the shopper's list this long, as used.
 USED_SHOWN_DAYS = 30
@@ -97,7 +97,7 @@ def channel_view(
     members = members_of(connection, [key])
     profile = profiles_of(connection, members)[key]
     if not profile.consented:
-        because = Because(reason="no_consent")
+        because = Because(reason=SHARED_THING if profile.shared else "no_consent")
         return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
     issued = coupons_of(connection, members)[key]
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]

@@ -85,10 +85,12 @@ class DwellFacts(NamedTuple):
 class Profile:
     """What is known of one shopper, and whether it may be used for personal offers.
 
-    `followed` are brands, those followed last first, FOLLOWED_MAX at most.
+    `followed` are brands, those followed last first, FOLLOWED_MAX at most. `shared` is a thing that
+    many people use: what it did is nobody's, and it is offered nothing.
     """
 
     consented: bool = False
+    shared: bool = False
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
     followed: Sequence[str] = ()
@@ -114,15 +116,17 @@ def ask_profiles(connection: Connection, members: Members) -> Callable[[], dict[
     answers = connection.execute(_ASK.encode(), asked)
 
     def read() -> dict[Key, Profile]:
-        consents, *facts, dwells = [
+        consents, things, *facts, dwells = [
             json.decode(part, type=_Rows) for part in answers.fetchone() or ()
         ]
-        consented = _consented(members, consents)
+        shared = {(str(row["tenant"]), UUID(str(row["shopper"])).hex) for row in things}
+        consented = _consented(members, consents) - shared
         acts, products, brands, money, stores = map(_found, ATOM_FACTS, facts)
         dwelt = _dwelt(dwells)
         return {
             key: Profile(
                 consented=key in consented,
+                shared=key in shared,
                 acts={
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
@@ -207,6 +211,13 @@ def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
 _CONSENTS = (
     "SELECT tenant FROM tenant_setting WHERE members_consent AND tenant = ANY(%(tenants)s::text[])"
 )
+_THINGS = (
+    "SELECT asked.tenant, asked.shopper"
+    " FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])"
+    " AS asked(tenant, shopper, atom) CROSS JOIN LATERAL (SELECT demoted FROM identifier"
+    "  WHERE identifier.tenant = asked.tenant AND identifier.identifier = asked.atom OFFSET 0)"
+    " AS known WHERE known.demoted"
+)
 # Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
 # looked up when reading, so that a plan that is told late counts all the same.
 _DWELLS = (
@@ -223,6 +234,6 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (_CONSENTS, *map(merged_facts, ATOM_FACTS), _DWELLS)
+    for sql in (_CONSENTS, _THINGS, *map(merged_facts, ATOM_FACTS), _DWELLS)
 ]
 _ASK = f"SELECT {', '.join(_PARTS)}"

@@ -111,14 +111,14 @@ def erase(connection: Connection, tenant: str, identifiers: Collection[str]) -> 
 
     It takes the identifiers out of the graph. What else is kept of them is for others to erase.
     """
-    return regroup(
-        connection,
-        tenant,
-        identifiers,
-        say=lambda component: [
-            Erased(identifier=each, at=component.now) for each in sorted(identifiers)
-        ],
-    )
+
+    def say(component: Component) -> Sequence[LinkEvent]:
+        # A device's clock may be ahead: what it has sent so far is gone all the same.
+        known = [e.last_at for e in component.evidence if {e.one, e.other} & set(identifiers)]
+        at = max([component.now, *known])
+        return [Erased(identifier=each, at=at) for each in sorted(identifiers)]
+
+    return regroup(connection, tenant, identifiers, say=say)
 
 
 def _parted(
