@@ -44,15 +44,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     """Build the API's routes."""
     api = Blueprint("api", __name__, url_prefix="/v1")
 
-    @api.before_request
-    def authorise() -> Response | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        with cloud.database.shopper("") as connection:
-            key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
-        if key is None or key.tenant not in cloud.identifier_keys:
-            return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
-        g.key = key
-        return None
+    api.before_request(lambda: unauthorised(cloud))
 
     @api.post("/events")
     def post_events() -> Response:
@@ -89,6 +81,25 @@ def blueprint(cloud: Cloud) -> Blueprint:
             return refusal(status, message, reason=done.reason, store=done.store)
         return jsonify(coupon=done.coupon, order=done.order, repeated=done.repeated)
 
+    _add_tokens(api, cloud)
+    add_refusals(api)
+    return api
+
+
+def unauthorised(cloud: Cloud) -> Response | None:
+    """Note as `g.key` the API key that came with a request; refuse one without a valid key."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    with cloud.database.shopper("") as connection:
+        key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
+    if key is None or key.tenant not in cloud.identifier_keys:
+        return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
+    g.key = key
+    return None
+
+
+def add_refusals(api: Blueprint) -> None:
+    """Let what is wrong with a request be said as JSON."""
+
     @api.errorhandler(PostRefusedError)
     def refused_by_form(refused: PostRefusedError) -> Response:
         return refusal(400, "nothing of this post was accepted", refused.wrong)
@@ -96,9 +107,6 @@ def blueprint(cloud: Cloud) -> Blueprint:
     @api.errorhandler(HTTPException)
     def refused_by_http(error: HTTPException) -> Response:
         return refusal(error.code or 500, error.description or error.name)
-
-    _add_tokens(api, cloud)
-    return api
 
 
 def _add_tokens(api: Blueprint, cloud: Cloud) -> None:

@@ -19,6 +19,7 @@ from storebridge.commands import (
     model,
     quarantine,
     scan,
+    shopper,
     simulate,
     user,
     wire,
@@ -55,6 +56,7 @@ app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(identity.app, name="identity")
+app.add_typer(shopper.app, name="shopper")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")

@@ -150,18 +150,26 @@ def with_and_without(
     st.lists(doings(), max_size=2),
 )
 def test_a_join_that_is_undone_leaves_everything_as_it_would_have_been(
-    connection: Connection, *parts: list[LedgerEvent]
+    connection: Connection,
+    before: list[LedgerEvent],
+    meanwhile: list[LedgerEvent],
+    after: list[LedgerEvent],
 ):
-    found, expected = with_and_without(connection, *parts)
+    found, expected = with_and_without(connection, before, meanwhile, after)
     assert found == expected
 
 
 @LIMITS
-@given(*(st.lists(doings(), max_size=4) for _ in range(3)))
+@given(
+    st.lists(doings(), max_size=4), st.lists(doings(), max_size=4), st.lists(doings(), max_size=4)
+)
 def test_after_a_join_that_was_undone_nobody_has_an_offer_for_what_another_did(
-    connection: Connection, *parts: list[LedgerEvent]
+    connection: Connection,
+    before: list[LedgerEvent],
+    meanwhile: list[LedgerEvent],
+    after: list[LedgerEvent],
 ):
-    found, expected = with_and_without(connection, *parts)
+    found, expected = with_and_without(connection, before, meanwhile, after)
     for part in ("members", "profiles", "stages"):
         assert found[part] == expected[part]
     for key, coupons in found["coupons"].items():

@@ -57,6 +57,11 @@ CREATE TABLE coupon_withdrawn (
 ) PARTITION BY HASH (owner);
 """
 
+# Whether a key may be used to look at shoppers and to say who is one with whom.
+KEYS = """
+ALTER TABLE api_key ADD COLUMN about_shoppers boolean NOT NULL DEFAULT false;
+"""
+
 POLICIES = "".join(
     [
         *(seen(TENANT_ROLE, table) for table in ("identity_word", "identity_due")),
@@ -80,4 +85,5 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="withdrawn coupons",
         sql=WITHDRAWN + partitions_of("coupon_withdrawn") + POLICIES,
     ),
+    Migration(number=403, name="keys about shoppers", sql=KEYS),
 )

@@ -1,6 +1,7 @@
 """Keys with which a web shop or an app may post events and ask for its shoppers' coupons.
 
-One that the shopper's app signs in with may be allowed to have members' tokens signed, too.
+One that the shopper's app signs in with may be allowed to have members' tokens signed, too; one of
+those who answer shoppers' questions to look at a shopper and to say who is one with whom.
 """
 
 import hashlib
@@ -18,16 +19,25 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """Whose key it is, what channel it speaks for, and whether it may have tokens signed."""
+    """Whose key it is, what channel it speaks for, and what else it may do.
+
+    That is to have tokens signed, and to look at shoppers and say who is one with whom.
+    """
 
     tenant: str
     key_id: str
     source: str
     issues_tokens: bool = False
+    about_shoppers: bool = False
 
 
 def create_key(
-    connection: Connection, tenant: str, source: str, *, issues_tokens: bool = False
+    connection: Connection,
+    tenant: str,
+    source: str,
+    *,
+    issues_tokens: bool = False,
+    about_shoppers: bool = False,
 ) -> str:
     """Create a key for a channel and return its text, which is shown once and stored nowhere.
 
@@ -36,9 +46,16 @@ def create_key(
     key_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     connection.execute(
-        "INSERT INTO api_key (tenant, key_id, source, secret, issues_tokens)"
-        " VALUES (%s, %s, %s, %s, %s)",
-        (check_name(tenant), key_id, check_name(source), _digest(secret), issues_tokens),
+        "INSERT INTO api_key (tenant, key_id, source, secret, issues_tokens, about_shoppers)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (
+            check_name(tenant),
+            key_id,
+            check_name(source),
+            _digest(secret),
+            issues_tokens,
+            about_shoppers,
+        ),
     )
     return f"{PREFIX}.{tenant}.{key_id}.{secret}"
 
@@ -48,14 +65,18 @@ def check_key(connection: Connection, text: str) -> ApiKey | None:
     match text.split(".", 3):
         case [prefix, tenant, key_id, secret] if prefix == PREFIX:
             row = connection.execute(
-                "SELECT source, secret, issues_tokens FROM api_key"
+                "SELECT source, secret, issues_tokens, about_shoppers FROM api_key"
                 " WHERE tenant = %s AND key_id = %s AND revoked_at IS NULL",
                 (tenant.replace("\0", ""), key_id.replace("\0", "")),
             ).fetchone()
             if row is not None and hmac.compare_digest(row[1], _digest(secret)):
-                source, _, issues_tokens = row
+                source, _, issues_tokens, about_shoppers = row
                 return ApiKey(
-                    tenant=tenant, key_id=key_id, source=source, issues_tokens=issues_tokens
+                    tenant=tenant,
+                    key_id=key_id,
+                    source=source,
+                    issues_tokens=issues_tokens,
+                    about_shoppers=about_shoppers,
                 )
     return None
 

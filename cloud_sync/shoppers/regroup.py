@@ -124,6 +124,11 @@ def states_of(
     return {each.hex: _state(*row) for each, *row in rows}
 
 
+def linked_with(connection: Connection, tenant: str, identifiers: Collection[str]) -> set[str]:
+    """Return all that is linked with some identifiers, whoever it belongs to."""
+    return _linked(connection, tenant, states_of(connection, tenant, identifiers))
+
+
 def _locked(connection: Connection, tenant: str, identifiers: Collection[str]) -> dict[str, State]:
     """Lock all that is linked with some identifiers, in sorted order, and return it."""
     found: dict[str, State] = {}

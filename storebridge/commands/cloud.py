@@ -264,6 +264,9 @@ def create_key(
     tokens: Annotated[
         bool, typer.Option("--tokens", help="It may have members' tokens signed: an app's alone.")
     ] = False,
+    shoppers: Annotated[
+        bool, typer.Option("--shoppers", help="It may look at shoppers, join and split them.")
+    ] = False,
 ) -> None:
     """Create an API key for a web shop or app and print it, this once."""
     from cloud_sync.intake.api_keys import create_key as create
@@ -271,7 +274,8 @@ def create_key(
 
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            typer.echo(create(connection, tenant, source, issues_tokens=tokens))
+            key = create(connection, tenant, source, issues_tokens=tokens, about_shoppers=shoppers)
+            typer.echo(key)
         except TopicError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error
