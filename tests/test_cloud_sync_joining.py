@@ -8,17 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from cloud_sync.identity.component import Evidence, rule_on
+from cloud_sync.database import Database
+from cloud_sync.identity.component import COMPONENT_LADDER, Evidence, rule_on
 from cloud_sync.identity.graph import Graph, fold
-from cloud_sync.identity.links import LinkEvent
+from cloud_sync.identity.links import Demoted, LinkEvent, Undone
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers import said, words
+from cloud_sync.shoppers.regroup import regroup
 from cloud_sync.shoppers.second_look import look_again
 from tests.shopper_builders import (
     DAY,
     NOW,
     TENANT,
     app,
+    at_once,
     email,
     fold_all,
     happened,
@@ -165,3 +168,126 @@ def say(connection: Connection, word: str, one: Identifier, other: Identifier) -
                     said.erase(connection, TENANT, {first} & pointers(connection).keys())
     except said.SaidError:
         pass
+
+
+TABLET = web("the shop's tablet")
+
+
+def shared(connection: Connection, identifier: Identifier) -> bool:
+    row = connection.execute(
+        "SELECT demoted FROM identifier WHERE identifier = %s", [identifier_id(identifier)]
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def shopper(connection: Connection, identifier: Identifier) -> str:
+    return pointers(connection)[identifier_id(identifier)]
+
+
+def test_a_tablet_that_a_whole_shop_uses_is_found_and_joins_nobody_in_any_order(
+    connection: Connection,
+):
+    visits = [happened(Viewed(), member(f"M{n}"), web(f"c{n}"), store=None) for n in range(12)]
+    visits += [happened(Viewed(), member(f"M{n}"), TABLET, at=NOW + n) for n in range(12)]
+    random.Random(5).shuffle(visits)
+    fold_all(connection, visits[:10])
+    for each in visits[10:]:
+        fold_all(connection, [each])
+    settle(connection)
+    assert shared(connection, TABLET)
+    assert shopper(connection, TABLET) == identifier_id(TABLET)
+    found = {shopper(connection, member(f"M{n}")) for n in range(12)}
+    assert found == {identifier_id(member(f"M{n}")) for n in range(12)}
+    assert all(shopper(connection, web(f"c{n}")) in found for n in range(12))
+    said_of = words.read(connection, TENANT, [identifier_id(TABLET)])
+    reasons = [each.because for each in said_of if isinstance(each, Demoted)]
+    assert all(each.startswith("seen with") for each in reasons)
+    assert_folded(connection)
+
+
+def test_what_was_taken_for_shared_is_somebodys_again_when_the_evidence_says_so(
+    connection: Connection,
+):
+    anna, bo, phone_of_anna = member("Anna"), member("Bo"), phone("13800138000")
+    fold_all(connection, [happened(Viewed(), who, phone_of_anna) for who in (anna, bo)])
+    assert shared(connection, phone_of_anna)
+    for n in range(40):
+        fold_all(connection, [happened(Viewed(), anna, phone_of_anna, at=NOW + n)])
+    settle(connection)
+    assert not shared(connection, phone_of_anna)
+    assert shopper(connection, phone_of_anna) == shopper(connection, anna)
+    assert shopper(connection, bo) == identifier_id(bo)
+    assert_folded(connection)
+
+
+def test_a_person_may_restore_what_the_rules_took_for_shared_and_they_leave_it(
+    connection: Connection,
+):
+    for n in range(12):
+        fold_all(connection, [happened(Viewed(), member(f"M{n}"), TABLET)])
+    settle(connection)
+    fold_all(connection, [happened(Viewed(), member("M1"), TABLET, at=NOW + n) for n in range(9)])
+    id_of = identifier_id(TABLET)
+    said.restore(connection, TENANT, id_of, because="it is hers", source="anna")
+    settle(connection)
+    assert shopper(connection, TABLET) == identifier_id(member("M1"))
+    assert_folded(connection)
+
+
+def test_the_weakest_values_beyond_what_one_person_has_stay_by_themselves(connection: Connection):
+    rule = COMPONENT_LADDER["phone"]
+    phones = [phone(f"1390013900{n}") for n in range(rule.own_max + 2)]
+    for each in phones:
+        fold_all(connection, [happened(Viewed(), member("M1"), each)])
+    owners = [shopper(connection, each) for each in phones]
+    assert owners.count(identifier_id(member("M1"))) == rule.own_max
+    assert_folded(connection)
+
+
+def test_two_members_who_are_seen_together_are_two(connection: Connection):
+    fold_all(connection, [happened(Viewed(), member("M1"), member("M2"), web("c"), store=None)])
+    assert shopper(connection, member("M1")) != shopper(connection, member("M2"))
+    assert_folded(connection)
+
+
+def test_what_a_person_split_no_new_evidence_joins(connection: Connection):
+    anna, cookie, other = member("M1"), web("c1"), app("a1")
+    fold_all(connection, [happened(Viewed(), anna, cookie)])
+    said.split(connection, TENANT, {identifier_id(cookie)}, because="", source="anna")
+    later = [happened(Viewed(), anna, cookie), happened(Viewed(), cookie, other)]
+    fold_all(connection, [*later, happened(Viewed(), anna, other)])
+    settle(connection)
+    assert shopper(connection, anna) != shopper(connection, cookie)
+    assert_folded(connection)
+
+
+def test_a_component_that_would_be_too_large_is_left_as_it_is(connection: Connection):
+    phones = [phone(f"1380013800{n}") for n in range(3)]
+    fold_all(connection, [happened(Viewed(), member("M1"), each) for each in phones[:2]])
+    fold_all(connection, [happened(Viewed(), phones[2])])
+    link = (identifier_id(member("M1")), identifier_id(phones[2]))
+    for _ in range(2):
+        assert regroup(connection, TENANT, link, links=[link], at_most=3) == set()
+    said_of = words.read(connection, TENANT, link)
+    assert [each.because for each in said_of if isinstance(each, Undone)] == [
+        "together they would have more than 3 identifiers"
+    ]
+    assert_folded(connection)
+
+
+def test_workers_who_link_members_in_a_chain_at_once_find_what_the_log_says(cloud_dsn: str):
+    database = Database(cloud_dsn)
+    people = [member(f"M{number}") for number in range(12)]
+    cookies = [web(f"c{number}") for number in range(12)]
+    ours = [happened(Viewed(), *pair, store="s0001") for pair in zip(people, cookies, strict=True)]
+    theirs = [
+        happened(Viewed(), cookie, person, store="s0002")
+        for cookie, person in zip(cookies, people[1:], strict=False)
+    ]
+    at_once(database, ours, theirs[::-1])
+    with database.shopper(TENANT) as connection:
+        settle(connection)
+        assert_folded(connection)
+        assert {shopper(connection, each) for each in people} == set(map(identifier_id, people))
+    database.close()

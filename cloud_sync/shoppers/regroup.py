@@ -64,11 +64,12 @@ def regroup(
     *,
     links: Collection[Pair] = (),
     say: Callable[[Component], Sequence[LinkEvent]] = lambda _: (),
+    at_most: int = COMPONENT_MAX,
 ) -> set[str]:
     """Decide anew who is who in the components of some identifiers.
 
     `say` returns what a person says about them, which is appended first. `links` are those for
-    whose sake it is done: they join nobody where COMPONENT_MAX is exceeded.
+    whose sake it is done: they join nobody where there would be more than `at_most` identifiers.
 
     Returns the shopper IDs that changed, before and after. They are decided anew soon, so that
     each store is told; what was prepared for them is forgotten at once.
@@ -76,8 +77,8 @@ def regroup(
     Raises RegroupError where others keep changing them, to be done again.
     """
     before = _locked(connection, tenant, identifiers)
-    if len(before) > COMPONENT_MAX:
-        _left_apart(connection, tenant, identifiers, links)
+    if len(before) > at_most:
+        _left_apart(connection, tenant, identifiers, links, at_most)
         return set()
     component = _component(connection, tenant, before)
     new_words = say(component)
@@ -283,11 +284,15 @@ def _make_known(
 
 
 def _left_apart(
-    connection: Connection, tenant: str, identifiers: Collection[str], links: Collection[Pair]
+    connection: Connection,
+    tenant: str,
+    identifiers: Collection[str],
+    links: Collection[Pair],
+    at_most: int,
 ) -> None:
     """Say of links that would make too large a component that they join nobody."""
     said = Latest(words.read(connection, tenant, identifiers))
-    because = f"together they would have more than {COMPONENT_MAX} identifiers"
+    because = f"together they would have more than {at_most} identifiers"
     now = _now(connection)
     fresh = sorted({pair_id(*pair) for pair in links} - said.undone.keys())
     undone = [Undone(join=pair, at=now, because=because, source=RULES) for pair in fresh]

@@ -9,6 +9,7 @@ from functools import partial
 
 from psycopg import Connection
 
+from cloud_sync.identity.graph import Latest
 from cloud_sync.identity.links import RULES, Demoted, Erased, Joined, LinkEvent, Undone, pair_id
 from cloud_sync.shoppers.regroup import Component, regroup, states_of
 from cloud_sync.shoppers.second_look import partners_of
@@ -36,9 +37,11 @@ def join(
 
     def say(component: Component) -> Sequence[LinkEvent]:
         now, pair = component.now, pair_id(low, high)
+        word = Latest(component.log).undone.get(pair)
+        held = Undone(join=pair, at=now, undone=False, because=because, source=source)
         return [
+            *([held] if word is not None and word.undone else []),
             Joined(join=pair, at=now, one=low, other=high, because=because, source=source),
-            Undone(join=pair, at=now, undone=False, because=because, source=source),
         ]
 
     changed = regroup(connection, tenant, {one, other}, say=say)
