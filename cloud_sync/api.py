@@ -6,6 +6,7 @@ with its `reason` and the `store` that holds it.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -23,7 +24,7 @@ from cloud_sync.intake.asked import (
     keyed_member,
     parse_asked,
 )
-from cloud_sync.intake.posted import PostRefusedError, WrongField, parse_post
+from cloud_sync.intake.posted import WRONG_FIELDS_MAX, PostRefusedError, WrongField, parse_post
 from cloud_sync.member_tokens import TokenError, TooManyTokensError, issue
 from wire.topics import shard_of
 
@@ -57,7 +58,10 @@ def blueprint(cloud: Cloud) -> Blueprint:
         )
         with cloud.database.ledger(shard_of(key.tenant, f"web-{key.source}")) as connection:
             kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, events)
-        return jsonify(accepted=kept.accepted, repeated=kept.repeated)
+        answer: dict[str, object] = {"accepted": kept.accepted, "repeated": kept.repeated}
+        if ignored := [one for each in events for one in each.ignored][:WRONG_FIELDS_MAX]:
+            answer["ignored"] = [asdict(each) for each in ignored]
+        return jsonify(answer)
 
     @api.post("/shopper")
     def post_shopper() -> Response:

@@ -149,7 +149,10 @@ ANSWERS: Mapping[str, Schema] = {
             )
         }
     ),
-    "Accepted": _object({"accepted": NUMBER, "repeated": NUMBER}),
+    "Accepted": _object(
+        {"accepted": NUMBER, "repeated": NUMBER},
+        {"ignored": _list(_object({"field": TEXT, "message": TEXT}))},
+    ),
     "Because": _object(
         {"reason": TEXT, "product": TEXT, "channel": TEXT, "at": TIME},
         {"category": TEXT, "count": NUMBER},

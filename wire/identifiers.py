@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import msgspec
 
+from wire.junk import junk_reason
+
 VALUE_BYTES = 16
 
 # The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
@@ -50,6 +52,10 @@ def kind_of_id(identifier: str) -> str:
 
 class IdentifierError(ValueError):
     """A plain identifier is not of the form its kind asks for."""
+
+
+class JunkError(IdentifierError):
+    """A plain identifier is one that nobody has, such as zeros or a placeholder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +115,7 @@ def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
     (RFC 7693), over the kind and the normal form, cut to 16 bytes.
 
     Raises IdentifierError when the kind is none that names a person, or the plain form is not
-    of its kind.
+    of its kind; JunkError when it is a value that nobody has (see wire/junk.py).
     """
     if kind not in IDENTIFIER_KINDS:
         raise IdentifierError(
@@ -118,6 +124,9 @@ def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
     if len(key) < 16:
         raise ValueError("the identifier key needs at least 16 bytes")
     normal = IDENTIFIER_KINDS[kind].normal(plain)
+    reason = junk_reason(plain)
+    if normal and reason is not None:
+        raise JunkError(f"the {kind} identifier names nobody: {reason}")
     if not normal:
         raise IdentifierError(f"the {kind} identifier is empty")
     message = f"{kind}\x00{normal}".encode()
