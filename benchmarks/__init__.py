@@ -33,6 +33,12 @@ def _eyes() -> Iterable[Result]:
     return eyes()
 
 
+def _durable() -> Iterable[Result]:
+    from benchmarks.durable import durable
+
+    return durable()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -102,4 +108,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "tokens": _tokens,
     "codes": _codes,
     "identity": _identity,
+    "identity_durable": _durable,
 }
