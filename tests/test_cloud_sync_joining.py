@@ -16,6 +16,7 @@ from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers import said, words
 from cloud_sync.shoppers.regroup import regroup
 from cloud_sync.shoppers.second_look import look_again
+from cloud_sync.shoppers.whole_graph import decided, read_pairs, set_right
 from tests.shopper_builders import (
     DAY,
     NOW,
@@ -123,6 +124,25 @@ def test_any_order_of_arrival_gives_the_graph_that_the_pure_fold_makes_of_the_sa
     joined = [each.as_joined() for each in evidence]
     graph = fold([*joined, *rule_on(evidence, [], NOW).words])
     assert found[0] == {each: graph.shoppers.get(each, each) for each in found[0]}
+
+
+@LIMITS
+@given(
+    st.lists(meetings(), min_size=1, max_size=16),
+    st.lists(st.tuples(st.sampled_from("jjsdr"), one_of_them, one_of_them), max_size=3),
+)
+def test_the_whole_log_read_at_once_gives_the_shoppers_that_are_there(
+    connection: Connection,
+    events: list[LedgerEvent],
+    spoken: list[tuple[str, Identifier, Identifier]],
+):
+    with connection.transaction(force_rollback=True):
+        fold_all(connection, events)
+        for word in spoken:
+            say(connection, *word)
+        settle(connection)
+        found = decided(connection, TENANT, read_pairs(connection, TENANT))
+        assert found == {each: pointers(connection)[each] for each in found}
 
 
 @LIMITS
@@ -290,4 +310,26 @@ def test_workers_who_link_members_in_a_chain_at_once_find_what_the_log_says(clou
         settle(connection)
         assert_folded(connection)
         assert {shopper(connection, each) for each in people} == set(map(identifier_id, people))
+    database.close()
+
+
+def test_a_database_from_before_the_ladder_is_set_right(cloud_dsn: str):
+    database = Database(cloud_dsn)
+    people = [member(f"M{number}") for number in range(3)]
+    with database.shopper(TENANT) as connection:
+        fold_all(connection, [happened(Viewed(), each, TABLET) for each in people])
+        fold_all(connection, [happened(Viewed(), people[0], app("a1"))])
+        expected = pointers(connection)
+        # As a plain union had them.
+        connection.execute(
+            "UPDATE identifier SET shopper = %s, component = NULL, demoted = false",
+            [min(expected)],
+        )
+        connection.execute("TRUNCATE identity_word")
+    wrong = [each for each, shopper in expected.items() if shopper != min(expected)]
+    assert set_right(database, TENANT) == len(wrong)
+    with database.shopper(TENANT) as connection:
+        assert pointers(connection) == expected
+        assert_folded(connection)
+    assert set_right(database, TENANT) == 0
     database.close()

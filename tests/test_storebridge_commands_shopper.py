@@ -122,3 +122,36 @@ def test_a_tenant_without_a_key_here_is_named_with_what_to_set(config: Path):
     found = CliRunner().invoke(cli, words)
     assert found.exit_code == 2
     assert "set tenants.other.identifier_key" in found.output
+
+
+def identity(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["identity", *words])
+
+
+def test_rules_are_tried_in_the_data_bank_and_change_nothing(config: Path, tmp_path: Path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[app]\nown_max = 0\n")
+    tried = identity(
+        config, "rules", "try", str(rules), "--cloud", str(config), "--tenant", "acme", "--json"
+    )
+    assert tried.exit_code == 0, tried.output
+    assert json.loads(tried.output) == {
+        "would_join": 0,
+        "would_split": 1,
+        "largest_cluster": 1,
+        "largest_cluster_now": 2,
+        "rejects": 0,
+    }
+    assert asked(config, "show", "app:a1")["shopper"] == identifier_id(ANNA)
+
+
+def test_rules_are_tried_on_events_or_in_the_data_bank_of_somebody(config: Path, tmp_path: Path):
+    for words in ([], ["--cloud", str(config)], ["--events", "e", "--tenant", "acme"]):
+        found = identity(config, "rules", "try", str(tmp_path / "rules.toml"), *words)
+        assert found.exit_code == 2
+        assert "give --events FILE, or --cloud FILE and --tenant NAME" in found.output
+
+
+def test_the_whole_log_is_looked_at_and_found_right(config: Path):
+    found = identity(config, "rebuild", str(config), "--tenant", "acme", "--json")
+    assert json.loads(found.output)["set_right"] == 0

@@ -17,16 +17,36 @@ from cloud_sync.identity.rules import DEFAULT_RULE, LADDER, KindRule
 from cloud_sync.identity.sightings import Sightings
 from wire.identifiers import kind_of_id
 
-# What a kind is like is not found from the few identifiers of a component: people have one value.
-COMPONENT_LADDER: Mapping[str, KindRule] = {
-    kind: rule if rule.exclusive is not None else replace(rule, exclusive=True)
-    for kind, rule in LADDER.items()
-}
 # Of a pair that was seen together more often so many times stand for all, the others in proportion.
 TIMES_MAX = 50
 
 Pair = tuple[str, str]
 KindOf = Callable[[str], str]
+
+
+def for_components(ladder: Mapping[str, KindRule]) -> dict[str, KindRule]:
+    """Return a ladder for components: their few identifiers do not tell what a kind is like.
+
+    Where its line does not say so either, people have one value of it.
+    """
+    return {
+        kind: rule if rule.exclusive is not None else replace(rule, exclusive=True)
+        for kind, rule in ladder.items()
+    }
+
+
+def plain_max(ladder: Mapping[str, KindRule]) -> dict[str, int]:
+    """Return how many identifiers of each kind a shopper may have without the ladder being climbed.
+
+    Of kinds of which people have one value no ladder is needed for one.
+    """
+    return {
+        kind: 1 if rule.exclusive else min(rule.own_max, rule.seen_with_a_day_max)
+        for kind, rule in ladder.items()
+    }
+
+
+COMPONENT_LADDER = for_components(LADDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

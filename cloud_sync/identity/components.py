@@ -32,7 +32,7 @@ class Numbered:
 
 
 def number(ends: NDArray[np.uint64]) -> Numbered:
-    """Number the identifiers of links; a row has the halves of one end, then of the other."""
+    """Give the identifiers of links numbers; a row has the halves of one end, then of the other."""
     high = np.concatenate([ends[:, 0], ends[:, 2]])
     low = np.concatenate([ends[:, 1], ends[:, 3]])
     order = np.argsort(high)

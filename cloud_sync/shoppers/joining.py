@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.errors import SerializationFailure
 
 from cloud_sync.database import arrays
-from cloud_sync.identity.component import COMPONENT_LADDER
+from cloud_sync.identity.component import COMPONENT_LADDER, plain_max
 from cloud_sync.identity.graph import Latest
 from cloud_sync.identity.links import pair_id
 from cloud_sync.shoppers import words
@@ -18,12 +18,7 @@ from wire.identifiers import kind_of_id
 
 # Joins meet joins of other workers; each round sees at least one of them through.
 JOIN_ROUNDS_MAX = 20
-# A shopper with so many identifiers of a kind, or fewer, is joined without climbing the ladder. Of
-# kinds of which people have one value no ladder is needed for one.
-PLAIN_MAX: Mapping[str, int] = {
-    kind: 1 if rule.exclusive else min(rule.own_max, rule.seen_with_a_day_max)
-    for kind, rule in COMPONENT_LADDER.items()
-}
+PLAIN_MAX = plain_max(COMPONENT_LADDER)
 # More than any plain shopper has.
 MEMBERS_READ_MAX = 1 + sum(PLAIN_MAX.values())
 

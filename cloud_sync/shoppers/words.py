@@ -6,7 +6,7 @@ from typing import Any, assert_never
 from psycopg import Connection
 
 from cloud_sync.database import arrays
-from cloud_sync.identity.links import Demoted, Erased, Joined, LinkEvent, Undone, pair_id
+from cloud_sync.identity.links import RULES, Demoted, Erased, Joined, LinkEvent, Undone, pair_id
 
 # Stands for the second identifier where only one is spoken of.
 NONE = "0" * 32
@@ -53,6 +53,29 @@ def read(connection: Connection, tenant: str, identifiers: Collection[str]) -> l
     ).fetchall()
     known = {*identifiers, NONE}
     return [_event(row) for row in rows if row[1].hex in known]
+
+
+def read_persons(connection: Connection, tenant: str) -> list[LinkEvent]:
+    """Return all that people said of a tenant's identifiers, and never the ladder."""
+    rows = connection.execute(
+        "SELECT identifier, other, at, word, weight, because, source FROM identity_word"
+        " WHERE tenant = %s AND source <> %s ORDER BY at, identifier, other, word",
+        (tenant, RULES),
+    )
+    return [_event(row) for row in rows]
+
+
+def about(event: LinkEvent) -> tuple[str, ...]:
+    """Return the identifiers that a word is about."""
+    match event:
+        case Joined(one=one, other=other):
+            return one, other
+        case Undone(join=pair):
+            return tuple(pair.split("+"))
+        case Demoted(identifier=one) | Erased(identifier=one):
+            return (one,)
+        case _:
+            assert_never(event)
 
 
 def _row(event: LinkEvent) -> _Row:
