@@ -162,6 +162,7 @@ def _climb(
 _PAIRS = (
     "COPY (SELECT identifier, other, count(*), min(occurred_at), max(occurred_at)"  # noqa: S608
     " FROM link WHERE tenant = %(tenant)s GROUP BY 1, 2 UNION ALL"
-    " SELECT DISTINCT identifier, other, 0::bigint, 0::bigint, 0::bigint FROM identity_word WHERE tenant = %(tenant)s"
+    " SELECT DISTINCT identifier, other, 0::bigint, 0::bigint, 0::bigint"
+    " FROM identity_word WHERE tenant = %(tenant)s"
     f" AND source <> '{RULES}' AND other <> '{words.NONE}') TO STDOUT (FORMAT binary)"
 )
