@@ -1,6 +1,8 @@
 """Identity: who is joined, who never is, and what stays resolvable."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,6 +10,8 @@ from psycopg import Connection
 
 from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.decisions.decide import decide
+from cloud_sync.shoppers import said
 from cloud_sync.shoppers.identity import (
     IDENTIFIERS_PER_EVENT_MAX,
     members_of,
@@ -15,7 +19,9 @@ from cloud_sync.shoppers.identity import (
     recognised,
     shoppers_of,
 )
+from tests.edge_store import ANNA, a_shop
 from tests.shopper_builders import (
+    NOW,
     TENANT,
     app,
     at_once,
@@ -23,11 +29,13 @@ from tests.shopper_builders import (
     happened,
     member,
     rolled_back,
+    sell_sample,
     shopper_of,
     web,
 )
 from wire.events import Arrival, Viewed
 from wire.identifiers import NEVER_IDENTIFIERS, Identifier, identifier_id
+from wire.views import decode_view
 
 
 @pytest.fixture
@@ -140,3 +148,34 @@ def test_two_workers_that_join_one_chain_at_once_make_one_shopper(postgres_dsn: 
     with psycopg.connect(postgres_dsn) as connection:
         rows = connection.execute("SELECT DISTINCT shopper FROM identifier").fetchall()
     assert [row[0].hex for row in rows] == [min(map(identifier_id, apps))]
+
+
+def test_a_store_without_a_line_gives_the_id_that_the_cloud_gives_later(
+    connection: Connection, tmp_path: Path
+):
+    sell_sample(connection)
+    with a_shop(tmp_path) as shop:
+        # Nobody has told this store anything yet.
+        visit = shop.begin(ANNA)
+        recorded = shop.events()
+        fallback = visit.shopper
+        assert fallback is not None
+    # The line is back: what was recorded arrives, then what joins her with her app.
+    arrived = [replace(happened(Arrival(), at=NOW), event=each) for each in recorded]
+    fold_all(connection, arrived)
+    assert shopper_of(connection, ANNA) == (TENANT, fallback)
+    fold_all(connection, [happened(Viewed(), app("hers"), ANNA, store=None)])
+    assert shopper_of(connection, app("hers")) == (TENANT, fallback)
+    # The store is told a view under that very id; and it resolves after a join to an older card.
+    (told,) = {
+        decode_view(each.change.value).shopper
+        for each in decide(connection, TENANT, [fallback], NOW)
+        if each.change.value
+    }
+    assert told == fallback
+    fold_all(connection, [happened(Arrival(), member("old card"))])
+    older = identifier_id(member("old card"))
+    said.join(connection, TENANT, fallback, older, because="one person", source="bo")
+    assert shoppers_of(connection, [(TENANT, fallback)]) == {
+        (TENANT, fallback): min(fallback, older)
+    }
