@@ -33,6 +33,12 @@ def _eyes() -> Iterable[Result]:
     return eyes()
 
 
+def _durable() -> Iterable[Result]:
+    from benchmarks.durable import durable
+
+    return durable()
+
+
 def _enqueue() -> Iterable[Result]:
     from benchmarks.enqueue import enqueue
 
@@ -109,4 +115,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "codes": _codes,
     "identity": _identity,
     "funnel": _funnel,
+    "identity_durable": _durable,
 }

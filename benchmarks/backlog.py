@@ -126,5 +126,5 @@ def _visit(rng: random.Random, shown: list[str], at: int) -> Iterator[tuple[bool
 def _member(number: int) -> tuple[Identifier, Identifier]:
     return (
         key_identifier("member", f"M{number:08}", key=KEY),
-        key_identifier("phone", f"139{number:08}", key=KEY),
+        key_identifier("phone", f"1391{number:07}", key=KEY),
     )

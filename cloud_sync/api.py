@@ -6,6 +6,7 @@ with its `reason` and the `store` that holds it.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -23,7 +24,7 @@ from cloud_sync.intake.asked import (
     keyed_member,
     parse_asked,
 )
-from cloud_sync.intake.posted import PostRefusedError, WrongField, parse_post
+from cloud_sync.intake.posted import WRONG_FIELDS_MAX, PostRefusedError, WrongField, parse_post
 from cloud_sync.member_tokens import TokenError, TooManyTokensError, issue
 from cloud_sync.points_api import add_points
 from wire.topics import shard_of
@@ -58,7 +59,10 @@ def blueprint(cloud: Cloud) -> Blueprint:
         )
         with cloud.database.ledger(shard_of(key.tenant, f"web-{key.source}")) as connection:
             kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, events)
-        return jsonify(accepted=kept.accepted, repeated=kept.repeated)
+        answer: dict[str, object] = {"accepted": kept.accepted, "repeated": kept.repeated}
+        if ignored := [one for each in events for one in each.ignored][:WRONG_FIELDS_MAX]:
+            answer["ignored"] = [asdict(each) for each in ignored]
+        return jsonify(answer)
 
     @api.post("/shopper")
     def post_shopper() -> Response:
@@ -89,16 +93,23 @@ def blueprint(cloud: Cloud) -> Blueprint:
 
 def guard(api: Blueprint, cloud: Cloud) -> None:
     """Let nobody in without a key, which stands in `g.key` then; tell each refusal as JSON."""
+    api.before_request(lambda: unauthorised(cloud))
+    add_refusals(api)
 
-    @api.before_request
-    def authorise() -> Response | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        with cloud.database.shopper("") as connection:
-            key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
-        if key is None or key.tenant not in cloud.identifier_keys:
-            return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
-        g.key = key
-        return None
+
+def unauthorised(cloud: Cloud) -> Response | None:
+    """Note as `g.key` the API key that came with a request; refuse one without a valid key."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    with cloud.database.shopper("") as connection:
+        key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
+    if key is None or key.tenant not in cloud.identifier_keys:
+        return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
+    g.key = key
+    return None
+
+
+def add_refusals(api: Blueprint) -> None:
+    """Let what is wrong with a request be said as JSON."""
 
     @api.errorhandler(PostRefusedError)
     def refused_by_form(refused: PostRefusedError) -> Response:

@@ -5,7 +5,7 @@ import logging
 import psycopg
 from flask import Flask, Response, jsonify, redirect, request
 
-from cloud_sync import api, privacy_api
+from cloud_sync import api, openapi, privacy_api, shoppers_api
 from cloud_sync.cloud import Cloud
 from cloud_sync.console.views import blueprint as console_blueprint
 from cloud_sync.intake.posted import POST_BYTES_MAX
@@ -28,6 +28,8 @@ def create_app(cloud: Cloud) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(privacy_api.blueprint(cloud))
+    app.register_blueprint(shoppers_api.blueprint(cloud))
+    app.register_blueprint(openapi.blueprint())
     app.register_blueprint(console_blueprint(cloud))
 
     app.add_url_rule("/", "front_door", lambda: redirect("/hq/"))

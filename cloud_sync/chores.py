@@ -18,6 +18,7 @@ from cloud_sync.privacy import erasing, scrub, told
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.lapsed import erase_lapsed
 from cloud_sync.reports import brand_funnel
+from cloud_sync.shoppers import second_look
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 class Chore:
     """One chore: `forget` deletes up to so many rows whose time is over, and returns how many.
 
-    One that only counts something anew returns 0.
+    One that only counts something anew returns 0; one that looks at something, at how much.
     """
 
     name: str
@@ -52,6 +53,7 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="views", every_s=DAY_S, forget=told.forget_views),
     Chore(name="erasures", every_s=DAY_S, forget=told.forget_items),
     Chore(name="unanswered", every_s=HOUR_S, forget=told.tell_again),
+    Chore(name="second_looks", every_s=MINUTE_S, forget=second_look.look_again),
     Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
 )
 

@@ -25,6 +25,7 @@ from storebridge.commands import (
     quarantine,
     replay,
     scan,
+    shopper,
     simulate,
     traits,
     user,
@@ -65,6 +66,7 @@ app.add_typer(code.app, name="code")
 app.add_typer(connector.app, name="connector")
 app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
+app.add_typer(shopper.app, name="shopper")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(forget.app, name="shopper")
 app.add_typer(traits.app, name="traits")

@@ -23,7 +23,6 @@ from cloud_sync.intake.quarantine import Poison
 from cloud_sync.publisher import put
 from cloud_sync.reports import brand_funnel
 from cloud_sync.road import Road
-from cloud_sync.shoppers.identity import identifier_id
 from tests.shopper_builders import NOW, happened, member, web
 from wire.events import (
     AnyBody,
@@ -42,6 +41,7 @@ from wire.events import (
     Tried,
     Viewed,
 )
+from wire.identifiers import identifier_id
 from wire.messages import Birth, Heartbeat
 from wire.topics import shard_of
 

@@ -19,9 +19,9 @@ from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.fold import Folded, fold
-from cloud_sync.shoppers.identity import Key, identifier_id, shoppers_of
+from cloud_sync.shoppers.identity import Key, shoppers_of
 from wire.events import AnyBody, Event, Line, Purchased
-from wire.identifiers import Identifier, key_identifier
+from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.topics import shard_of
 
 KEY = b"a tenant's key for tests"
@@ -57,6 +57,14 @@ def member(code: str) -> Identifier:
 
 def web(cookie: str) -> Identifier:
     return key_identifier("web", cookie, key=KEY)
+
+
+def phone(number: str) -> Identifier:
+    return key_identifier("phone", number, key=KEY)
+
+
+def email(address: str) -> Identifier:
+    return key_identifier("email", address, key=KEY)
 
 
 def app(number: str) -> Identifier:

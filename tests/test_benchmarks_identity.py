@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.durable import durable
 from benchmarks.identity import identity
 
 
@@ -14,3 +15,9 @@ def test_the_benchmark_runs_on_few_people(
     results = list(identity(every=40, people=300))
     assert [result.name for result in results if result.holds is False] == []
     assert len(results) == 12
+
+
+def test_the_benchmark_of_durable_identity_runs_small() -> None:
+    results = list(durable(identifiers=4_000, links=5_000, runs=1))
+    assert [result.runs for result in results] == [1, 1, 1]
+    assert all(result.value > 0 and result.peer_value for result in results)

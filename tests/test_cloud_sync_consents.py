@@ -13,7 +13,7 @@ from cloud_sync.decisions.prepared import Asked, ask
 from cloud_sync.road import Road
 from cloud_sync.shoppers import consents
 from cloud_sync.shoppers.allowed import Allowed, allowed
-from cloud_sync.shoppers.identity import identifier_id, members_of
+from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.profile import Profile, profiles_of, set_members_consent
 from tests.shopper_builders import (
     DAY,
@@ -27,7 +27,7 @@ from tests.shopper_builders import (
     web,
 )
 from wire.events import Arrival, Consent, Followed, Saved, Viewed
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.views import ShopperView, decode_view
 
 ROOT = Path(__file__).parent.parent

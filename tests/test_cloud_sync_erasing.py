@@ -22,7 +22,6 @@ from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.traces import NOT_TRACES, TELLING_COLUMNS, TRACES
 from cloud_sync.road import Road
 from cloud_sync.shards import Lease, claim
-from cloud_sync.shoppers.identity import identifier_id
 from cloud_sync.shoppers.interests import count_some
 from tests.shopper_builders import (
     DAY,
@@ -37,7 +36,7 @@ from tests.shopper_builders import (
 from wire.codec import decode_event, encode_event
 from wire.erasures import mark_of
 from wire.events import AnyBody, Arrival, Blank, CouponClaimed, Saved, Searched, Viewed
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
 from wire.views import ErasureView, decode_view
 

@@ -1,6 +1,8 @@
 """Identity: who is joined, who never is, and what stays resolvable."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,15 +10,18 @@ from psycopg import Connection
 
 from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
+from cloud_sync.decisions.decide import decide
+from cloud_sync.shoppers import said
 from cloud_sync.shoppers.identity import (
     IDENTIFIERS_PER_EVENT_MAX,
-    identifier_id,
     members_of,
     merged,
     recognised,
     shoppers_of,
 )
+from tests.edge_store import ANNA, a_shop
 from tests.shopper_builders import (
+    NOW,
     TENANT,
     app,
     at_once,
@@ -24,11 +29,13 @@ from tests.shopper_builders import (
     happened,
     member,
     rolled_back,
+    sell_sample,
     shopper_of,
     web,
 )
 from wire.events import Arrival, Viewed
-from wire.identifiers import NEVER_IDENTIFIERS, Identifier
+from wire.identifiers import NEVER_IDENTIFIERS, Identifier, identifier_id
+from wire.views import decode_view
 
 
 @pytest.fixture
@@ -128,16 +135,47 @@ def test_a_chain_of_pairs_has_the_smallest_as_its_root():
 def test_two_workers_that_join_one_chain_at_once_make_one_shopper(postgres_dsn: str):
     database = Database(postgres_dsn)
     database.migrate(MIGRATIONS)
-    people = [member(f"M{number}") for number in range(40)]
-    cookies = [web(f"c{number}") for number in range(40)]
-    # One worker links each member to its cookie, the other each cookie to the next member.
-    ours = [happened(Viewed(), *pair, store="s0001") for pair in zip(people, cookies, strict=True)]
+    apps = [app(f"a{number}") for number in range(14)]
+    cookies = [web(f"c{number}") for number in range(14)]
+    # One worker links each app to its cookie, the other each cookie to the next app.
+    ours = [happened(Viewed(), *pair, store="s0001") for pair in zip(apps, cookies, strict=True)]
     theirs = [
         happened(Viewed(), cookie, person, store="s0002")
-        for cookie, person in zip(cookies, people[1:], strict=False)
+        for cookie, person in zip(cookies, apps[1:], strict=False)
     ]
     at_once(database, ours, theirs[::-1])
     database.close()
     with psycopg.connect(postgres_dsn) as connection:
         rows = connection.execute("SELECT DISTINCT shopper FROM identifier").fetchall()
-    assert [row[0].hex for row in rows] == [min(map(identifier_id, people))]
+    assert [row[0].hex for row in rows] == [min(map(identifier_id, apps))]
+
+
+def test_a_store_without_a_line_gives_the_id_that_the_cloud_gives_later(
+    connection: Connection, tmp_path: Path
+):
+    sell_sample(connection)
+    with a_shop(tmp_path) as shop:
+        # Nobody has told this store anything yet.
+        visit = shop.begin(ANNA)
+        recorded = shop.events()
+        fallback = visit.shopper
+        assert fallback is not None
+    # The line is back: what was recorded arrives, then what joins her with her app.
+    arrived = [replace(happened(Arrival(), at=NOW), event=each) for each in recorded]
+    fold_all(connection, arrived)
+    assert shopper_of(connection, ANNA) == (TENANT, fallback)
+    fold_all(connection, [happened(Viewed(), app("hers"), ANNA, store=None)])
+    assert shopper_of(connection, app("hers")) == (TENANT, fallback)
+    # The store is told a view under that very id; and it resolves after a join to an older card.
+    (told,) = {
+        decode_view(each.change.value).shopper
+        for each in decide(connection, TENANT, [fallback], NOW)
+        if each.change.value
+    }
+    assert told == fallback
+    fold_all(connection, [happened(Arrival(), member("old card"))])
+    older = identifier_id(member("old card"))
+    said.join(connection, TENANT, fallback, older, because="one person", source="bo")
+    assert shoppers_of(connection, [(TENANT, fallback)]) == {
+        (TENANT, fallback): min(fallback, older)
+    }

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cloud_sync.identity.graph import fold
 from cloud_sync.identity.linkage.evaluation import Evaluation, evaluate
 from cloud_sync.identity.replay import Assigned, Replay, assign, shopper_id
-from cloud_sync.identity.rules import junk_reason
 from storebridge.simulated.crowd import Crowd, draw_crowd
 from wire.identifiers import NEVER_IDENTIFIERS
+from wire.junk import junk_reason
 
 Shown = Sequence[tuple[str, str]]
 

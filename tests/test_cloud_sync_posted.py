@@ -45,6 +45,23 @@ def test_a_posted_event_becomes_an_event_with_keyed_identifiers():
     assert posted.event.occurred_at == 1_794_967_200_000_000
 
 
+def test_an_identifier_that_names_nobody_is_left_out_and_named_and_its_event_is_kept():
+    shown = [
+        {"kind": "phone", "value": "13800000000"},
+        {"kind": "email", "value": "n/a"},
+        {"kind": "web", "value": "c0ffee"},
+    ]
+    (posted,) = post(an_event(identifiers=shown))
+    assert posted.event.identifiers == (key_identifier("web", "c0ffee", key=KEY),)
+    assert [(each.field, each.message) for each in posted.ignored] == [
+        (
+            "events[0].identifiers[0]",
+            "the phone identifier names nobody: a repeated character",
+        ),
+        ("events[0].identifiers[1]", "the email identifier names nobody: a placeholder"),
+    ]
+
+
 def test_an_order_brings_its_lines():
     body = {
         "order": "o1",

@@ -1,3 +1,5 @@
+from wire.identifiers import identifier_id
+
 """What shoppers may ask for, over HTTP and by command; and how long what is about them is kept."""
 
 import json
@@ -22,7 +24,6 @@ from cloud_sync.privacy import erasing, lapsed, told
 from cloud_sync.privacy.kept_apart import KeptApart
 from cloud_sync.privacy.retention import RETENTION
 from cloud_sync.shoppers.fold import fold
-from cloud_sync.shoppers.identity import identifier_id
 from storebridge.cli import app
 from tests.cloud_parts import wait_until
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, sell_sample

@@ -25,6 +25,12 @@ def test_a_member_code_is_keyed_and_stands_nowhere_plain():
     assert "ANNA" not in repr(translated)
 
 
+def test_a_member_code_that_nobody_has_names_nobody_and_is_kept_sealed():
+    translated = translate(reading(b"sb:m:0000-0000"), KEYS, nonce=NONCE)
+    assert (translated.identifiers, translated.scan.code_kind) == ((), "unknown")
+    assert unseal(SEAL, translated.scan.sealed) == b"sb:m:0000-0000"
+
+
 def test_a_product_is_recorded_by_its_number():
     scan = translate(reading(b"6901234567892", "EAN-13"), KEYS, nonce=NONCE).scan
     assert (scan.code_kind, scan.product, scan.symbology) == ("product", "6901234567892", "EAN-13")

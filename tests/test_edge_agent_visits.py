@@ -7,6 +7,8 @@ import pytest
 
 from edge_agent.visits import traffic, visits
 from tests.edge_store import ANNA, BO, KIOSK, MINUTE_US, NOON, Shop, a_shop, a_shopper
+from wire.identifiers import identifier_id
+from wire.views import SHARED_THING, Because, ShopperView
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def test_a_visit_begins_without_the_cloud_under_the_same_fallback_id_each_time(s
     second = shop.begin(ANNA)
     assert first.shopper == second.shopper
     assert first.shopper is not None
-    assert first.shopper.startswith("local-")
+    assert first.shopper == identifier_id(ANNA)
     assert first.visit != second.visit
     assert not first.consented
 
@@ -32,6 +34,16 @@ def test_the_visit_takes_the_unified_id_as_soon_as_the_cloud_says_it(shop: Shop)
     visit = shop.current()
     assert visit is not None
     assert (visit.shopper, visit.consented) == ("shopper-7", True)
+
+
+def test_each_visit_with_a_code_that_many_use_has_an_id_of_its_own(shop: Shop):
+    shared = ShopperView(shopper="s-1", stage="awareness", because=Because(reason=SHARED_THING))
+    shop.knows(ANNA, shared)
+    first = shop.begin(ANNA)
+    visits.end(shop.recorder, shop.clock, KIOSK.device, "tap")
+    second = shop.begin(ANNA)
+    assert len({first.shopper, second.shopper, "s-1", identifier_id(ANNA)}) == 4
+    assert first.shopper == visits.anonymous_shopper(first.visit)
 
 
 def test_another_member_ends_the_visit_before(shop: Shop):

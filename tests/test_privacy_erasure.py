@@ -29,7 +29,6 @@ from typer.testing import CliRunner
 from cloud_sync.cloud import wall_time
 from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
-from cloud_sync.shoppers.identity import identifier_id
 from storebridge.cli import app
 from storebridge.ports import wait_until_open
 from storebridge.postgres import EmbeddedPostgres, create_database
@@ -37,7 +36,7 @@ from tests.camera_servers import free_port
 from tests.cloud_parts import WAIT_S, CloudParts, a_cloud, wait_until
 from tests.conftest import BrokerForTests
 from tests.shopper_builders import KEY, TENANT
-from wire.identifiers import key_identifier
+from wire.identifiers import identifier_id, key_identifier
 
 STORE = "s0001"
 TEA = "6901234000016"

@@ -9,6 +9,7 @@ from wire.identifiers import (
     NEVER_IDENTIFIERS,
     VALUE_BYTES,
     IdentifierError,
+    JunkError,
     key_identifier,
 )
 
@@ -67,3 +68,12 @@ def test_a_short_key_is_our_mistake():
 def test_a_phone_number_has_7_to_15_digits(plain: str):
     with pytest.raises(IdentifierError, match=r"E\.164"):
         key_identifier("phone", plain, key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "plain"),
+    [("member", "0000-0000"), ("phone", "13800000000"), ("web", "undefined"), ("email", "test@x")],
+)
+def test_what_nobody_has_is_refused_before_it_is_keyed(kind: str, plain: str):
+    with pytest.raises(JunkError, match="names nobody"):
+        key_identifier(kind, plain, key=KEY)

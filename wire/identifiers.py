@@ -3,12 +3,22 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
+from wire.junk import junk_reason
+
 VALUE_BYTES = 16
+
+# The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
+# id of a shopper is that of the strongest identifier; a rank once given is never changed.
+IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app": 4, "web": 5}
+_KINDS = {f"{rank:02x}": kind for kind, rank in IDENTIFIER_RANKS.items()}
+# Ids of so many identifiers are remembered: those of a store's members come again and again.
+IDS_REMEMBERED_MAX = 50_000
 
 
 class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
@@ -23,8 +33,29 @@ class Identifier(msgspec.Struct, frozen=True, array_like=True, order=True, gc=Fa
         return f"{self.kind}:{self.value.hex()}"
 
 
+@lru_cache(maxsize=IDS_REMEMBERED_MAX)
+def identifier_id(identifier: Identifier) -> str:
+    """Return the id of an identifier: the rank of its kind, then 15 bytes of a hash.
+
+    It is also the shopper ID of whoever showed nothing stronger, here and in the cloud.
+    """
+    digest = hashlib.blake2b(
+        identifier.kind.encode() + b"\x00" + identifier.value, digest_size=15, person=b"identifier"
+    )
+    return f"{IDENTIFIER_RANKS[identifier.kind]:02x}{digest.hexdigest()}"
+
+
+def kind_of_id(identifier: str) -> str:
+    """Return the kind of the identifier that has an id; empty where it is none."""
+    return _KINDS.get(identifier[:2], "")
+
+
 class IdentifierError(ValueError):
     """A plain identifier is not of the form its kind asks for."""
+
+
+class JunkError(IdentifierError):
+    """A plain identifier is one that nobody has, such as zeros or a placeholder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +115,7 @@ def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
     (RFC 7693), over the kind and the normal form, cut to 16 bytes.
 
     Raises IdentifierError when the kind is none that names a person, or the plain form is not
-    of its kind.
+    of its kind; JunkError when it is a value that nobody has (see wire/junk.py).
     """
     if kind not in IDENTIFIER_KINDS:
         raise IdentifierError(
@@ -93,6 +124,9 @@ def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
     if len(key) < 16:
         raise ValueError("the identifier key needs at least 16 bytes")
     normal = IDENTIFIER_KINDS[kind].normal(plain)
+    reason = junk_reason(plain)
+    if normal and reason is not None:
+        raise JunkError(f"the {kind} identifier names nobody: {reason}")
     if not normal:
         raise IdentifierError(f"the {kind} identifier is empty")
     message = f"{kind}\x00{normal}".encode()

@@ -21,6 +21,10 @@ class Because(msgspec.Struct, frozen=True, array_like=True):
     channel: str = ""
 
 
+# The reason of a view that is nobody's: many people use the identifier.
+SHARED_THING = "shared_thing"
+
+
 class ProductView(msgspec.Struct, frozen=True, array_like=True, tag="product"):
     """A product as this store sells it."""
 

@@ -5,6 +5,7 @@ from cloud_sync.database import (
     migrations_console,
     migrations_flow,
     migrations_fold,
+    migrations_identity,
     migrations_intake,
     migrations_privacy,
     migrations_shoppers,
@@ -12,14 +13,15 @@ from cloud_sync.database import (
 )
 from cloud_sync.database.migrations import Migration
 
-# Intake counts from 1, shoppers from 100, console from 200, sight from 300, fold from 390, the data
-# bank from 420, privacy from 460, flow from 480.
+# Intake counts from 1, shoppers from 100, console from 200, sight from 300, fold from 390, identity
+# from 400, the data bank from 420, privacy from 460, flow from 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
     *migrations_console.MIGRATIONS,
     *migrations_sight.MIGRATIONS,
     *migrations_fold.MIGRATIONS,
+    *migrations_identity.MIGRATIONS,
     *migrations_bank.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
     *migrations_flow.MIGRATIONS,

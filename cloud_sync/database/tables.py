@@ -4,6 +4,7 @@ from cloud_sync.database import (
     migrations_bank,
     migrations_console,
     migrations_flow,
+    migrations_identity,
     migrations_privacy,
     migrations_shoppers,
     migrations_sight,
@@ -36,6 +37,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_bank.DISTRIBUTION,
     **migrations_privacy.DISTRIBUTION,
     **migrations_flow.DISTRIBUTION,
+    **migrations_identity.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

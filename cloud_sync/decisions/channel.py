@@ -25,14 +25,15 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import JoinError, identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
+from cloud_sync.shoppers.joining import JoinError
 from cloud_sync.shoppers.points import Standing
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
 from wire.events import Clock, CouponRedeemed, Event
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
-from wire.views import Because, CouponView, Recommendation
+from wire.views import SHARED_THING, Because, CouponView, Recommendation
 
 # A coupon that was used stays on the shopper's list this long, as used.
 USED_SHOWN_DAYS = 30
@@ -104,7 +105,7 @@ def channel_view(
     members = members_of(connection, [key])
     profile = profiles_of(connection, members)[key]
     if not profile.consented:
-        because = Because(reason="no_consent")
+        because = Because(reason=SHARED_THING if profile.shared else "no_consent")
         return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
     issued = coupons_of(connection, members)[key]
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]

@@ -31,6 +31,7 @@ class Coupon:
     """One coupon with its state; `owner` is the shopper ID for which it was issued.
 
     `lease` names the right of `lease_store` to redeem it without the cloud until `lease_until`.
+    `doubtful` is one whose shopper was split since (see doubts.py).
     """
 
     tenant: str
@@ -49,6 +50,7 @@ class Coupon:
     lease_store: str = ""
     lease_until: int = 0
     state: CouponState = "offered"
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ def ask_coupons(connection: Connection, members: Members) -> Callable[[], dict[K
     rows = connection.execute(
         "SELECT asked.shopper, asked.tenant, owner, held.coupon, offer, serial, product, reason,"
         " because_at, channel, percent, issued_at, expires_at, lease, lease_store, lease_until,"
+        " doubtful,"
         " ARRAY(SELECT DISTINCT act FROM coupon_act WHERE coupon_act.tenant = asked.tenant"
         "  AND coupon_act.coupon = held.coupon)"
         " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked(tenant, shopper, atom)"
@@ -105,7 +108,8 @@ def ask_coupons(connection: Connection, members: Members) -> Callable[[], dict[K
 def _coupons(members: Members, rows: Cursor) -> dict[Key, list[Coupon]]:
     found: dict[Key, list[Coupon]] = {key: [] for key in members}
     for shopper, tenant, owner, code, offer, serial, product, reason, at, *rest in rows:
-        channel, percent, issued_at, expires_at, lease, lease_store, lease_until, acts = rest
+        channel, percent, issued_at, expires_at, lease, lease_store, lease_until, *more = rest
+        doubtful, acts = more
         found[tenant, shopper.hex].append(
             Coupon(
                 tenant=tenant,
@@ -124,6 +128,7 @@ def _coupons(members: Members, rows: Cursor) -> dict[Key, list[Coupon]]:
                 lease_store=lease_store,
                 lease_until=lease_until,
                 state=_state(acts),
+                doubtful=doubtful,
             )
         )
     return found

@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from cloud_sync.catalogue import goods_of, sold_of
 from cloud_sync.database import arrays
+from cloud_sync.decisions import doubts
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.decisions.coupons import (
     Coupon,
@@ -19,6 +20,7 @@ from cloud_sync.decisions.coupons import (
     lease,
     write_leases,
 )
+from cloud_sync.decisions.doubts import without_reason
 from cloud_sync.decisions.offers import OFFER_RULES, candidates, open_coupons, propose
 from cloud_sync.decisions.prepared import prepare
 from cloud_sync.decisions.recommend import (
@@ -34,19 +36,12 @@ from cloud_sync.decisions.recommend import (
 from cloud_sync.decisions.visits import ask_left
 from cloud_sync.flow import queue
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import (
-    Key,
-    Members,
-    ask_lock,
-    ask_members,
-    identifier_id,
-    shoppers_of,
-)
+from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, shoppers_of
 from cloud_sync.shoppers.profile import Profile, ask_profiles
 from cloud_sync.shoppers.stage import stage_of
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.messages import Change
-from wire.views import Because, CouponView, ShopperView, encode_view
+from wire.views import SHARED_THING, Because, CouponView, ShopperView, encode_view
 
 # A store that has not seen a shopper for this long is told nothing more about them.
 SEEN_DAYS = 30
@@ -86,7 +81,8 @@ class Decided:
     """What was decided about one shopper: coupons issued and leased anew, a view a store.
 
     `next` is the view of a store that they enter next, without a lease; None without consent.
-    `by_terms` tells that the consent is that of the tenant's terms.
+    `by_terms` tells that the consent is that of the tenant's terms. `withdrawn` are the codes of
+    coupons that were another's doing.
     """
 
     issued: Sequence[Coupon]
@@ -94,6 +90,7 @@ class Decided:
     views: Mapping[str, ShopperView]
     next: ShopperView | None = None
     by_terms: bool = True
+    withdrawn: Collection[str] = ()
 
 
 def decide(
@@ -120,15 +117,19 @@ def decide_one(known: Known, now: int) -> Decided:
     profile = known.profile
     stores = [store for store, at in profile.stores.items() if at > now - SEEN_DAYS * DAY_US]
     if not profile.consented:
-        bare = ShopperView(
-            shopper=known.shopper, stage="awareness", because=Because(reason="no_consent")
-        )
+        because = Because(reason=SHARED_THING if profile.shared else "no_consent")
+        bare = ShopperView(shopper=known.shopper, stage="awareness", because=because)
         return Decided(issued=(), leased=(), views=dict.fromkeys(stores, bare))
-    issued = propose(known.tenant, known.shopper, profile, known.coupons, known.sold, now)
-    shown = open_coupons([*known.coupons, *issued], profile, now)
+    withdrawn = {each.coupon for each in without_reason(known.coupons, profile)}
+    own = [each for each in known.coupons if each.coupon not in withdrawn]
+    issued = propose(known.tenant, known.shopper, profile, own, known.sold, now)
+    shown = open_coupons([*own, *issued], profile, now)
     # Where the shopper is now; nowhere, when they have left.
     here = "" if profile.last_store in known.left else profile.last_store
-    holding = [lease(given_back(each, known.left), here, now) for each in shown]
+    # Nor is a right to redeem kept that another, split off since, had got.
+    strange = {each.lease_store for each in shown if each.doubtful} - profile.stores.keys()
+    left = {*known.left, *strange}
+    holding = [lease(given_back(each, left), here, now) for each in shown]
     new = {each.coupon for each in issued}
     staged = stage_of(profile, now)
     # To the day, without a count: otherwise each further look would be news to every store.
@@ -171,6 +172,7 @@ def decide_one(known: Known, now: int) -> Decided:
         # What sells in a store that was never entered is not known here.
         next=view_in("", known.bestsellers.get(profile.last_store, ())),
         by_terms=profile.by_terms,
+        withdrawn=withdrawn,
     )
 
 
@@ -217,10 +219,11 @@ def _decide_locked(
     connection: Connection, tenant: str, members: Members, now: int
 ) -> list[StoreChange]:
     told = _ask_told(connection, tenant, members)
-    decided = {
-        (tenant, known.shopper): decide_one(known, now)
-        for known in _known(connection, tenant, members, now)
-    }
+    known = _known(connection, tenant, members, now)
+    decided = {(tenant, each.shopper): decide_one(each, now) for each in known}
+    doubtful = [each for one in known for each in one.coupons if each.doubtful]
+    withdrawn = {code for one in decided.values() for code in one.withdrawn}
+    doubts.settle(connection, tenant, doubtful, withdrawn, now)
     issue(connection, [each for one in decided.values() for each in one.issued])
     write_leases(connection, [each for one in decided.values() for each in one.leased])
     coming = {shopper: each.next for (_, shopper), each in decided.items()}

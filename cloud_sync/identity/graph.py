@@ -46,9 +46,7 @@ class Graph:
 
 def fold(log: Iterable[LinkEvent]) -> Graph:
     """Fold a log of links, in whatever order it is given."""
-    latest = _Latest()
-    for event in log:
-        latest.take(event)
+    latest = Latest(log)
     shared = {key: each.because for key, each in latest.demotions.items() if each.demoted}
     parent: dict[str, str] = {}
     for join in latest.joins.values():
@@ -62,21 +60,25 @@ def fold(log: Iterable[LinkEvent]) -> Graph:
     return Graph(shoppers=shoppers, shared=shared, erased=frozenset(latest.erased))
 
 
-class _Latest:
+class Latest:
     """The last word of a log about each join and identifier."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Iterable[LinkEvent] = ()) -> None:
+        """Begin with what a log says, in whatever order it is given."""
         self.joins: dict[str, Joined] = {}
+        self.undone: dict[str, Undone] = {}
         self.demotions: dict[str, Demoted] = {}
         self.erased: dict[str, int] = {}
-        self._words: dict[str, Undone] = {}
+        for event in log:
+            self.take(event)
 
     def take(self, event: LinkEvent) -> None:
+        """Take one more event; the later of two words counts, whichever is taken first."""
         match event:
             case Joined(join=key):
-                self.joins[key] = min(event, self.joins.get(key, event))
+                self.joins[key] = max(event, self.joins.get(key, event), key=_joined)
             case Undone(join=key):
-                self._words[key] = max(event, self._words.get(key, event), key=_word)
+                self.undone[key] = max(event, self.undone.get(key, event), key=_word)
             case Demoted(identifier=key):
                 self.demotions[key] = max(event, self.demotions.get(key, event), key=_said)
             case Erased(identifier=key, at=at):
@@ -89,7 +91,8 @@ class _Latest:
         return side not in self.erased or join.at > self.erased[side]
 
     def holds(self, join: Joined) -> bool:
-        word = self._words.get(join.join)
+        """Tell whether a join was not undone."""
+        word = self.undone.get(join.join)
         return word is None or not word.undone
 
 
@@ -99,6 +102,10 @@ def root(parent: dict[str, str], each: str) -> str:
         parent[each] = parent[parent[each]]
         each = parent[each]
     return each
+
+
+def _joined(join: Joined) -> tuple[int, Joined]:
+    return join.at, join
 
 
 def _word(word: Undone) -> tuple[int, bool, str, str]:

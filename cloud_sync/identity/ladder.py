@@ -6,7 +6,7 @@ those may be one shopper it joins them, and where they cannot, it is itself the 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import comb, factorial
@@ -37,11 +37,13 @@ class Verdicts:
     """What the ladder decided.
 
     `parent` joins identifiers (each points towards the strongest of its shopper), `shared` names
-    those of many people with the reason, `tenures` those that were handed on, by time.
+    those of many people with the reason, `tenures` those that were handed on, by time. `things` are
+    those of the shared ones that are seen with more than any person has.
     """
 
     parent: list[int]
     shared: dict[int, str]
+    things: Set[int] = frozenset()
     tenures: dict[int, Sequence[Tenure]] = field(default_factory=dict)
     joins: list[tuple[int, int, int]] = field(default_factory=list)
     """Of each join both identifiers and the number of events that speak for it."""
@@ -55,11 +57,21 @@ class Verdicts:
         return identifier
 
 
-def decide(sightings: Sightings) -> Verdicts:
-    """Climb the ladder over all identifiers of some events."""
-    shared = shared_by_degree(sightings)
+def decide(
+    sightings: Sightings,
+    *,
+    apart: Iterable[tuple[int, int]] = (),
+    kept: Collection[int] = (),
+) -> Verdicts:
+    """Climb the ladder over all identifiers of some events.
+
+    Somebody may have said that two identifiers are `apart`: they never are one shopper's; or that
+    one is `kept`: it is no shared thing, whatever it looks like.
+    """
+    shared = shared_by_degree(sightings, kept)
     size = len(sightings.identifiers)
-    climb = _Climb(sightings, Verdicts(parent=list(range(size)), shared=shared))
+    verdicts = Verdicts(parent=list(range(size)), shared=shared, things=frozenset(shared))
+    climb = _Climb(sightings, verdicts, apart, kept)
     order = sorted(
         (at for at in range(size) if at not in shared),
         key=lambda at: (sightings.rule(at).rank, at),
@@ -72,9 +84,17 @@ def decide(sightings: Sightings) -> Verdicts:
 class _Climb:
     """The state of the climb: shoppers so far, and how many identifiers of each kind they have."""
 
-    def __init__(self, sightings: Sightings, verdicts: Verdicts) -> None:
+    def __init__(
+        self,
+        sightings: Sightings,
+        verdicts: Verdicts,
+        apart: Iterable[tuple[int, int]],
+        kept: Collection[int],
+    ) -> None:
         self.sightings = sightings
         self.verdicts = verdicts
+        self._apart = list(apart)
+        self._kept = kept
         self._owned = [Counter([sightings.kind(at)]) for at in range(len(sightings.identifiers))]
         self._placed = [False] * len(sightings.identifiers)
 
@@ -162,7 +182,15 @@ class _Climb:
                 return False
             if rule.exclusive and holders[kind] > 1:
                 return False
-        return True
+        return not self._are_apart({at, *met})
+
+    def _are_apart(self, owners: Collection[int]) -> bool:
+        """Tell whether somebody said of two of these shoppers that they are not one."""
+        root = self.verdicts.root
+        return any(
+            root(one) in owners and root(other) in owners and root(one) != root(other)
+            for one, other in self._apart
+        )
 
     def _join(self, at: int, met: Mapping[int, int]) -> None:
         """Join an identifier with shoppers; what is not placed yet waits for its turn."""
@@ -185,7 +213,7 @@ class _Climb:
         turns = [(self.sightings.observations[event].occurred_at, who[0]) for event, who in shown]
         counts = Counter(owner for _, owner in turns)
         owner, most = min(counts.items(), key=lambda each: (-each[1], each[0]))
-        if most >= max(OWNER_EVENTS_MIN, OWNER_SHARE * len(turns)):
+        if at in self._kept or most >= max(OWNER_EVENTS_MIN, OWNER_SHARE * len(turns)):
             if self._may_be_one(at, [owner], {}):
                 self._join(at, {owner: most})
             return

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Joined:
     """Evidence that two identifiers are of one shopper.
 
-    `join` is the id of this evidence; the same one recorded twice counts once. `weight` says how
-    many events speak for it, `because` why it was believed, `source` who said so.
+    `join` is the id of this evidence; the same one recorded twice counts once, the later. `weight`
+    says how many events speak for it, `because` why it was believed, `source` who said so.
     """
 
     join: str
@@ -56,4 +56,13 @@ class Erased:
     at: int
 
 
+# The source of what the ladder of rules decided by itself; it may change its mind, and never speaks
+# about what a person has spoken about.
+RULES = "rules"
+
 LinkEvent = Joined | Undone | Demoted | Erased
+
+
+def pair_id(one: str, other: str) -> str:
+    """Return the id of all evidence that two identifiers are of one shopper."""
+    return f"{min(one, other)}+{max(one, other)}"

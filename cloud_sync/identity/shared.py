@@ -6,7 +6,7 @@ kiosks are, and are found first, being seen with hundreds of members.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from cloud_sync.identity.sightings import DAY_US, Sightings
@@ -15,8 +15,8 @@ from cloud_sync.identity.sightings import DAY_US, Sightings
 MANY_OF_WEAKER_KINDS = 5
 
 
-def shared_by_degree(sightings: Sightings) -> dict[int, str]:
-    """Return the identifiers that stand for no person, each with the reason.
+def shared_by_degree(sightings: Sightings, kept: Collection[int] = ()) -> dict[int, str]:
+    """Return the identifiers that stand for no person, each with the reason; never one of `kept`.
 
     The most extreme is found first, and is then nothing any more that others are seen with. What a
     kind is called decides nothing: a file of somebody else's may call a cookie `device`.
@@ -24,7 +24,7 @@ def shared_by_degree(sightings: Sightings) -> dict[int, str]:
     partners = _partners(sightings)
     found: dict[int, str] = {}
     # Where one is demoted, others may be seen with too many that did not count before.
-    while waiting := _over(sightings, partners):
+    while waiting := _over(sightings, partners, kept):
         while waiting:
             before, at, kind = heappop(waiting)
             excess = _excess(sightings, partners, at, kind)
@@ -40,12 +40,15 @@ def shared_by_degree(sightings: Sightings) -> dict[int, str]:
 
 
 def _over(
-    sightings: Sightings, partners: Sequence[Mapping[str, Mapping[int, int]]]
+    sightings: Sightings,
+    partners: Sequence[Mapping[str, Mapping[int, int]]],
+    kept: Collection[int],
 ) -> list[tuple[float, int, str]]:
     """Return, as a heap, what is seen with too many of a kind, the most extreme first."""
     waiting = [
         (-excess, at, kind)
         for at, by_kind in enumerate(partners)
+        if at not in kept
         for kind in by_kind
         for excess in [_excess(sightings, partners, at, kind)]
         if excess > 1

@@ -12,9 +12,9 @@ from cloud_sync.identity.rules import (
     EXCLUSIVE_RULE,
     LADDER,
     KindRule,
-    junk_reason,
 )
 from wire.identifiers import IdentifierError, normal_phone
+from wire.junk import junk_reason
 
 DAY_US = 86_400_000_000
 # A kind is exclusive where this share of the identifiers that are seen with it at least twice are

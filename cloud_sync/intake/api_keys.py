@@ -1,6 +1,7 @@
 """Keys with which a web shop or an app may post events and ask for its shoppers' coupons.
 
-One that the shopper's app signs in with may be allowed to have members' tokens signed, too.
+One that the shopper's app signs in with may be allowed to have members' tokens signed, too; one of
+those who answer shoppers' questions to look at a shopper and to say who is one with whom.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ class ApiKey:
 
     `issues_tokens`: have members' tokens signed. `answers_rights`: ask for everything about a
     shopper, and have one erased, for whom the shop has checked that it is they who ask.
+    `about_shoppers`: look at shoppers and say who is one with whom.
     """
 
     tenant: str
@@ -29,6 +31,7 @@ class ApiKey:
     source: str
     issues_tokens: bool = False
     answers_rights: bool = False
+    about_shoppers: bool = False
 
 
 def create_key(
@@ -38,6 +41,7 @@ def create_key(
     *,
     issues_tokens: bool = False,
     answers_rights: bool = False,
+    about_shoppers: bool = False,
 ) -> str:
     """Create a key for a channel and return its text, which is shown once and stored nowhere.
 
@@ -46,8 +50,9 @@ def create_key(
     key_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     connection.execute(
-        "INSERT INTO api_key (tenant, key_id, source, secret, issues_tokens, answers_rights)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO api_key"
+        " (tenant, key_id, source, secret, issues_tokens, answers_rights, about_shoppers)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (
             check_name(tenant),
             key_id,
@@ -55,6 +60,7 @@ def create_key(
             _digest(secret),
             issues_tokens,
             answers_rights,
+            about_shoppers,
         ),
     )
     return f"{PREFIX}.{tenant}.{key_id}.{secret}"
@@ -65,18 +71,19 @@ def check_key(connection: Connection, text: str) -> ApiKey | None:
     match text.split(".", 3):
         case [prefix, tenant, key_id, secret] if prefix == PREFIX:
             row = connection.execute(
-                "SELECT source, secret, issues_tokens, answers_rights FROM api_key"
+                "SELECT source, secret, issues_tokens, answers_rights, about_shoppers FROM api_key"
                 " WHERE tenant = %s AND key_id = %s AND revoked_at IS NULL",
                 (tenant.replace("\0", ""), key_id.replace("\0", "")),
             ).fetchone()
             if row is not None and hmac.compare_digest(row[1], _digest(secret)):
-                source, _, issues_tokens, answers_rights = row
+                source, _, issues_tokens, answers_rights, about_shoppers = row
                 return ApiKey(
                     tenant=tenant,
                     key_id=key_id,
                     source=source,
                     issues_tokens=issues_tokens,
                     answers_rights=answers_rights,
+                    about_shoppers=about_shoppers,
                 )
     return None
 

@@ -82,15 +82,7 @@ class AskedForToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     member: _Text
 
 
-_AskedT = TypeVar(
-    "_AskedT",
-    Asked,
-    AskedToRedeem,
-    AskedToSpend,
-    AskedForToken,
-    AskedForConsents,
-    AskedForRights,
-)
+_AskedT = TypeVar("_AskedT", bound=msgspec.Struct)
 
 
 def parse_asked(payload: bytes, form: type[_AskedT]) -> _AskedT:

@@ -9,7 +9,8 @@
         "body": {"product": "6901234567892"}         the fields of the kind
     }]}
 
-Identifiers arrive plain and are keyed here, before anything is stored.
+Identifiers arrive plain and are keyed here, before anything is stored. One that names nobody, such
+as zeros or a placeholder, is left out of its event and named in the answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ import msgspec
 
 from wire.codec import EncodeError, encode_event
 from wire.events import EVENT_KINDS, AnyBody, Clock, Event
-from wire.identifiers import Identifier, IdentifierError, key_identifier
+from wire.identifiers import Identifier, IdentifierError, JunkError, key_identifier
 
 EVENTS_PER_POST_MAX = 1_000
 POST_BYTES_MAX = 2_000_000
@@ -60,10 +61,11 @@ class PostRefusedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PostedEvent:
-    """An event with the id that its source gave it."""
+    """An event with the id that its source gave it; `ignored` are identifiers that name nobody."""
 
     event_id: str
     event: Event
+    ignored: tuple[WrongField, ...] = ()
 
 
 def parse_post(payload: bytes, *, source: str, key: bytes, now: int) -> list[PostedEvent]:
@@ -111,6 +113,7 @@ class _Reading:
     def __init__(self, path: str, wrong: list[WrongField]) -> None:
         self._path = path
         self._wrong = wrong
+        self._ignored: list[WrongField] = []
 
     def event(self, item: object, *, source: str, key: bytes, now: int) -> PostedEvent | None:
         """Return the event, or None when something about it is wrong."""
@@ -143,7 +146,7 @@ class _Reading:
         except EncodeError as error:
             self._note("", str(error))
             return None
-        return PostedEvent(event_id, event)
+        return PostedEvent(event_id, event, tuple(self._ignored))
 
     def _note(self, field: str, message: str) -> None:
         self._wrong.append(WrongField(self._path + field, message))
@@ -179,6 +182,8 @@ class _Reading:
                 case {"kind": str(kind), "value": str(plain)} if len(plain) <= TEXT_CHARS_MAX:
                     try:
                         keyed[key_identifier(kind, plain, key=key)] = None
+                    except JunkError as error:
+                        self._ignored.append(WrongField(self._path + where, str(error)))
                     except IdentifierError as error:
                         self._note(where, str(error))
                 case _:

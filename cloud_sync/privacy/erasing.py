@@ -22,16 +22,10 @@ from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
-from cloud_sync.shoppers.identity import (
-    Key,
-    identifier_id,
-    lock,
-    members_of,
-    shoppers_of,
-)
+from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
 from wire.erasures import SALT_BYTES, mark_of
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 from wire.messages import Change
 from wire.views import ErasureView, encode_view
 

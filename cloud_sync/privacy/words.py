@@ -10,9 +10,9 @@ from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import HttpAppended
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.consents import Consented, consents_of, write
-from cloud_sync.shoppers.identity import identifier_id, lock, members_of, shoppers_of
+from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
 from wire.events import Clock, Consent, Event
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 
 
 def take(

@@ -13,11 +13,11 @@ from cloud_sync.shoppers.identity import (
     Key,
     Link,
     append_links,
-    join,
     recognised,
     register,
     shoppers_of,
 )
+from cloud_sync.shoppers.joining import join
 from cloud_sync.shoppers.spending import fold_spent
 from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased, Returned
 from wire.identifiers import Identifier

@@ -1,36 +1,34 @@
 """Who is who: identifiers, the links between them, and the shopper ID they resolve to.
 
-The graph is a fold over the log of links: a shopper is a connected set of identifiers, its ID the
-smallest id in the set. Both depend only on which links there are, never on the order in which they
-came.
+The graph is a fold over the log of links and of what was said about them (see joining.py): a
+shopper is a connected set of identifiers, its ID the smallest id in the set. Both depend only on
+what is in the log, never on the order in which it came.
 
 Statements that look up many rows do so by a lateral query each: a join may be planned while the
 tables are small, and then reads them whole for as long as the plan is kept.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
 from psycopg import Connection
-from psycopg.errors import SerializationFailure
 
 from cloud_sync.database import arrays
 from wire.events import Event
-from wire.identifiers import NEVER_IDENTIFIERS, VALUE_BYTES, Identifier
-
-# The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
-# id of a shopper is that of the strongest identifier; a rank once given is never changed.
-IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app": 4, "web": 5}
+from wire.identifiers import (
+    IDENTIFIER_RANKS,
+    NEVER_IDENTIFIERS,
+    VALUE_BYTES,
+    Identifier,
+    identifier_id,
+)
 
 # An event with more identifiers than this is no shopper but a list; its weakest are left out.
 IDENTIFIERS_PER_EVENT_MAX = 8
-# Ids of so many identifiers are remembered: those of a store's members come again and again.
+# What so many events named is remembered: those of a store's members come again and again.
 IDS_REMEMBERED_MAX = 50_000
-# Joins meet joins of other workers; each round sees at least one of them through.
-JOIN_ROUNDS_MAX = 20
 
 Key = tuple[str, str]
 """A tenant and the id of an identifier or shopper, as 32 hexadecimal digits."""
@@ -40,10 +38,6 @@ NOBODY: Mapping[str, Identifier] = MappingProxyType({})
 
 Members = Mapping[Key, Sequence[Identifier]]
 """Shoppers, by tenant and current shopper ID, with the identifiers of each."""
-
-
-class JoinError(SerializationFailure):
-    """Other workers kept joining the same identifiers: the transaction is to be repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +52,6 @@ class Link:
     evidence: str
     source: str
     occurred_at: int
-
-
-@lru_cache(maxsize=IDS_REMEMBERED_MAX)
-def identifier_id(identifier: Identifier) -> str:
-    """Return the id of an identifier: the rank of its kind, then 15 bytes of a hash."""
-    digest = hashlib.blake2b(
-        identifier.kind.encode() + b"\x00" + identifier.value, digest_size=15, person=b"identifier"
-    )
-    return f"{IDENTIFIER_RANKS[identifier.kind]:02x}{digest.hexdigest()}"
 
 
 def recognised(event: Event) -> Mapping[str, Identifier]:
@@ -193,29 +178,6 @@ def atoms_of(members: Members) -> tuple[str, str, str]:
     )
 
 
-def join(connection: Connection, pairs: Iterable[tuple[Key, Key]]) -> None:
-    """Make one shopper of each connected set of identifiers, within the caller's transaction.
-
-    The rows of the shopper IDs concerned are locked in sorted order; when a worker that came first
-    has joined one of them in the meantime, the question is asked anew.
-
-    Raises JoinError when JOIN_ROUNDS_MAX rounds did not suffice.
-    """
-    asked = list(pairs)
-    everyone = {key for pair in asked for key in pair}
-    for _ in range(JOIN_ROUNDS_MAX):
-        current = shoppers_of(connection, everyone)
-        roots = merged(
-            ((a[0], current[a]), (b[0], current[b])) for a, b in asked if current[a] != current[b]
-        )
-        if not roots:
-            return
-        if _locked_as_roots(connection, sorted({*roots, *roots.values()})):
-            _point_to(connection, roots)
-            return
-    raise JoinError(f"{len(everyone)} identifiers are being joined elsewhere; fold them again")
-
-
 def merged(pairs: Iterable[tuple[Key, Key]]) -> dict[Key, Key]:
     """Return, for each key that is not the smallest of its connected set, the smallest one."""
     parent: dict[Key, Key] = {}
@@ -250,15 +212,3 @@ def ask_lock(connection: Connection, shoppers: Collection[Key]) -> Callable[[], 
         (arrays.texts(tenant for tenant, _ in ordered), arrays.plain(each for _, each in ordered)),
     )
     return lambda: {(tenant, each.hex) for tenant, each, shopper in rows if each == shopper}
-
-
-def _locked_as_roots(connection: Connection, roots: Sequence[Key]) -> bool:
-    return lock(connection, roots) == set(roots)
-
-
-def _point_to(connection: Connection, roots: Mapping[Key, Key]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "UPDATE identifier SET shopper = %s WHERE tenant = %s AND shopper = %s",
-            [(roots[loser][1], *loser) for loser in sorted(roots)],
-        )

@@ -106,10 +106,12 @@ class Profile:
     `by_terms` tells that offers rest on the membership terms alone. `acts` are by day and act;
     `bought` counts orders that did not come back whole. `stage_rules` are those of the shopper's
     tenant. `followed` are brands and series, those followed last first, FOLLOWED_MAX at most.
+    `shared` is a thing that many people use: what it did is nobody's, and it is offered nothing.
     """
 
     consented: bool = False
     by_terms: bool = True
+    shared: bool = False
     acts: Mapping[tuple[int, str], ActFacts] = field(default_factory=dict)
     products: Mapping[str, ProductFacts] = field(default_factory=dict)
     followed: Sequence[str] = ()
@@ -162,9 +164,10 @@ def _ask(
 
     def read() -> tuple[dict[Key, Profile], dict[Key, dict[str, Consented]]]:
         parts = answers.fetchone() or ()
-        terms, words, acted, *facts, dwells, spent = [
+        terms, words, things, acted, *facts, dwells, spent = [
             json.decode(part, type=_Rows) for part in parts[:-1]
         ]
+        shared = {(str(row["tenant"]), UUID(str(row["shopper"])).hex) for row in things}
         consents = consents_in(members, terms, words)
         acts = _found(len(_ACT_KEYS), acted)
         products, brands, money, stores = [
@@ -176,8 +179,9 @@ def _ask(
         dwelt = _dwelt(dwells)
         whole = {
             key: Profile(
-                consented=consents[key][OFFERS].given,
+                consented=consents[key][OFFERS].given and key not in shared,
                 by_terms=consents[key][OFFERS].by == "terms",
+                shared=key in shared,
                 acts={
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
@@ -252,7 +256,7 @@ def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
 def _allowed(whole: Profile, consents: Mapping[str, Consented]) -> Profile:
     """Return of a profile what its shopper allows: the gate through which all decisions go."""
     if not whole.consented:
-        return Profile(stores=whole.stores)
+        return Profile(stores=whole.stores, shared=whole.shared)
     if consents[PROFILING].given:
         return whole
     saved = {
@@ -321,6 +325,13 @@ _SPENT = (
     "  WHERE point_spend.tenant = asked.tenant AND point_spend.atom = asked.atom OFFSET 0) AS spent"
     " GROUP BY asked.tenant, asked.shopper"
 )
+_THINGS = (
+    "SELECT asked.tenant, asked.shopper"
+    " FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])"
+    " AS asked(tenant, shopper, atom) CROSS JOIN LATERAL (SELECT demoted FROM identifier"
+    "  WHERE identifier.tenant = asked.tenant AND identifier.identifier = asked.atom OFFSET 0)"
+    " AS known WHERE known.demoted"
+)
 # Dwell by product: what stood on the shelf, by its plan, shares the time equally. The plan is
 # looked up when reading, so that a plan that is told late counts all the same.
 _DWELLS = (
@@ -337,6 +348,6 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (TERMS, WORDS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS, _SPENT)
+    for sql in (TERMS, WORDS, _THINGS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS, _SPENT)
 ]
 _ASK = f"SELECT {', '.join((*_PARTS, _RULES))}"

@@ -12,18 +12,11 @@ from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.acts import time_of
-from cloud_sync.shoppers.identity import (
-    JoinError,
-    Key,
-    identifier_id,
-    lock,
-    members_of,
-    recognised,
-    shoppers_of,
-)
+from cloud_sync.shoppers.identity import Key, lock, members_of, recognised, shoppers_of
+from cloud_sync.shoppers.joining import JoinError
 from cloud_sync.shoppers.profile import profiles_of
 from wire.events import Clock, Event, PointsSpent
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
 
 ORDER_CHARACTERS_MAX = 64
 SPENT_MAX = 10**9

@@ -14,7 +14,8 @@ from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from edge_agent.visits import basket
 from wire.events import AnyBody, Arrival, Event, VisitEnded
-from wire.identifiers import Identifier
+from wire.identifiers import Identifier, identifier_id
+from wire.views import SHARED_THING, ShopperView
 
 VISIT_BYTES = 8
 
@@ -34,8 +35,9 @@ class Visit:
     """One stay.
 
     `shopper` is the unified id, as soon as the cloud has said it; before that a deterministic one
-    made of the keyed identifier, so that store-level content needs no cloud. It is None for a
-    visit that nobody named; `named_at` is when a member's code was scanned. `consented` is what
+    made of the keyed identifier, so that store-level content needs no cloud. Where the cloud says
+    that many people use the identifier, it is one of this visit alone. It is None for a visit that
+    nobody named; `named_at` is when a member's code was scanned. `consented` is what
     the cloud knows, False until it says so.
     """
 
@@ -69,15 +71,17 @@ class Visit:
 
 
 def fallback_shopper(identifiers: Sequence[Identifier]) -> str | None:
-    """Return the shopper id used until the cloud names one: the same in every store of the tenant.
+    """Return the shopper ID used until the cloud names one: the same in every store of the tenant.
 
-    Made of the first of the keyed identifiers in their order of kind and value.
+    It is that of the strongest identifier, by which the cloud will know the shopper too; what they
+    are joined with there comes later, and this ID stays resolvable.
     """
-    if not identifiers:
-        return None
-    first = min(identifiers)
-    digest = hashlib.blake2b(first.key.encode(), digest_size=8, person=b"sb-shopper")
-    return f"local-{digest.hexdigest()}"
+    return min(map(identifier_id, identifiers), default=None)
+
+
+def anonymous_shopper(visit: bytes) -> str:
+    """Return the shopper ID of a visit of which nobody can say whose it is: no other visit's."""
+    return "a" + hashlib.blake2b(visit, digest_size=15, person=b"anonymous").hexdigest()
 
 
 def current(connection: sqlite3.Connection, kiosk: str) -> Visit | None:
@@ -238,6 +242,14 @@ def _visit(connection: sqlite3.Connection, row: sqlite3.Row) -> Visit:
         named_at=named_at,
         ended_at=ended_at,
         ended_by=by,
-        shopper=fallback_shopper(identifiers) if view is None else view.shopper,
+        shopper=_shopper(visit, identifiers, view),
         consented=view is not None and view.consented,
     )
+
+
+def _shopper(
+    visit: bytes, identifiers: Sequence[Identifier], view: ShopperView | None
+) -> str | None:
+    if view is None:
+        return fallback_shopper(identifiers)
+    return anonymous_shopper(visit) if view.because.reason == SHARED_THING else view.shopper

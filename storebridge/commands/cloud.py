@@ -301,6 +301,9 @@ def create_key(
         bool,
         typer.Option("--rights", help="It may ask for all about a shopper, and have one erased."),
     ] = False,
+    shoppers: Annotated[
+        bool, typer.Option("--shoppers", help="It may look at shoppers, join and split them.")
+    ] = False,
 ) -> None:
     """Create an API key for a web shop or app and print it, this once."""
     from cloud_sync.intake.api_keys import create_key as create
@@ -308,7 +311,14 @@ def create_key(
 
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            made = create(connection, tenant, source, issues_tokens=tokens, answers_rights=rights)
+            made = create(
+                connection,
+                tenant,
+                source,
+                issues_tokens=tokens,
+                answers_rights=rights,
+                about_shoppers=shoppers,
+            )
             typer.echo(made)
         except TopicError as error:
             typer.echo(str(error), err=True)

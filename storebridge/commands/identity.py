@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from cloud_sync.identity.replay import Replay
+    from cloud_sync.identity.rules import KindRule
 
 app = typer.Typer(
     help="Who is who: link noisy records, replay events, measure both.", no_args_is_help=True
@@ -165,29 +166,83 @@ def replay(
 @rules.command("try")
 def try_rules(
     file: Annotated[Path, typer.Argument(help="TOML: a table a kind, with what is to differ.")],
-    events: Annotated[Path, typer.Option(help="JSON Lines, as for `identity replay`.")],
+    events: Annotated[
+        Path | None, typer.Option(help="JSON Lines, as for `identity replay`.")
+    ] = None,
+    cloud: Annotated[
+        Path | None, typer.Option(help="The service's TOML file: what its data bank has.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Whose, in the data bank.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Tell what other rules would join and split among the shoppers of some events."""
+    """Tell what other rules would join and split, of some events or in the data bank.
+
+    Nothing is changed.
+    """
     from cloud_sync.identity.replay import assign
     from cloud_sync.identity.trial import RulesError, compare, read_rules
 
+    if (events is None) == (cloud is None) or bool(tenant) != (cloud is not None):
+        raise refusal("Nothing was tried: give --events FILE, or --cloud FILE and --tenant NAME")
     try:
         ladder = read_rules(file)
     except RulesError as error:
         raise refusal(f"Nothing was tried: {error}") from None
-    replayed = _replayed(events)
-    trial = compare(assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers)
+    rejects = 0
+    if events is not None:
+        replayed = _replayed(events)
+        before, after = assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers
+        rejects = len(replayed.rejects)
+    else:
+        before, after = _in_data_bank(cloud or Path(), tenant, ladder)
+    trial = compare(before, after)
     say(
         {
             "would_join": trial.joins,
             "would_split": trial.splits,
             "largest_cluster": trial.largest,
             "largest_cluster_now": trial.largest_before,
-            "rejects": len(replayed.rejects),
+            "rejects": rejects,
         },
         as_json,
     )
+
+
+@app.command()
+def rebuild(
+    config: Annotated[Path, typer.Argument(help="The service's TOML file.")],
+    tenant: Annotated[str, typer.Option(help="The brand or group.")],
+    as_json: Json = False,
+) -> None:
+    """Look at the whole log of a tenant, and set right whoever is not who they should be.
+
+    The service may run meanwhile.
+    """
+    from cloud_sync.shoppers.whole_graph import set_right
+    from storebridge.commands.cloud import opened_as_it_is, read_config
+
+    began = time.monotonic()
+    with opened_as_it_is(read_config(config)) as database:
+        wrong = set_right(database, tenant)
+    say({"set_right": wrong, "seconds": round(time.monotonic() - began, 1)}, as_json)
+
+
+def _in_data_bank(
+    cloud: Path, tenant: str, ladder: Mapping[str, "KindRule"]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the shopper of each identifier that is linked, as it is and as a ladder has it."""
+    from cloud_sync.identity.component import for_components
+    from cloud_sync.shoppers.whole_graph import decided, read_pairs, shoppers_now
+    from storebridge.commands.cloud import opened_as_it_is, read_config
+
+    with (
+        opened_as_it_is(read_config(cloud)) as database,
+        database.shopper(tenant) as connection,
+    ):
+        pairs = read_pairs(connection, tenant)
+        after = decided(connection, tenant, pairs, for_components(ladder))
+        before = shoppers_now(connection, tenant, after)
+    return before, {each: after[each] for each in before}
 
 
 def say(figures: Mapping[str, object], as_json: bool) -> None:

@@ -1,0 +1,347 @@
+"""The description of the HTTP API (OpenAPI 3.1), served at `/v1/openapi.json`.
+
+What may be sent is described from the very structs that it is read into; what is answered stands in
+ANSWERS. A route without a line in OPERATIONS fails a test.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, jsonify
+
+from cloud_sync.intake.asked import Asked, AskedForToken, AskedToRedeem
+from cloud_sync.intake.posted import (
+    EVENT_ID_CHARS_MAX,
+    EVENTS_PER_POST_MAX,
+    IDENTIFIERS_MAX,
+    KINDS_OF_STORES_ALONE,
+    TEXT_CHARS_MAX,
+)
+from cloud_sync.shoppers_api import AskedToJoin, AskedToSplit
+from wire.events import EVENT_KINDS
+from wire.identifiers import IDENTIFIER_KINDS
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What one route does, what it is sent and what it answers, by the names of schemas."""
+
+    summary: str
+    sent: str = ""
+    answer: str
+    refusals: Sequence[int] = (400, 401)
+    public: bool = False
+
+
+# Method and path of each route, as OpenAPI writes them.
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("get", "/v1/openapi.json"): Operation(
+        summary="This description", answer="Description", refusals=(), public=True
+    ),
+    ("post", "/v1/events"): Operation(
+        summary="Post events of a channel, accepted whole or not at all",
+        sent="Events",
+        answer="Accepted",
+        refusals=(400, 401, 413, 503),
+    ),
+    ("post", "/v1/shopper"): Operation(
+        summary="Ask what may be shown to a shopper", sent="Asked", answer="ChannelView"
+    ),
+    ("post", "/v1/coupons/{coupon}/redeem"): Operation(
+        summary="Redeem a coupon for an order",
+        sent="AskedToRedeem",
+        answer="Redeemed",
+        refusals=(400, 401, 404, 409),
+    ),
+    ("post", "/v1/member-tokens"): Operation(
+        summary="Have a member's short-lived token signed",
+        sent="AskedForToken",
+        answer="Token",
+        refusals=(400, 401, 403, 429, 503),
+    ),
+    ("post", "/v1/shoppers/find"): Operation(
+        summary="Find the shopper IDs of plain identifiers",
+        sent="Asked",
+        answer="FoundShoppers",
+        refusals=(400, 401, 403),
+    ),
+    ("get", "/v1/shoppers/{named}"): Operation(
+        summary="Show what is known of a shopper", answer="Shopper", refusals=(401, 403, 404)
+    ),
+    ("get", "/v1/shoppers/{named}/explanation"): Operation(
+        summary="Explain why a shopper is who they are",
+        answer="Explanation",
+        refusals=(401, 403, 404),
+    ),
+    ("post", "/v1/shoppers/{named}/join"): Operation(
+        summary="Say that two are one person",
+        sent="AskedToJoin",
+        answer="Said",
+        refusals=(400, 401, 403, 404, 409),
+    ),
+    ("post", "/v1/shoppers/{named}/split"): Operation(
+        summary="Say that some identifiers of a shopper are another's",
+        sent="AskedToSplit",
+        answer="Said",
+        refusals=(400, 401, 403, 404, 409),
+    ),
+}
+
+REFUSALS: Mapping[int, str] = {
+    400: "Something that was sent is wrong; each field at fault is named",
+    401: "No valid API key came with the request",
+    403: "The key has no right to this",
+    404: "Nothing of that name is known",
+    409: "It cannot be done as things are; the message says why",
+    413: "Too much was sent at once",
+    429: "Asked too often; see Retry-After",
+    503: "It cannot be served now; see Retry-After",
+}
+
+
+def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": list(required),
+    }
+
+
+def _list(of: Schema, **limits: int) -> Schema:
+    return {"type": "array", "items": of, **limits}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "integer", "description": "µs since 1970 UTC"}
+ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+ID_OR_NONE: Schema = {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"}
+
+_COUPON = {
+    "coupon": TEXT,
+    "offer": TEXT,
+    "product": TEXT,
+    "percent": NUMBER,
+    "state": {"enum": ["offered", "claimed", "redeemed"]},
+    "expires_at": TIME,
+}
+_NAMED = {"id": ID, "kind": {"enum": list(IDENTIFIER_KINDS)}}
+_STAGE: Schema = {"enum": ["awareness", "interest", "purchase", "loyalty"]}
+
+ANSWERS: Mapping[str, Schema] = {
+    "Description": {"type": "object"},
+    "Refusal": _object(
+        {
+            "error": _object(
+                {"message": TEXT, "fields": _list(_object({"field": TEXT, "message": TEXT}))},
+                {"reason": TEXT, "store": TEXT},
+            )
+        }
+    ),
+    "Accepted": _object(
+        {"accepted": NUMBER, "repeated": NUMBER},
+        {"ignored": _list(_object({"field": TEXT, "message": TEXT}))},
+    ),
+    "Because": _object(
+        {"reason": TEXT, "product": TEXT, "channel": TEXT, "at": TIME},
+        {"category": TEXT, "count": NUMBER},
+    ),
+    "ChannelView": _object(
+        {
+            "shopper": TEXT,
+            "known": FLAG,
+            "consented": FLAG,
+            "stage": _STAGE,
+            "because": _ref("Because"),
+            "coupons": _list(
+                _object({**_COUPON, "because": _ref("Because"), "held_by": TEXT, "brand": TEXT})
+            ),
+            "recommended": _list(_object({"product": TEXT, "because": _ref("Because")})),
+            "saved": _list(TEXT),
+            "followed": _list(TEXT),
+            "decided_at": TIME,
+        }
+    ),
+    "Redeemed": _object({"coupon": TEXT, "order": TEXT, "repeated": FLAG}),
+    "Token": _object({"token": TEXT, "expires_at": TIME, "renew_at": TIME}),
+    "FoundShoppers": _object(
+        {"shoppers": _list(_object({"identifier": ID, "shopper": ID_OR_NONE}))}
+    ),
+    "Coupon": _object({**_COUPON, "issued_at": TIME}, {"because": _ref("Because")}),
+    "Shopper": _object(
+        {
+            "shopper": ID,
+            "identifiers": _list(_object(_NAMED)),
+            "shared": FLAG,
+            "consented": FLAG,
+            "stage": _STAGE,
+            "money": {
+                "type": "object",
+                "additionalProperties": _object(
+                    {"orders": NUMBER, "paid_cents": NUMBER, "refunded_cents": NUMBER}
+                ),
+            },
+            "stores": {"type": "object", "additionalProperties": TIME},
+            "followed": _list(TEXT),
+            "saved": _list(TEXT),
+            "products": NUMBER,
+            "coupons": _list(_ref("Coupon")),
+        }
+    ),
+    "Link": _object(
+        {
+            "with": _object(_NAMED),
+            "evidence": TEXT,
+            "source": TEXT,
+            "times": NUMBER,
+            "first_at": TIME,
+            "last_at": TIME,
+        }
+    ),
+    "Explanation": _object(
+        {
+            "shopper": ID,
+            "shared": FLAG,
+            "identifiers": _list(_object({**_NAMED, "links": _list(_ref("Link"))})),
+            "said": _list(
+                _object(
+                    {"word": TEXT, "about": _list(_object(_NAMED)), "at": TIME},
+                    {"because": TEXT, "source": TEXT},
+                )
+            ),
+            "apart": _list(_object({**_NAMED, "because": _list(TEXT)})),
+            "stage": _object({"stage": _STAGE, "because": _list(_ref("Because"))}),
+            "offers": _list(_ref("Coupon")),
+        }
+    ),
+    "Said": _object(
+        {
+            "changed": _list(ID),
+            "shoppers": {"type": "object", "additionalProperties": ID_OR_NONE},
+        }
+    ),
+}
+_SENT = (Asked, AskedToRedeem, AskedForToken, AskedToJoin, AskedToSplit)
+
+
+def blueprint() -> Blueprint:
+    """Build the route that serves the description, to whoever asks."""
+    api = Blueprint("openapi", __name__, url_prefix="/v1")
+
+    @api.get("/openapi.json")
+    def description() -> Response:
+        return jsonify(describe())
+
+    return api
+
+
+@cache
+def describe() -> Schema:
+    """Return the whole description."""
+    _, sent = msgspec.json.schema_components(_SENT, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Schema] = {}
+    for (method, path), operation in OPERATIONS.items():
+        paths.setdefault(path, {})[method] = _operation(method, path, operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Storebridge",
+            "version": version("storebridge"),
+            "description": "For web shops, apps and those who answer shoppers' questions.",
+        },
+        "paths": paths,
+        "security": [{"key": []}],
+        "components": {
+            "schemas": {**sent, **ANSWERS, **dict(_events())},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(method: str, path: str, operation: Operation) -> Schema:
+    found: Schema = {
+        "operationId": f"{method}{path.removeprefix('/v1')}".translate(_TO_NAME).strip("_"),
+        "summary": operation.summary,
+        "responses": {
+            "200": _content("It was done", operation.answer),
+            **{str(status): _content(REFUSALS[status], "Refusal") for status in operation.refusals},
+        },
+    }
+    if operation.sent:
+        found["requestBody"] = {"required": True, **_content("", operation.sent)}
+        del found["requestBody"]["description"]
+    named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    if named:
+        found["parameters"] = [
+            {"name": each, "in": "path", "required": True, "schema": TEXT} for each in named
+        ]
+    if operation.public:
+        found["security"] = []
+    return found
+
+
+def _content(about: str, schema: str) -> Schema:
+    return {"description": about, "content": {"application/json": {"schema": _ref(schema)}}}
+
+
+def _events() -> Iterator[tuple[str, Schema]]:
+    """Yield the schemas of a post of events: a kind of event is an object, named by its kind."""
+    kinds = [kind for kind in EVENT_KINDS if kind not in KINDS_OF_STORES_ALONE]
+    text = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}
+    identifier = _object({"kind": {"enum": list(IDENTIFIER_KINDS)}, "value": text})
+    yield (
+        "Events",
+        _object({"events": _list(_ref("Event"), minItems=1, maxItems=EVENTS_PER_POST_MAX)}),
+    )
+    yield (
+        "Event",
+        _object(
+            {
+                "event_id": {**text, "maxLength": EVENT_ID_CHARS_MAX},
+                "kind": {"enum": kinds},
+                "occurred_at": {
+                    "anyOf": [TIME, {"type": "string", "format": "date-time"}],
+                },
+            },
+            {
+                "identifiers": _list(identifier, maxItems=IDENTIFIERS_MAX),
+                "brand": text,
+                "body": {"anyOf": [_ref(f"body-{kind}") for kind in kinds]},
+            },
+        ),
+    )
+    for kind in kinds:
+        yield f"body-{kind}", _body(EVENT_KINDS[kind])
+
+
+def _body(struct: type) -> Schema:
+    """Return the schema of a struct that is an array on the wire and an object in JSON."""
+    fields = msgspec.structs.fields(struct)
+    return {
+        **_object(
+            {each.name: _field(each.type) for each in fields if each.required},
+            {each.name: _field(each.type) for each in fields if not each.required},
+        ),
+        "additionalProperties": False,
+    }
+
+
+def _field(wanted: Any) -> Schema:
+    element = getattr(wanted, "__args__", (None,))[0]
+    if isinstance(element, type(msgspec.Struct)):
+        return _list(_body(element))
+    return msgspec.json.schema(wanted)
+
+
+_TO_NAME = str.maketrans({"/": "_", "{": "", "}": "", ".": "_", "-": "_"})
