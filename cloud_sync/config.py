@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from cloud_sync.channels.webhooks import SecretError, read_secrets
 from cloud_sync.settings import SETTINGS
 from cloud_sync.signing_key import SigningKeyError, read_signing_key
 from settings.reading import ConfigError, Values, below, read_file, read_settings
@@ -80,6 +81,15 @@ class TenantConfig(msgspec.Struct, frozen=True, kw_only=True):
     code_key: Path | None = None
 
 
+class WebhookConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One address that another system delivers to; its secrets lie in a file of their own."""
+
+    tenant: str
+    channel: str
+    source: str
+    secret_file: Path
+
+
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set for the cloud service; see SETTINGS."""
 
@@ -89,6 +99,7 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     worker: WorkerConfig
     web: WebConfig
     tenants: dict[str, TenantConfig]
+    webhooks: dict[str, WebhookConfig] = {}
 
     @property
     def identifier_keys(self) -> dict[str, bytes]:
@@ -124,8 +135,13 @@ def from_table(
         name: msgspec.structs.replace(each, code_key=each.code_key and folder / each.code_key)
         for name, each in config.tenants.items()
     }
+    webhooks = {
+        name: msgspec.structs.replace(each, secret_file=folder / each.secret_file)
+        for name, each in config.webhooks.items()
+    }
     return msgspec.structs.replace(
         config,
+        webhooks=webhooks,
         folder=folder / config.folder,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
         tenants=tenants,
@@ -152,3 +168,17 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
                 read_signing_key(folder / code_key)
             except SigningKeyError as error:
                 yield f"tenants.{name}.code_key: {error}"
+    yield from _wrong_webhooks(folder, values)
+
+
+def _wrong_webhooks(folder: Path, values: Values) -> Iterator[str]:
+    for name, webhook in below(values, "webhooks").items():
+        if not isinstance(webhook, Mapping):
+            continue
+        if (tenant := webhook.get("tenant")) and tenant not in below(values, "tenants"):
+            yield f"webhooks.{name}.tenant: there is no [tenants.{tenant}]"
+        if isinstance(secret_file := webhook.get("secret_file"), Path):
+            try:
+                read_secrets(folder / secret_file)
+            except SecretError as error:
+                yield f"webhooks.{name}.secret_file: {error}"

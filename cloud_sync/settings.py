@@ -3,6 +3,7 @@
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from cloud_sync.channels.table import CHANNELS
 from settings import checks
 from settings.checks import Expected
 from settings.setting import Setting
@@ -170,5 +171,27 @@ SETTINGS: tuple[Setting, ...] = (
         default="",
         about="the file of the private key that its members' tokens are signed with, from the"
         " place of this file (storebridge code key); empty: no tokens for its app",
+    ),
+    Setting(
+        name="webhooks{}",
+        check=_NAME,
+        about="an address that another system delivers to: /v1/webhooks/CHANNEL/NAME",
+    ),
+    Setting(name="webhooks{}.tenant", check=_NAME, about="whose events are delivered there"),
+    Setting(
+        name="webhooks{}.channel",
+        check=checks.one_of(*CHANNELS),
+        about="which system delivers",
+    ),
+    Setting(
+        name="webhooks{}.source",
+        check=_NAME,
+        about="the name of the channel in events and orders; one web shop has one, whoever tells",
+    ),
+    Setting(
+        name="webhooks{}.secret_file",
+        check=checks.file,
+        about="the file of the secret that deliveries are signed with, from the place of this file;"
+        " a second line while another takes over",
     ),
 )

@@ -21,6 +21,7 @@ from storebridge.commands import (
     scan,
     simulate,
     user,
+    webhook,
     wire,
 )
 
@@ -58,6 +59,7 @@ app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")
 app.command("scan")(scan.scan)

@@ -1,6 +1,11 @@
 """By which column each table is spread over the machines of a hash-distributed PostgreSQL."""
 
-from cloud_sync.database import migrations_console, migrations_shoppers, migrations_sight
+from cloud_sync.database import (
+    migrations_console,
+    migrations_doors,
+    migrations_shoppers,
+    migrations_sight,
+)
 
 # A small table that each machine holds whole.
 EVERYWHERE = ""
@@ -26,6 +31,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_shoppers.DISTRIBUTION,
     **migrations_console.DISTRIBUTION,
     **migrations_sight.DISTRIBUTION,
+    **migrations_doors.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is
