@@ -44,15 +44,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     """Build the API's routes."""
     api = Blueprint("api", __name__, url_prefix="/v1")
 
-    @api.before_request
-    def authorise() -> Response | None:
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        with cloud.database.shopper("") as connection:
-            key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
-        if key is None or key.tenant not in cloud.identifier_keys:
-            return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
-        g.key = key
-        return None
+    api.before_request(lambda: authorised(cloud))
 
     @api.post("/events")
     def post_events() -> Response:
@@ -89,9 +81,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
             return refusal(status, message, reason=done.reason, store=done.store)
         return jsonify(coupon=done.coupon, order=done.order, repeated=done.repeated)
 
-    @api.errorhandler(PostRefusedError)
-    def refused_by_form(refused: PostRefusedError) -> Response:
-        return refusal(400, "nothing of this post was accepted", refused.wrong)
+    api.register_error_handler(PostRefusedError, refuse_badly_formed)
 
     @api.errorhandler(HTTPException)
     def refused_by_http(error: HTTPException) -> Response:
@@ -125,6 +115,22 @@ def _add_tokens(api: Blueprint, cloud: Cloud) -> None:
         response = refusal(429, str(error))
         response.headers["Retry-After"] = str(error.retry_after_s)
         return response
+
+
+def authorised(cloud: Cloud) -> Response | None:
+    """Find out whose key a request carries, for `g.key`; returns a refusal where it is none."""
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    with cloud.database.shopper("") as connection:
+        key = check_key(connection, text.strip()) if scheme.lower() == "bearer" else None
+    if key is None or key.tenant not in cloud.identifier_keys:
+        return refusal(401, "send a valid API key: `Authorization: Bearer sbk.…`")
+    g.key = key
+    return None
+
+
+def refuse_badly_formed(refused: PostRefusedError) -> Response:
+    """Answer a post that is not of its form, with every field that is wrong."""
+    return refusal(400, "nothing of this post was accepted", refused.wrong)
 
 
 def refusal(status: int, message: str, wrong: Sequence[WrongField] = (), **more: str) -> Response:

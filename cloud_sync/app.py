@@ -6,6 +6,7 @@ import psycopg
 from flask import Flask, Response, jsonify, redirect, request
 
 from cloud_sync import api
+from cloud_sync.channels.goods import blueprint as goods_blueprint
 from cloud_sync.channels.pages import blueprint as webhooks_blueprint
 from cloud_sync.cloud import Cloud
 from cloud_sync.console.views import blueprint as console_blueprint
@@ -29,6 +30,7 @@ def create_app(cloud: Cloud) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(webhooks_blueprint(cloud))
+    app.register_blueprint(goods_blueprint(cloud))
     app.register_blueprint(console_blueprint(cloud))
 
     app.add_url_rule("/", "front_door", lambda: redirect("/hq/"))

@@ -10,9 +10,10 @@ from cloud_sync.catalogue import publish_catalogue
 from cloud_sync.decisions import visits
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.publisher import put
-from cloud_sync.reports import brand_hour, shelf_hour, store_hour
+from cloud_sync.reports import brand_hour, price_shown, shelf_hour, store_hour
 from cloud_sync.shoppers import fold as shoppers
 from cloud_sync.shoppers.fold import Folded
+from cloud_sync.shoppers.settling import counted_anew, settle
 from wire.messages import Change
 
 
@@ -31,10 +32,13 @@ class Road:
         self, connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]
     ) -> Folded:
         """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
-        store_hour.fold(connection, events)
+        settled = settle(connection, events)
+        counted, gone = counted_anew(events, settled)
+        store_hour.fold(connection, counted, gone)
         shelf_hour.fold(connection, events)
-        brand_hour.fold(connection, events)
-        folded = shoppers.fold(connection, shard, epoch, events)
+        brand_hour.fold(connection, counted, gone)
+        price_shown.fold(connection, events)
+        folded = shoppers.fold(connection, shard, epoch, events, settled)
         visits.note(connection, events)
         new: dict[str, set[str]] = defaultdict(set)
         for tenant, store in folded.stores - self._knowing:

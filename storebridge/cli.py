@@ -15,9 +15,11 @@ from storebridge.commands import (
     dwell,
     guard,
     identity,
+    imports,
     light_stores,
     model,
     quarantine,
+    report,
     scan,
     simulate,
     user,
@@ -56,9 +58,11 @@ app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(identity.app, name="identity")
+app.add_typer(imports.app, name="import")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(report.app, name="report")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")

@@ -113,10 +113,12 @@ class Tapped(Body, frozen=True, tag=6):
 
 
 class Viewed(Body, frozen=True, tag=7):
-    """A product or a piece of content was opened."""
+    """A product or a piece of content was opened; its price, where one was shown with it."""
 
     product: str = ""
     content: str = ""
+    price_cents: int = 0
+    currency: str = ""
 
 
 class Searched(Body, frozen=True, tag=8):
@@ -276,6 +278,10 @@ class VisitEnded(Body, frozen=True, tag=25):
     by: str
 
 
+class Enrolled(Body, frozen=True, tag=40):
+    """Somebody stands on a membership list, which names them by several identifiers."""
+
+
 AnyBody = (
     Scan
     | Arrival
@@ -302,6 +308,7 @@ AnyBody = (
     | DeviceHealth
     | Acted
     | VisitEnded
+    | Enrolled
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -330,6 +337,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "device_health": DeviceHealth,
     "acted": Acted,
     "visit_ended": VisitEnded,
+    "enrolled": Enrolled,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

@@ -79,11 +79,19 @@ def amounts_of(event: Event) -> Iterator[Amount]:
             return
 
 
-def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+def fold(
+    connection: Connection, events: Sequence[LedgerEvent], gone: Sequence[LedgerEvent] = ()
+) -> None:
     """Add events to the figures, in the caller's transaction: once for each ledger position.
 
-    An order counts once for each brand whose goods it holds.
+    An order counts once for each brand whose goods it holds. Events that are `gone` were counted
+    before, and are taken back.
     """
+    _add(connection, events, 1)
+    _add(connection, gone, -1)
+
+
+def _add(connection: Connection, events: Sequence[LedgerEvent], times: int) -> None:
     said = [
         (each, amount)
         for each in events
@@ -104,7 +112,7 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
             if amount.figure == "pieces":
                 orders.add((each.position, (*key[:3], "", store, hour, "orders")))
     sums.update(key for _, key in orders)
-    rows = sorted((*key, amount) for key, amount in sums.items() if amount)
+    rows = sorted((*key, times * amount) for key, amount in sums.items() if amount)
     if not rows:
         return
     columns = list(map(list, zip(*rows, strict=True)))

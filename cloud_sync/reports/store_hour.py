@@ -5,6 +5,7 @@ A sum is kept apart by the operator whom its events name.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -91,13 +92,16 @@ class _Place(NamedTuple):
     operator: str
 
 
-def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+def fold(
+    connection: Connection, events: Sequence[LedgerEvent], gone: Sequence[LedgerEvent] = ()
+) -> None:
     """Add events to the figures, in the caller's transaction: once for each ledger position.
 
+    Those that are `gone` were counted before, and are taken back.
     What claims to come from the future counts in the hour in which it was accepted.
     """
     places: dict[_Place, Counter[str]] = defaultdict(Counter)
-    for event in events:
+    for times, event in chain(zip(repeat(1), events), zip(repeat(-1), gone)):
         if type(event.event.body) in COUNTED:
             place = _Place(
                 shard=event.shard,
@@ -108,7 +112,7 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
             )
             sums = places[place]
             for figure, amount in figures_of(event.event.body):
-                sums[figure] += amount
+                sums[figure] += times * amount
     rows = sorted(
         (*place, figure, amount)
         for place, sums in places.items()

@@ -1,24 +1,17 @@
 """What one event says about a shopper: acts, products, dwell, money, places."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
-    ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
-    CURRENCY,
     DAY_US,
-    PAIRED_PRODUCTS_MAX,
     PRODUCT,
-    PRODUCT_PAIR,
-    STORE_PRODUCT,
     Facts,
-    pairs,
 )
 from wire.events import (
     Arrival,
@@ -29,7 +22,6 @@ from wire.events import (
     Dwell,
     Followed,
     HelpAsked,
-    Line,
     OfferShown,
     PageShown,
     Purchased,
@@ -75,15 +67,14 @@ ACTS: Mapping[type[Body], str] = {
 
 # Most events are told apart by their type alone; looking at what these say costs more.
 _TWO_SIDED = frozenset({Saved, Followed, BasketChanged, Scan})
-_ABOUT_PRODUCTS = frozenset({Viewed, Scan, Tried, Saved, Purchased, Returned})
+_ABOUT_PRODUCTS = frozenset({Viewed, Scan, Tried, Saved})
+_OF_ORDERS = frozenset({Purchased, Returned})
 
 
 def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
-    """Merge what one event says about its atom, and about the goods of its store."""
+    """Merge what one event says about its atom; orders are settled first, see settling.py."""
     body = ledger.event.body
-    if isinstance(body, (Purchased, Returned)):
-        _goods(facts, ledger, body)
-    if atom is None:
+    if atom is None or type(body) in _OF_ORDERS:
         return
     act = act_of(body)
     if act is None:
@@ -93,10 +84,6 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str | None) -> None:
     if isinstance(body, Dwell):
         amount = min(max(body.dwell_ms, 0), DWELL_MS_MAX)
         _dwell(facts, ledger, body, atom, [1, amount, at])
-    elif isinstance(body, (Purchased, Returned)):
-        amount = _cents(body.amount_cents)
-        _money(facts, ledger, body, atom)
-        _brands_bought(facts, ledger, body, atom, at)
     elif isinstance(body, Followed):
         _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
     tenant = ledger.tenant
@@ -149,16 +136,6 @@ def _products(ledger: LedgerEvent, body: Body, at: int) -> list[tuple[str, list[
             values = [1, 0, 1, 0, 0, 0, 0, at, 0, 0]
         case Saved(product=product, saved=saved):
             values = [1, 0, 0, 0, 0, 0, 0, 0, 0, 2 * at + saved]
-        case Purchased(lines=lines):
-            return [
-                (product, [1, 0, 0, quantity, 0, 0, 0, 0, at, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
-        case Returned(lines=lines):
-            return [
-                (product, [1, 0, 0, 0, quantity, 0, 0, 0, 0, 0])
-                for product, quantity in _quantities(lines).items()
-            ]
         case _:
             return []
     return [(product, values)] if PRODUCT.fullmatch(product) else []
@@ -176,41 +153,3 @@ def _brand(facts: Facts, ledger: LedgerEvent, atom: str, named: str, values: lis
     brand = named.replace("\0", "")[:BRAND_CHARACTERS_MAX]
     if brand:
         facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), values)
-
-
-def _brands_bought(
-    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str, at: int
-) -> None:
-    if isinstance(body, Purchased):
-        for brand in {line.brand for line in body.lines}:
-            _brand(facts, ledger, atom, brand, [1, 0, at])
-
-
-def _money(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str) -> None:
-    if CURRENCY.fullmatch(body.currency):
-        cents = _cents(body.amount_cents)
-        values = [1, cents, 0] if isinstance(body, Purchased) else [0, 0, cents]
-        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), values)
-
-
-def _goods(facts: Facts, ledger: LedgerEvent, body: Purchased | Returned) -> None:
-    """Count the goods of an order; the web shop's stand under an empty store."""
-    quantities = _quantities(body.lines)
-    for product, quantity in quantities.items():
-        values = [quantity, 0] if isinstance(body, Purchased) else [0, quantity]
-        facts.merge(STORE_PRODUCT, (ledger.tenant, ledger.store or "", product), values)
-    if isinstance(body, Purchased):
-        for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
-            facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, 1])
-
-
-def _quantities(lines: Iterable[Line]) -> dict[str, int]:
-    quantities: dict[str, int] = defaultdict(int)
-    for line in lines:
-        if line.quantity > 0 and PRODUCT.fullmatch(line.product):
-            quantities[line.product] += min(line.quantity, QUANTITY_MAX)
-    return quantities
-
-
-def _cents(amount: int) -> int:
-    return min(max(amount, 0), AMOUNT_CENTS_MAX)
