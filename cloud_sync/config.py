@@ -90,6 +90,14 @@ class WebhookConfig(msgspec.Struct, frozen=True, kw_only=True):
     secret_file: Path
 
 
+class SiteConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One web shop whose pages tell what visitors do, who agreed to it."""
+
+    tenant: str
+    source: str
+    origins: tuple[str, ...]
+
+
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set for the cloud service; see SETTINGS."""
 
@@ -100,6 +108,7 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     web: WebConfig
     tenants: dict[str, TenantConfig]
     webhooks: dict[str, WebhookConfig] = {}
+    sites: dict[str, SiteConfig] = {}
 
     @property
     def identifier_keys(self) -> dict[str, bytes]:
@@ -169,16 +178,23 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
             except SigningKeyError as error:
                 yield f"tenants.{name}.code_key: {error}"
     yield from _wrong_webhooks(folder, values)
+    for name, site in below(values, "sites").items():
+        if isinstance(site, Mapping):
+            yield from _wrong_tenant(f"sites.{name}", site, values)
 
 
 def _wrong_webhooks(folder: Path, values: Values) -> Iterator[str]:
     for name, webhook in below(values, "webhooks").items():
         if not isinstance(webhook, Mapping):
             continue
-        if (tenant := webhook.get("tenant")) and tenant not in below(values, "tenants"):
-            yield f"webhooks.{name}.tenant: there is no [tenants.{tenant}]"
+        yield from _wrong_tenant(f"webhooks.{name}", webhook, values)
         if isinstance(secret_file := webhook.get("secret_file"), Path):
             try:
                 read_secrets(folder / secret_file)
             except SecretError as error:
                 yield f"webhooks.{name}.secret_file: {error}"
+
+
+def _wrong_tenant(path: str, table: Mapping[str, object], values: Values) -> Iterator[str]:
+    if (tenant := table.get("tenant")) and tenant not in below(values, "tenants"):
+        yield f"{path}.tenant: there is no [tenants.{tenant}]"

@@ -194,4 +194,16 @@ SETTINGS: tuple[Setting, ...] = (
         about="the file of the secret that deliveries are signed with, from the place of this file;"
         " a second line while another takes over",
     ),
+    Setting(
+        name="sites{}",
+        check=_NAME,
+        about="a web shop whose pages tell what visitors do, by /v1/storebridge.js",
+    ),
+    Setting(name="sites{}.tenant", check=_NAME, about="whose web shop it is"),
+    Setting(name="sites{}.source", check=_NAME, about="the name of the channel in its events"),
+    Setting(
+        name="sites{}.origins",
+        check=checks.many(checks.origin, 1, 20),
+        about="where its pages come from, such as https://shop.example",
+    ),
 )

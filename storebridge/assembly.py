@@ -18,6 +18,7 @@ from wire.link import Link
 from wire.mqtt import MqttLink
 
 if TYPE_CHECKING:
+    from cloud_sync.channels.sites import Site
     from cloud_sync.channels.webhooks import Webhook
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
@@ -137,6 +138,7 @@ def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
         identifier_keys=config.identifier_keys,
         signing_keys={name: read_signing_key(file) for name, file in config.code_keys.items()},
         webhooks=build_webhooks(config),
+        sites=build_sites(config),
         time_zone=web.time_zone,
         secure=web.secure,
         frame_ancestors=web.frame_ancestors,
@@ -158,6 +160,18 @@ def build_webhooks(config: "CloudConfig") -> "dict[str, Webhook]":
             secrets=read_secrets(each.secret_file),
         )
         for name, each in config.webhooks.items()
+    }
+
+
+def build_sites(config: "CloudConfig") -> "dict[str, Site]":
+    """Build the web shops whose pages may tell."""
+    from cloud_sync.channels.sites import Site
+
+    return {
+        name: Site(
+            name=name, tenant=each.tenant, source=each.source, origins=frozenset(each.origins)
+        )
+        for name, each in config.sites.items()
     }
 
 

@@ -103,7 +103,9 @@ def test_every_setting_stands_in_the_table_and_nowhere_else(tmp_path: Path) -> N
     """A field without its line in SETTINGS, or a line without its field, would fail to load."""
     (tmp_path / "secret").write_text("a secret of thirty-two characters")
     webhook = {"tenant": "acme", "channel": "shopify", "source": "web", "secret_file": "secret"}
-    tables = {"tenants": {"acme": {"identifier_key": KEY}}, "webhooks": {"acme": webhook}}
+    site = {"tenant": "acme", "source": "web", "origins": ["https://shop.example"]}
+    tables = {"webhooks": {"acme": webhook}, "sites": {"acme": site}}
+    tables["tenants"] = {"acme": {"identifier_key": KEY}}
     config = from_table(tables, {}, folder=tmp_path)
     assert config.identifier_keys == {"acme": bytes.fromhex(KEY)}
     for setting in SETTINGS:

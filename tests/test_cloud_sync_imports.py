@@ -24,7 +24,7 @@ from cloud_sync.road import Road
 from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.profile import profiles_of
 from tests.shopper_builders import KEY, TENANT, shopper_of
-from wire.events import Enrolled, Purchased
+from wire.events import Identified, Purchased
 from wire.identifiers import key_identifier
 from wire.topics import shard_of
 
@@ -77,7 +77,7 @@ def test_a_list_of_proven_members_joins_what_each_row_names(database: Database, 
     file = write(tmp_path, MEMBERS)
     assert counts(brought(database, file, "members", proven=True)) == (2, 2, 0, 0)
     found = events(database)
-    assert [each.event.body for each in found] == [Enrolled(), Enrolled()]
+    assert [each.event.body for each in found] == [Identified("list"), Identified("list")]
     assert [each.live for each in found] == [False, False]
     with database.ledger(SHARD) as connection:
         Road().fold(connection, SHARD, 1, found)

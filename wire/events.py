@@ -278,8 +278,13 @@ class VisitEnded(Body, frozen=True, tag=25):
     by: str
 
 
-class Enrolled(Body, frozen=True, tag=40):
-    """Somebody stands on a membership list, which names them by several identifiers."""
+class Identified(Body, frozen=True, tag=40):
+    """Somebody was found to be known by these identifiers: `by` list or code.
+
+    A membership list says so, or a code that was sent to one of them proved it.
+    """
+
+    by: str
 
 
 AnyBody = (
@@ -308,7 +313,7 @@ AnyBody = (
     | DeviceHealth
     | Acted
     | VisitEnded
-    | Enrolled
+    | Identified
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -337,7 +342,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "device_health": DeviceHealth,
     "acted": Acted,
     "visit_ended": VisitEnded,
-    "enrolled": Enrolled,
+    "identified": Identified,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

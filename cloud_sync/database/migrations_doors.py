@@ -83,6 +83,25 @@ CREATE TABLE price_shown (
 CREATE INDEX price_shown_by_hour ON price_shown (tenant, hour);
 """
 
+# What somebody typed and a code was sent to; nothing of it is plain.
+CLAIMS = """
+CREATE TABLE claim (
+    tenant text NOT NULL,
+    claim text NOT NULL,
+    source text NOT NULL,
+    kind text NOT NULL,
+    value bytea NOT NULL,
+    identifiers bytea NOT NULL,
+    code bytea NOT NULL,
+    made_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    tries integer NOT NULL DEFAULT 0,
+    proven_at bigint,
+    PRIMARY KEY (tenant, value, claim)
+);
+CREATE INDEX claim_by_name ON claim (tenant, claim);
+"""
+
 # Table → its distribution column, for the list in tables.py.
 DISTRIBUTION: dict[str, str] = {
     "refused_delivery": "webhook",
@@ -91,6 +110,7 @@ DISTRIBUTION: dict[str, str] = {
     "stock_level": "store",
     "product_price": "",
     "price_shown": "shard",
+    "claim": "value",
 }
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -114,6 +134,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         name="imports",
         sql=IMPORTS + seen(TENANT_ROLE, "import_run") + seen(TENANT_ROLE, "stock_level"),
     ),
+    Migration(number=444, name="claims", sql=CLAIMS),
     Migration(
         number=443,
         name="prices",

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from cloud_sync.channels.delivery import cents
 from cloud_sync.intake.posted import PostedEvent, PostRefusedError, Told, keyed_event
 from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
-from wire.events import Enrolled, Line, Purchased
+from wire.events import Identified, Line, Purchased
 from wire.identifiers import CLAIMED_KINDS, IdentifierError, key_identifier
 from wire.topics import NAME
 
@@ -87,7 +87,7 @@ def read_member(rows: Sequence[Values], setting: Setting) -> PostedEvent:
     if not named:
         raise RowError("names nobody: no column of member, phone, email or app has a value")
     since = _at(row, "joined_at", setting) if row["joined_at"] else setting.now
-    return _event(named, Enrolled(), since, "member", named, setting)
+    return _event(named, Identified(by="list"), since, "member", named, setting)
 
 
 def read_order(rows: Sequence[Values], setting: Setting) -> PostedEvent:
@@ -188,7 +188,7 @@ def _named(row: Values, setting: Setting) -> list[tuple[str, str]]:
 
 def _event(
     named: Sequence[tuple[str, str]],
-    body: Enrolled | Purchased,
+    body: Identified | Purchased,
     at: int,
     what: str,
     known_by: Sequence[tuple[str, str]],

@@ -163,7 +163,7 @@ def _encoding_of(file: Path, named: str) -> tuple[str, int]:
                     f"{file} is not written in {' or '.join(wanted)}, as bytes before about line"
                     f" {lines + 1} show; name its encoding with --encoding"
                 )
-    return next(iter(decoders)), lines + (not last.endswith(b"\n"))
+    return next(iter(decoders)), lines + (not last.rstrip(b"\0").endswith(b"\n"))
 
 
 def _digest(file: Path) -> str:
