@@ -40,6 +40,9 @@ class Shop:
     asked: list[Request] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def note(self, asked: Request) -> None:
+        self.asked.append(asked)
+
     def told(self, kind: type = PageShown) -> list[ledger.LedgerEvent]:
         with self.database.ledger(SHARD) as connection:
             found = ledger.read(connection, SHARD, 0)
@@ -81,7 +84,7 @@ def shop(cloud_dsn: str, browser: Browser) -> Iterator[Shop]:
     web.start()
     context = browser.new_context(locale="en")
     made = Shop(url, cloud_url, database, context, context.new_page())
-    context.on("request", made.asked.append)
+    context.on("request", made.note)
     made.page.on("console", lambda said: made.complaints.append(said.text))
     yield made
     context.close()
