@@ -113,7 +113,9 @@ def bought(order: str, *products: str, cents: int = 1_000) -> Purchased:
 def _events(tenant: str) -> Iterator[LedgerEvent]:
     for brand, store, cookie in ((MINE, "s-north", "m"), (RIVAL, "s-south", "r")):
         fan, (first, second) = member(f"{brand} fan"), GOODS[brand]
-        yield online(tenant, Viewed(first, "", 990, "CNY"), fan, web(cookie), brand=brand)
+        yield online(
+            tenant, Viewed(first, price_cents=990, currency="CNY"), fan, web(cookie), brand=brand
+        )
         yield in_store(tenant, store, Arrival(), fan)
         yield in_store(tenant, store, Scan("product", "ean13", second), fan, brand=brand)
         yield in_store(tenant, store, Tried(second), fan, brand=brand)

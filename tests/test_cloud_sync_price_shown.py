@@ -38,7 +38,10 @@ def connection(postgres_server: str) -> Iterator[Connection]:
 def shown(
     connection: Connection, store: str | None, cents: int, at: int, currency: str = "CNY"
 ) -> None:
-    fold(connection, [happened(Viewed(TEA, "", cents, currency), store=store, at=at)])
+    fold(
+        connection,
+        [happened(Viewed(TEA, price_cents=cents, currency=currency), store=store, at=at)],
+    )
 
 
 def found(connection: Connection, since: int = NOW, until: int = NOW + 9 * HOUR):
@@ -81,7 +84,13 @@ def test_the_same_price_in_another_currency_is_another_price(connection: Connect
 
 
 def test_what_names_no_price_is_none(connection: Connection):
-    fold(connection, [happened(Viewed(TEA), at=NOW), happened(Viewed(TEA, "", 5, "no"), at=NOW)])
+    fold(
+        connection,
+        [
+            happened(Viewed(TEA), at=NOW),
+            happened(Viewed(TEA, price_cents=5, currency="no"), at=NOW),
+        ],
+    )
     assert found(connection) == (0, [])
 
 

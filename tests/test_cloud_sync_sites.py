@@ -59,7 +59,7 @@ def test_what_a_browser_tells_is_kept_once(doors: Doors):
     assert told(doors, *events).json == {"accepted": 0, "repeated": 5}
     assert [each.event.body for each in doors.posted()] == [
         PageShown("/goods"),
-        Viewed(TEA, "", 8_800, "CNY"),
+        Viewed(TEA, price_cents=8_800, currency="CNY"),
         Searched("tea", 2),
         Watched("film", 900, 1_000),
         Saved(TEA),

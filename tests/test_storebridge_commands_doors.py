@@ -72,7 +72,10 @@ def test_prices_that_differ_are_listed_for_the_days_asked_for(config: Path, clou
     database = Database(cloud_dsn)
     with database.ledger(0) as connection:
         for store, cents in (("s0001", 8_800), (None, 8_500)):
-            fold(connection, [happened(Viewed(TEA, "", cents, "CNY"), store=store, at=NOW)])
+            fold(
+                connection,
+                [happened(Viewed(TEA, price_cents=cents, currency="CNY"), store=store, at=NOW)],
+            )
     database.close()
     asked = ["report", "prices", config, "--tenant", TENANT, "--from", "2026-11-26"]
     code, text = ran(*asked, "--to", "2026-11-26", "--json")

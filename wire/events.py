@@ -113,10 +113,14 @@ class Tapped(Body, frozen=True, tag=6):
 
 
 class Viewed(Body, frozen=True, tag=7):
-    """A product or a piece of content was opened; its price, where one was shown with it."""
+    """A product or a piece of content was opened; `topic` where only that is known of it.
+
+    The price is the one that was shown with it.
+    """
 
     product: str = ""
     content: str = ""
+    topic: str = ""
     price_cents: int = 0
     currency: str = ""
 
@@ -278,7 +282,7 @@ class VisitEnded(Body, frozen=True, tag=25):
     by: str
 
 
-class Identified(Body, frozen=True, tag=40):
+class Identified(Body, frozen=True, tag=45):
     """Somebody was found to be known by these identifiers: `by` list or code.
 
     A membership list says so, or a code that was sent to one of them proved it.

@@ -126,7 +126,9 @@ def _body(said: msgspec.Struct) -> tuple[AnyBody, str | None]:
         case _Page(page=page, click=click):
             return PageShown(page=page), click
         case _Viewed(product=product, content=content, price_cents=cents, currency=currency):
-            return Viewed(product, content, cents, currency), None
+            return Viewed(
+                product=product, content=content, price_cents=cents, currency=currency
+            ), None
         case _Searched(query=query, results=results):
             return Searched(query, results), None
         case _Watched(content=content, watched_ms=watched_ms, length_ms=length_ms):

@@ -157,7 +157,7 @@ def test_an_element_tells_itself(shop: Shop):
     shop.page.evaluate("storebridge.consent(true)")
     shop.until(lambda: shop.told(Viewed), "the element")
     (viewed,) = shop.told(Viewed)
-    assert viewed.event.body == Viewed("p-2", "", 990, "CNY")
+    assert viewed.event.body == Viewed("p-2", price_cents=990, currency="CNY")
     assert viewed.event.brand == "Maru"
 
 
