@@ -43,7 +43,8 @@ def read_secrets(file: Path) -> tuple[bytes, ...]:
         content = file.read_bytes()
     except OSError as error:
         raise SecretError(f"{file} cannot be read: {error.strerror}") from error
-    secrets = tuple(content[:SECRET_FILE_BYTES_MAX].split())
+    lines = content[:SECRET_FILE_BYTES_MAX].splitlines()
+    secrets = tuple(line.strip() for line in lines if line.strip())
     if not 1 <= len(secrets) <= SECRETS_MAX or min(map(len, secrets)) < SECRET_CHARACTERS_MIN:
         raise SecretError(
             f"{file} must hold one secret, or two while one takes over, each on a line and with at"

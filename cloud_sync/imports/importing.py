@@ -82,16 +82,26 @@ class Import:
     """
 
     def __init__(
-        self, database: Database, tenant: str, kind: Kind, table: Table, setting: Setting
+        self,
+        database: Database,
+        tenant: str,
+        kind: Kind,
+        table: Table,
+        setting: Setting,
+        rejects_file: Path | None = None,
     ) -> None:
-        """Prepare an import; raises NotImportedError where the table lacks columns."""
+        """Prepare an import; its rejects are written beside the table unless a file is named.
+
+        Raises NotImportedError where the table lacks columns.
+        """
         self._database = database
         self._tenant = tenant
         self._kind = kind
         self._table = table
         self._setting = setting
         self._places = columns_of(table, kind)
-        self.rejects_file = table.file.with_name(f"{table.file.name}.rejects.csv")
+        beside = table.file.with_name(f"{table.file.name}.rejects.csv")
+        self.rejects_file = beside if rejects_file is None else rejects_file
 
     @property
     def unused(self) -> list[str]:

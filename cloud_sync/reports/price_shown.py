@@ -146,6 +146,8 @@ def differing(product: str, prices: Sequence[Held], since: int, until: int) -> I
     moments = sorted({each.since for each in prices} | {each.until for each in prices} | {until})
     begins, ends = defaultdict(list), defaultdict(list)
     for each in prices:
+        if each.since == each.until:
+            continue
         begins[each.since].append(each)
         ends[each.until].append(each)
     before = since

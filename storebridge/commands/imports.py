@@ -5,8 +5,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -24,7 +25,9 @@ app = typer.Typer(
 
 NOT_POSSIBLE = 2
 
-File = Annotated[Path, typer.Argument(help="CSV, .csv.gz or .parquet with one row a line.")]
+File = Annotated[
+    str, typer.Argument(help="CSV, .csv.gz or .parquet with one row a line; or its web address.")
+]
 ConfigOption = Annotated[Path, typer.Option("--config", help="The service's TOML file.")]
 CONFIG = Path("cloud.toml")
 Source = Annotated[
@@ -84,7 +87,9 @@ def stock(
 
 @app.command()
 def catalogue(
-    file: Annotated[Path, typer.Argument(help="JSON, CSV, .csv.gz or .parquet; see operations.")],
+    file: Annotated[
+        str, typer.Argument(help="JSON, CSV, .csv.gz or .parquet, or its web address.")
+    ],
     tenant: Tenant,
     config: ConfigOption = CONFIG,
     as_json: Json = False,
@@ -92,17 +97,19 @@ def catalogue(
     """Import the whole catalogue, or nothing of it, and tell every store what changed for it."""
     from cloud_sync.catalogue import import_catalogue
     from cloud_sync.catalogue_file import CatalogueError, read_catalogue
+    from cloud_sync.imports.fetching import FetchError
     from storebridge.assembly import tell_stores
 
     began = time.monotonic()
     checked = _configured(config, as_json=as_json)
     try:
-        read = read_catalogue(file)
+        with _here(file) as path:
+            read = read_catalogue(path)
         with opened(checked) as database:
             with database.shopper(tenant) as connection:
                 done = import_catalogue(connection, tenant, read)
             told = tell_stores(database, tenant)
-    except CatalogueError as error:
+    except (CatalogueError, FetchError) as error:
         _refuse(str(error), as_json=as_json)
     seconds = time.monotonic() - began
     result = {
@@ -123,7 +130,7 @@ def catalogue(
 
 def _import(
     kind: str,
-    file: Path,
+    file: str,
     tenant: str,
     config: Path,
     source: str,
@@ -134,6 +141,7 @@ def _import(
 ) -> None:
     from zoneinfo import ZoneInfo
 
+    from cloud_sync.imports.fetching import FetchError, is_address
     from cloud_sync.imports.importing import Import, NotImportedError
     from cloud_sync.imports.kinds import KINDS, Setting
     from cloud_sync.imports.table_file import TableError, open_table
@@ -151,9 +159,11 @@ def _import(
             now=time.time_ns() // 1000,
             proven=proven,
         )
-        table = open_table(file, encoding)
-        with opened(checked) as database:
-            importing = Import(database, tenant, KINDS[kind], table, setting)
+        with ExitStack() as ending:
+            table = open_table(ending.enter_context(_here(file)), encoding)
+            database = ending.enter_context(opened(checked))
+            rejects = Path(f"{table.file.name}.rejects.csv") if is_address(file) else None
+            importing = Import(database, tenant, KINDS[kind], table, setting, rejects)
             began = time.monotonic()
             with _bar(kind, table.rows_about) as bar:
                 before: list[int] = []
@@ -164,9 +174,21 @@ def _import(
 
                 done = importing.run(told)
             seconds = time.monotonic() - began
-    except (TableError, NotImportedError, TopicError) as error:
+    except (TableError, FetchError, NotImportedError, TopicError) as error:
         _refuse(str(error), as_json=as_json)
     _say(importing, done, done.rows - before[0], seconds, table.encoding, as_json=as_json)
+
+
+@contextmanager
+def _here(file: str) -> Iterator[Path]:
+    """Give the path of a file; one that is named by its address is fetched, and gone afterwards."""
+    from cloud_sync.imports.fetching import fetch, is_address
+
+    if not is_address(file):
+        yield Path(file)
+        return
+    with TemporaryDirectory(prefix="storebridge-import-") as folder:
+        yield fetch(file, Path(folder))
 
 
 def _configured(file: Path, *, as_json: bool) -> "CloudConfig":
