@@ -18,7 +18,7 @@ from wire.link import Link
 from wire.mqtt import MqttLink
 
 if TYPE_CHECKING:
-    from cloud_sync.channels.sites import Site
+    from cloud_sync.channels.sites import Site as ShopSite
     from cloud_sync.channels.webhooks import Webhook
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
@@ -163,12 +163,12 @@ def build_webhooks(config: "CloudConfig") -> "dict[str, Webhook]":
     }
 
 
-def build_sites(config: "CloudConfig") -> "dict[str, Site]":
+def build_sites(config: "CloudConfig") -> "dict[str, ShopSite]":
     """Build the web shops whose pages may tell."""
-    from cloud_sync.channels.sites import Site
+    from cloud_sync.channels.sites import Site as ShopSite
 
     return {
-        name: Site(
+        name: ShopSite(
             name=name, tenant=each.tenant, source=each.source, origins=frozenset(each.origins)
         )
         for name, each in config.sites.items()

@@ -105,7 +105,7 @@ views = st.tuples(st.sampled_from("abc"), st.sampled_from((5, 6)), st.integers(0
 
 
 @given(st.lists(views, max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_prices_differ_at_a_moment_exactly_where_the_report_says_so(said):
     prices = held(Shown(c, cents, "CNY", at * HOUR, at * HOUR) for c, cents, at in said)
     listed = list(differing("p", prices, 0, 90 * HOUR))

@@ -132,7 +132,7 @@ def held(shown: Iterable[Shown]) -> list[Held]:
             if run is not None and run[1:3] == each[1:3] and each.first_at <= run.until:
                 run = run._replace(until=max(run.until, until))
                 continue
-            if run is not None:
+            if run is not None and run.since < each.first_at:
                 found.append(run._replace(until=min(run.until, each.first_at)))
             run = Held(channel, each.price_cents, each.currency, each.first_at, until)
         if run is not None:
@@ -146,8 +146,6 @@ def differing(product: str, prices: Sequence[Held], since: int, until: int) -> I
     moments = sorted({each.since for each in prices} | {each.until for each in prices} | {until})
     begins, ends = defaultdict(list), defaultdict(list)
     for each in prices:
-        if each.since == each.until:
-            continue
         begins[each.since].append(each)
         ends[each.until].append(each)
     before = since
