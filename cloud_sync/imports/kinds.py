@@ -12,7 +12,7 @@ from cloud_sync.channels.delivery import cents
 from cloud_sync.intake.posted import PostedEvent, PostRefusedError, Told, keyed_event
 from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
 from wire.events import Identified, Line, Purchased
-from wire.identifiers import CLAIMED_KINDS, IdentifierError, key_identifier
+from wire.identifiers import CLAIMED_KINDS, IdentifierError, normal_form
 from wire.topics import NAME
 
 QUANTITY_MAX = 10**6
@@ -179,7 +179,7 @@ def _named(row: Values, setting: Setting) -> list[tuple[str, str]]:
             claimed = f"claimed_{kind}"
             told = kind if setting.proven or claimed not in CLAIMED_KINDS else claimed
             try:
-                key_identifier(told, plain, key=setting.key)
+                normal_form(told, plain)
             except IdentifierError as error:
                 raise RowError(f"{kind}: {error}") from error
             found.append((told, plain))
