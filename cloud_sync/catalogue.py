@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
@@ -34,6 +35,12 @@ class Imported:
     withdrawn: int
 
 
+# The channel that stands for all stores.
+EVERY_STORE = "store"
+
+Prices = Mapping[str, Mapping[str, int]]
+
+
 class Goods(NamedTuple):
     """What decisions ask about a product; its brand is known when it is sold no more, too."""
 
@@ -59,6 +66,7 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
     with connection.cursor() as cursor:
         cursor.executemany(_PUT_PRODUCT, [_product_row(tenant, p) for p in catalogue.products])
         cursor.executemany(_PUT_CONTENT, [_content_row(tenant, c) for c in catalogue.contents])
+    _put_prices(connection, tenant, catalogue.products)
     _fill_shelves(connection, tenant)
     if catalogue.members_consent is not None:
         set_members_consent(connection, tenant, catalogue.members_consent)
@@ -88,18 +96,22 @@ def publish_catalogue(
     With it go the keys that the tenant's codes are signed for. What the stores were told is noted
     in the caller's transaction.
     """
-    everywhere = [
-        (("product", view.product), encode_view(view)) for view in products_of(connection, tenant)
-    ]
+    goods = products_of(connection, tenant)
+    prices = prices_of(connection, tenant)
+    everywhere = [(("product", view.product), encode_view(view)) for view in goods]
     if (keys := code_keys_view(connection, tenant)) is not None:
         everywhere.append((("setting", keys.name), encode_view(keys)))
     changes: list[StoreChange] = []
     for store in sorted(set(stores)):
+        own = [
+            (("product", view.product), encode_view(view))
+            for view in priced(goods, prices, (store, EVERY_STORE))
+        ]
         plans = [
             (("plan", f"{plan.zone}@{plan.valid_from}"), encode_view(plan))
             for plan in _plans(connection, tenant, store)
         ]
-        wanted = dict([*everywhere, *plans])
+        wanted = dict([*everywhere, *own, *plans])
         changes.extend(
             StoreChange(tenant=tenant, store=store, change=Change(table=view, key=key, value=value))
             for (view, key), value in _differing(connection, tenant, store, wanted).items()
@@ -115,6 +127,35 @@ def products_of(connection: Connection, tenant: str) -> list[ProductView]:
         (tenant,),
     )
     return [ProductView(*row) for row in rows]
+
+
+def prices_of(connection: Connection, tenant: str) -> Prices:
+    """Return the prices by channel that differ from the catalogue's own, by product."""
+    prices: dict[str, dict[str, int]] = {}
+    rows = connection.execute(
+        "SELECT product, channel, price_cents FROM product_price WHERE tenant = %s", (tenant,)
+    )
+    for product, channel, price_cents in rows:
+        prices.setdefault(product, {})[channel] = price_cents
+    return prices
+
+
+def priced(
+    goods: Iterable[ProductView], prices: Prices, channels: Sequence[str]
+) -> Iterable[ProductView]:
+    """Yield the goods of which the first of these channels that has one has a price of its own."""
+    for view in goods:
+        held = prices.get(view.product, {})
+        cents = next((held[each] for each in channels if each in held), view.price_cents)
+        if cents != view.price_cents:
+            yield msgspec.structs.replace(view, price_cents=cents)
+
+
+def goods_in(connection: Connection, tenant: str, channel: str) -> list[ProductView]:
+    """Return what a channel sells, at its own prices, by product number."""
+    goods = products_of(connection, tenant)
+    own = {each.product: each for each in priced(goods, prices_of(connection, tenant), (channel,))}
+    return [own.get(view.product, view) for view in goods]
 
 
 def brands_of(connection: Connection, tenant: str) -> list[str]:
@@ -139,6 +180,21 @@ INSERT INTO content (tenant, content, form, brand, series, topics) VALUES (%s, %
 ON CONFLICT (tenant, content) DO UPDATE SET form = excluded.form, brand = excluded.brand,
     series = excluded.series, topics = excluded.topics
 """
+
+
+def _put_prices(connection: Connection, tenant: str, products: Sequence[Product]) -> None:
+    """Store the prices of channels anew: a catalogue says all of them."""
+    connection.execute("DELETE FROM product_price WHERE tenant = %s", (tenant,))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO product_price (tenant, product, channel, price_cents)"
+            " VALUES (%s, %s, %s, %s)",
+            [
+                (tenant, each.product, channel, cents)
+                for each in products
+                for channel, cents in each.prices.items()
+            ],
+        )
 
 
 def _add_plans(connection: Connection, tenant: str, plans: Sequence[ShelfPlan]) -> None:

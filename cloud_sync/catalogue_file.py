@@ -1,17 +1,19 @@
 """A catalogue file: what a tenant sells and where it stands, read and checked as a whole.
 
-It is JSON as in `samples/catalogue.json`, or CSV with one product a line: CSV_COLUMNS, and if
-wanted image, about_zh, about_en, low_stock, series, and topics with `|` between them.
+It is JSON as in `samples/catalogue.json`, or CSV or Parquet with one product a line: CSV_COLUMNS,
+and if wanted image, about_zh, about_en, low_stock, series, topics with `|` between them, and
+`price_cents.CHANNEL` for channels with a price of their own.
 """
 
-import csv
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from cloud_sync.imports.table_file import Table, TableError, open_table
 from cloud_sync.shoppers.facts import PRODUCT
+from wire.topics import NAME
 
 SAMPLE = Path(__file__).parent / "samples" / "catalogue.json"
 GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
@@ -21,6 +23,9 @@ TOPIC_CHARS_MAX = 64
 TOPICS_MAX = 20
 CONTENT_FORMS = ("video", "picture", "article", "live", "panorama")
 CSV_COLUMNS = ("product", "name_zh", "name_en", "brand", "category", "price_cents", "currency")
+CHANNEL_PRICE = "price_cents."
+TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
+CHANNELS_MAX = 200
 PROBLEMS_SHOWN_MAX = 20
 PRICE_CENTS_MAX = 10**12
 LOW_STOCK_MAX = 10**6
@@ -33,7 +38,11 @@ class CatalogueError(ValueError):
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One product: `product` is its GTIN or the brand's own number; texts are by language."""
+    """One product: `product` is its GTIN or the brand's own number; texts are by language.
+
+    `prices` has those of channels that differ: a store by its name, `store` for all of them, an
+    online channel by its source.
+    """
 
     product: str
     name: dict[str, str]
@@ -46,6 +55,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     low_stock: int = 3
     series: str = ""
     topics: tuple[str, ...] = ()
+    prices: dict[str, int] = {}
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,14 +93,15 @@ def read_catalogue(path: Path) -> Catalogue:
     Raises CatalogueError when it cannot be read or is not as the module describes.
     """
     try:
-        if path.suffix.lower() == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                catalogue = _from_csv(csv.DictReader(file))
+        if path.name.lower().endswith(TABLES):
+            catalogue = _from_table(open_table(path))
         else:
             catalogue = msgspec.json.decode(path.read_bytes(), type=Catalogue)
     except OSError as error:
         raise CatalogueError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error, msgspec.DecodeError) as error:
+    except TableError as error:
+        raise CatalogueError(str(error)) from error
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
         raise CatalogueError(f"{path} is no catalogue: {error}") from error
     except CatalogueError as error:
         raise CatalogueError(f"{path} is no catalogue: {error}") from error
@@ -121,16 +132,24 @@ def check_digit(digits: str) -> int:
     return -weighted % 10
 
 
-def _from_csv(lines: "csv.DictReader[str]") -> Catalogue:
-    lacking = [column for column in CSV_COLUMNS if column not in (lines.fieldnames or ())]
+def _from_table(table: Table) -> Catalogue:
+    lacking = [column for column in CSV_COLUMNS if column not in table.columns]
     if lacking:
         raise CatalogueError(f"its first line does not name the columns {', '.join(lacking)}")
-    return Catalogue(products=tuple(map(_from_line, lines)))
+    rows = list(table.rows())
+    broken = [f"line {row.number} {row.fault}" for row in rows if row.fault]
+    if broken:
+        raise CatalogueError("; ".join(broken[:PROBLEMS_SHOWN_MAX]))
+    return Catalogue(
+        products=tuple(
+            _from_line(dict(zip(table.columns, row.values, strict=True))) for row in rows
+        )
+    )
 
 
-def _from_line(line: Mapping[str, str | None]) -> Product:
+def _from_line(line: Mapping[str, str]) -> Product:
     """Read a product; what is missing or no figure is left to `check`, which names them all."""
-    row = {column: (line.get(column) or "").strip() for column in line if column}
+    row = {column: value.strip() for column, value in line.items()}
     about = {language: row.get(f"about_{language}", "") for language in ("zh", "en")}
     return Product(
         product=row["product"],
@@ -144,6 +163,11 @@ def _from_line(line: Mapping[str, str | None]) -> Product:
         low_stock=_figure(row.get("low_stock") or "3"),
         series=row.get("series", ""),
         topics=tuple(filter(None, map(str.strip, row.get("topics", "").split("|")))),
+        prices={
+            column.removeprefix(CHANNEL_PRICE): _figure(value)
+            for column, value in row.items()
+            if column.startswith(CHANNEL_PRICE) and value
+        },
     )
 
 
@@ -208,6 +232,11 @@ def _product_problems(product: Product) -> Sequence[str]:
         problems.append(f"product {name} needs a name in zh and en")
     if not 0 <= product.price_cents <= PRICE_CENTS_MAX or not CURRENCY.fullmatch(product.currency):
         problems.append(f"product {name} needs a price in cents and a currency such as CNY")
+    for channel, price_cents in list(product.prices.items())[:CHANNELS_MAX]:
+        if not (NAME.fullmatch(channel) and 0 <= price_cents <= PRICE_CENTS_MAX):
+            problems.append(f"product {name} needs a price in cents for channel {channel[:40]!r}")
+    if len(product.prices) > CHANNELS_MAX:
+        problems.append(f"product {name} has prices for more than {CHANNELS_MAX} channels")
     if not 0 <= product.low_stock <= LOW_STOCK_MAX:
         problems.append(f"product {name} needs a low_stock from 0 to {LOW_STOCK_MAX}")
     if "\0" in product.brand + product.category + product.image + "".join(

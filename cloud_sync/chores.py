@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from cloud_sync import member_tokens, publisher
+from cloud_sync.channels import claims, refused
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions import visits
@@ -48,6 +49,8 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="sign_ins", every_s=HOUR_S, forget=people.forget_ended),
     Chore(name="downlink", every_s=DAY_S, forget=publisher.forget_removed),
     Chore(name="quarantine", every_s=DAY_S, forget=quarantine.forget_old),
+    Chore(name="refused_deliveries", every_s=DAY_S, forget=refused.forget_old),
+    Chore(name="claims", every_s=HOUR_S, forget=claims.forget_old),
     Chore(name="tokens", every_s=HOUR_S, forget=member_tokens.forget_paces),
     Chore(name="visits", every_s=DAY_S, forget=visits.forget_old),
     Chore(name="views", every_s=DAY_S, forget=told.forget_views),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from cloud_sync.flow.kinds import Kind, SecretError, read_secret, wrong_address
+from cloud_sync.channels.webhooks import SecretError, read_secrets
+from cloud_sync.flow import kinds
 from cloud_sync.settings import SETTINGS
 from cloud_sync.signing_key import SigningKeyError, read_signing_key
 from settings.reading import ConfigError, Values, below, read_file, read_settings
@@ -85,10 +86,27 @@ class ConnectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One system that is told of shoppers; see cloud_sync/flow."""
 
     tenant: str
-    kind: Kind
+    kind: kinds.Kind
     address: str
     audiences: tuple[str, ...] = ()
     secret_file: Path | None = None
+
+
+class WebhookConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One address that another system delivers to; its secrets lie in a file of their own."""
+
+    tenant: str
+    channel: str
+    source: str
+    secret_file: Path
+
+
+class SiteConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One web shop whose pages tell what visitors do, who agreed to it."""
+
+    tenant: str
+    source: str
+    origins: tuple[str, ...]
 
 
 class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +121,8 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     web: WebConfig
     tenants: dict[str, TenantConfig]
     connectors: dict[str, ConnectorConfig] = {}
+    webhooks: dict[str, WebhookConfig] = {}
+    sites: dict[str, SiteConfig] = {}
 
     @property
     def identifier_keys(self) -> dict[str, bytes]:
@@ -144,9 +164,14 @@ def from_table(
         )
         for name, each in config.connectors.items()
     }
+    webhooks = {
+        name: msgspec.structs.replace(each, secret_file=folder / each.secret_file)
+        for name, each in config.webhooks.items()
+    }
     return msgspec.structs.replace(
         config,
         connectors=connectors,
+        webhooks=webhooks,
         folder=folder / config.folder,
         erasures_file=folder / config.erasures_file,
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
@@ -175,6 +200,27 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
             except SigningKeyError as error:
                 yield f"tenants.{name}.code_key: {error}"
     yield from _wrong_connectors(folder, values)
+    yield from _wrong_webhooks(folder, values)
+    for name, site in below(values, "sites").items():
+        if isinstance(site, Mapping):
+            yield from _wrong_tenant(f"sites.{name}", site, values)
+
+
+def _wrong_webhooks(folder: Path, values: Values) -> Iterator[str]:
+    for name, webhook in below(values, "webhooks").items():
+        if not isinstance(webhook, Mapping):
+            continue
+        yield from _wrong_tenant(f"webhooks.{name}", webhook, values)
+        if isinstance(secret_file := webhook.get("secret_file"), Path):
+            try:
+                read_secrets(folder / secret_file)
+            except SecretError as error:
+                yield f"webhooks.{name}.secret_file: {error}"
+
+
+def _wrong_tenant(path: str, table: Mapping[str, object], values: Values) -> Iterator[str]:
+    if (tenant := table.get("tenant")) and tenant not in below(values, "tenants"):
+        yield f"{path}.tenant: there is no [tenants.{tenant}]"
 
 
 def _wrong_connectors(folder: Path, values: Values) -> Iterator[str]:
@@ -182,11 +228,10 @@ def _wrong_connectors(folder: Path, values: Values) -> Iterator[str]:
         if not isinstance(connector, Mapping):
             continue
         where = f"connectors.{name}"
-        if (tenant := connector.get("tenant")) and tenant not in below(values, "tenants"):
-            yield f"{where}.tenant: there is no [tenants.{tenant}]"
+        yield from _wrong_tenant(where, connector, values)
         kind, address = connector.get("kind"), connector.get("address")
         if isinstance(address, str):
-            wrong = wrong_address(kind, address)
+            wrong = kinds.wrong_address(kind, address)
             if wrong:
                 yield f"{where}.address: {wrong}"
         secret_file = connector.get("secret_file")
@@ -194,6 +239,6 @@ def _wrong_connectors(folder: Path, values: Values) -> Iterator[str]:
             yield f"{where}.secret_file: a webhook is signed; name the file of its secret"
         if isinstance(secret_file, Path):
             try:
-                read_secret(folder / secret_file)
-            except SecretError as error:
+                kinds.read_secret(folder / secret_file)
+            except kinds.SecretError as error:
                 yield f"{where}.secret_file: {error}"

@@ -11,10 +11,11 @@ from cloud_sync.decisions import visits
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.privacy import receipts
 from cloud_sync.publisher import put
-from cloud_sync.reports import brand_hour, shelf_hour, store_hour
+from cloud_sync.reports import brand_hour, price_shown, shelf_hour, store_hour
 from cloud_sync.shoppers import consents
 from cloud_sync.shoppers import fold as shoppers
 from cloud_sync.shoppers.fold import Folded
+from cloud_sync.shoppers.settling import counted_anew, settle
 from wire.events import Consent, Erased
 from wire.messages import Change
 
@@ -37,10 +38,13 @@ class Road:
         self, connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]
     ) -> Folded:
         """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
-        store_hour.fold(connection, events)
+        settled = settle(connection, events)
+        counted, gone = counted_anew(events, settled)
+        store_hour.fold(connection, counted, gone)
         shelf_hour.fold(connection, events)
-        brand_hour.fold(connection, events)
-        folded = shoppers.fold(connection, shard, epoch, events)
+        brand_hour.fold(connection, counted, gone)
+        price_shown.fold(connection, events)
+        folded = shoppers.fold(connection, shard, epoch, events, settled)
         if rare := [each for each in events if type(each.event.body) in _RARE]:
             consents.note(connection, rare)
             receipts.note(connection, rare)

@@ -3,6 +3,7 @@
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from cloud_sync.channels.table import CHANNELS
 from cloud_sync.flow.kinds import KINDS
 from settings import checks
 from settings.checks import Expected
@@ -209,5 +210,39 @@ SETTINGS: tuple[Setting, ...] = (
         check=checks.file_or_empty,
         default="",
         about="the file of the secret that a webhook is signed with, from the place of this file",
+    ),
+    Setting(
+        name="webhooks{}",
+        check=_NAME,
+        about="an address that another system delivers to: /v1/webhooks/CHANNEL/NAME",
+    ),
+    Setting(name="webhooks{}.tenant", check=_NAME, about="whose events are delivered there"),
+    Setting(
+        name="webhooks{}.channel",
+        check=checks.one_of(*CHANNELS),
+        about="which system delivers",
+    ),
+    Setting(
+        name="webhooks{}.source",
+        check=_NAME,
+        about="the name of the channel in events and orders; one web shop has one, whoever tells",
+    ),
+    Setting(
+        name="webhooks{}.secret_file",
+        check=checks.file,
+        about="the file of the secret that deliveries are signed with, from the place of this file;"
+        " a second line while another takes over",
+    ),
+    Setting(
+        name="sites{}",
+        check=_NAME,
+        about="a web shop whose pages tell what visitors do, by /v1/storebridge.js",
+    ),
+    Setting(name="sites{}.tenant", check=_NAME, about="whose web shop it is"),
+    Setting(name="sites{}.source", check=_NAME, about="the name of the channel in its events"),
+    Setting(
+        name="sites{}.origins",
+        check=checks.many(checks.origin, 1, 20),
+        about="where its pages come from, such as https://shop.example",
     ),
 )

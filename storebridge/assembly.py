@@ -18,6 +18,8 @@ from wire.link import Link
 from wire.mqtt import MqttLink
 
 if TYPE_CHECKING:
+    from cloud_sync.channels.sites import Site as ShopSite
+    from cloud_sync.channels.webhooks import Webhook
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
     from cloud_sync.flow.connector import Connector
@@ -138,11 +140,42 @@ def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
         database=database,
         identifier_keys=config.identifier_keys,
         signing_keys={name: read_signing_key(file) for name, file in config.code_keys.items()},
+        webhooks=build_webhooks(config),
+        sites=build_sites(config),
         time_zone=web.time_zone,
         secure=web.secure,
         frame_ancestors=web.frame_ancestors,
     )
     return WebServer(create_cloud_app(cloud), web.host, web.port, web.threads)
+
+
+def build_webhooks(config: "CloudConfig") -> "dict[str, Webhook]":
+    """Build the addresses that other systems deliver to."""
+    from cloud_sync.channels.table import CHANNELS
+    from cloud_sync.channels.webhooks import Webhook, read_secrets
+
+    return {
+        name: Webhook(
+            name=name,
+            tenant=each.tenant,
+            channel=CHANNELS[each.channel],
+            source=each.source,
+            secrets=read_secrets(each.secret_file),
+        )
+        for name, each in config.webhooks.items()
+    }
+
+
+def build_sites(config: "CloudConfig") -> "dict[str, ShopSite]":
+    """Build the web shops whose pages may tell."""
+    from cloud_sync.channels.sites import Site as ShopSite
+
+    return {
+        name: ShopSite(
+            name=name, tenant=each.tenant, source=each.source, origins=frozenset(each.origins)
+        )
+        for name, each in config.sites.items()
+    }
 
 
 def tell_stores(database: "Database", tenant: str) -> int:

@@ -19,16 +19,19 @@ from storebridge.commands import (
     funnel,
     guard,
     identity,
+    imports,
     light_stores,
     model,
     points,
     quarantine,
     replay,
+    report,
     scan,
     shopper,
     simulate,
     traits,
     user,
+    webhook,
     wire,
 )
 
@@ -67,12 +70,15 @@ app.add_typer(connector.app, name="connector")
 app.add_typer(funnel.app, name="funnel")
 app.add_typer(identity.app, name="identity")
 app.add_typer(shopper.app, name="shopper")
+app.add_typer(imports.app, name="import")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(forget.app, name="shopper")
 app.add_typer(traits.app, name="traits")
 app.add_typer(user.app, name="user")
 app.add_typer(points.app, name="points")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(report.app, name="report")
+app.add_typer(webhook.app, name="webhook")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")
 app.command("replay")(replay.replay)

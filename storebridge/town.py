@@ -14,6 +14,8 @@ from storebridge.broker import BrokerUser, new_password
 from storebridge.ports import free_port
 
 TENANT = "maru"
+# The web shop, as the cloud knows its pages.
+SITE = "shop"
 OPERATOR = "maru-retail"
 STAFF_PIN = "2468"
 CONSOLE_NAME = "demo"
@@ -227,6 +229,10 @@ def cloud_toml(town: Town, *, dsn: str, broker_port: int) -> str:
             f"[tenants.{TENANT}]",
             f"identifier_key = {_quoted(town.identifier_key.hex())}",
             f"code_key = {_quoted(str(town.signing_key_file))}",
+            f"[sites.{SITE}]",
+            f"tenant = {_quoted(TENANT)}",
+            'source = "web"',
+            f"origins = [{_quoted(town.stage_url.rstrip('/'))}]",
             "",
         ]
     )

@@ -114,7 +114,9 @@ def bought(order: str, *products: str, cents: int = 1_000) -> Purchased:
 def _events(tenant: str) -> Iterator[LedgerEvent]:
     for brand, store, cookie in ((MINE, "s-north", "m"), (RIVAL, "s-south", "r")):
         fan, (first, second) = member(f"{brand} fan"), GOODS[brand]
-        yield online(tenant, Viewed(product=first), fan, web(cookie), brand=brand)
+        yield online(
+            tenant, Viewed(first, price_cents=990, currency="CNY"), fan, web(cookie), brand=brand
+        )
         yield in_store(tenant, store, Arrival(), fan)
         yield in_store(tenant, store, Scan("product", "ean13", second), fan, brand=brand)
         yield in_store(tenant, store, Tried(second), fan, brand=brand)
@@ -145,6 +147,7 @@ def _open(connection: Connection, tenant: str, town: Town) -> None:
             category=f"{brand} things",
             price_cents=1_000,
             currency="CNY",
+            prices={"shop": 990},
         )
         for brand, numbers in GOODS.items()
         for number in numbers
@@ -164,8 +167,28 @@ def _open(connection: Connection, tenant: str, town: Town) -> None:
     people.sign_in(connection, tenant, "all", "wrong")
     for store in STORES:
         _bear(connection, tenant, store)
+    _deliver(connection, tenant)
     posted = online(tenant, Viewed(product="MINE-1")).event
     ledger.append_http(connection, tenant, "shop", "key", [PostedEvent(f"{tenant}-1", posted)])
+
+
+def _deliver(connection: Connection, tenant: str) -> None:
+    """Let files and other systems have brought something, of which one was set aside."""
+    connection.execute(
+        "INSERT INTO refused_delivery (tenant, webhook, delivery, reason, sealed, refused_at)"
+        " VALUES (%s, 'orders', 'd1', %s, '', 0)",
+        (tenant, f"{tenant} said it badly"),
+    )
+    connection.execute(
+        "INSERT INTO import_run (tenant, kind, file, how) VALUES (%s, 'stock', 'f1', 'import')",
+        (tenant,),
+    )
+    for brand, store in ((MINE, "s-north"), (RIVAL, "s-south")):
+        connection.execute(
+            "INSERT INTO stock_level (tenant, store, product, quantity, counted_at)"
+            " VALUES (%s, %s, %s, 7, 0)",
+            (tenant, store, GOODS[brand][0]),
+        )
 
 
 def _bear(connection: Connection, tenant: str, store: str) -> None:

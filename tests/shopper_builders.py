@@ -29,6 +29,7 @@ TENANT = "acme"
 DAY = 86_400_000_000
 NOW = 1_800_000_000_000_000
 _positions = count(1)
+_orders = count(1)
 
 
 @cache
@@ -107,12 +108,14 @@ def happened(
     )
 
 
-def order(
-    *products: str, cents: int = 1000, currency: str = "CNY", number: str = "o1"
-) -> Purchased:
+def order(*products: str, cents: int = 1000, currency: str = "CNY", number: str = "") -> Purchased:
+    """Build an order: one of its own unless it is given a number."""
     lines = tuple(Line(product=each, quantity=1, amount_cents=cents) for each in products)
     return Purchased(
-        order=number, lines=lines, amount_cents=cents * len(products), currency=currency
+        order=number or f"o-{next(_orders)}",
+        lines=lines,
+        amount_cents=cents * len(products),
+        currency=currency,
     )
 
 

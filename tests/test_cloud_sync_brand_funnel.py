@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from psycopg import Connection
@@ -23,13 +24,16 @@ def connection(postgres_server: str) -> Iterator[Connection]:
         yield connection
 
 
+_orders = count(1)
+
+
 def did(who: str, body, *, at: int = NOW, store: str = "s0001", zone: str = "", also=()):
     return happened(body, member(who), *also, at=at, store=store, zone=zone, accepted_at=NOW)
 
 
 def order(*brands: str) -> Purchased:
     lines = tuple(Line(f"{brand}1", 1, 100, brand) for brand in brands)
-    return Purchased("o", lines, 100 * len(lines), "CNY")
+    return Purchased(f"o-{next(_orders)}", lines, 100 * len(lines), "CNY")
 
 
 def shoppers(connection: Connection, brand: str) -> tuple[int, ...]:

@@ -101,10 +101,11 @@ def test_a_csv_file_gives_the_same_products(tmp_path: Path):
 
 HEADER = "product,name_zh,name_en,brand,category,price_cents,currency"
 WRONG_CSV = {
-    "": "does not name the columns product, name_zh",
+    "": "is empty: its first line must name the columns",
     "product,name\n1,a": "does not name the columns name_zh, name_en, brand",
     f"{HEADER}\n": "names no product",
-    f"{HEADER}\n1,a": "product 1 needs a name in zh and en; product 1 needs a price",
+    f"{HEADER}\n1,a": "line 2 has 2 values, not 7",
+    f"{HEADER}\n1,a,,c,d,,CNY": "product 1 needs a name in zh and en; product 1 needs a price",
     f"{HEADER}\n1,a,b,c,d,9.90,CNY": "product 1 needs a price in cents",
     f"{HEADER}\n1,a,b,c,d,{'9' * 25},CNY": "product 1 needs a price in cents",
     f"{HEADER}\n1,a,b,c,d,9,CNY\n1,a,b,c,d,9,CNY": "product 1 stands there twice",

@@ -99,9 +99,14 @@ def test_a_lease_fits_a_takeover_within_5_s() -> None:
     assert [each.split(":")[0] for each in both] == ["web.port", "worker.renew_every_s"]
 
 
-def test_every_setting_stands_in_the_table_and_nowhere_else() -> None:
+def test_every_setting_stands_in_the_table_and_nowhere_else(tmp_path: Path) -> None:
     """A field without its line in SETTINGS, or a line without its field, would fail to load."""
-    config = from_table({"tenants": {"acme": {"identifier_key": KEY}}}, {})
+    (tmp_path / "secret").write_text("a secret of thirty-two characters")
+    webhook = {"tenant": "acme", "channel": "shopify", "source": "web", "secret_file": "secret"}
+    site = {"tenant": "acme", "source": "web", "origins": ["https://shop.example"]}
+    tables = {"webhooks": {"acme": webhook}, "sites": {"acme": site}}
+    tables["tenants"] = {"acme": {"identifier_key": KEY}}
+    config = from_table(tables, {}, folder=tmp_path)
     assert config.identifier_keys == {"acme": bytes.fromhex(KEY)}
     for setting in SETTINGS:
         value: object = config

@@ -1,5 +1,3 @@
-from wire.identifiers import identifier_id
-
 """What shoppers may ask for, over HTTP and by command; and how long what is about them is kept."""
 
 import json
@@ -28,6 +26,7 @@ from storebridge.cli import app
 from tests.cloud_parts import wait_until
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, sell_sample
 from wire.events import Viewed
+from wire.identifiers import identifier_id
 
 NOW = time.time_ns() // 1000
 TEA = "6901234000016"

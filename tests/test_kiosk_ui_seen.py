@@ -54,7 +54,7 @@ def test_what_was_painted_is_recorded_in_the_name_of_the_visit(
         offer="spring", coupon="c1", page="welcome", price_cents=900, currency="CNY"
     )
     assert detail.body == PageShown(page="product", because="viewed")
-    assert viewed.body == Viewed(product=SHOE)
+    assert viewed.body == Viewed(product=SHOE, price_cents=1_000, currency="CNY")
     assert tap.body == Tapped(page="welcome", target=("save" * 100)[:60])
     assert {event.identifiers for event in (page, offer, viewed, tap)} == {(ANNA,)}
 

@@ -106,7 +106,7 @@ def order_of(page: str) -> str:
 def test_a_look_at_a_product_is_told_with_the_cookie_alone_until_somebody_signs_in(shop: Shop):
     shop.get(f"/product/{TEA}")
     (viewed,) = shop.events()
-    assert viewed.body == Viewed(product=TEA)
+    assert viewed.body == Viewed(product=TEA, price_cents=26_800, currency="CNY")
     assert viewed.brand == "yunwu"
     assert [each.kind for each in viewed.identifiers] == ["web"]
     shop.post("/sign-in", member=M1)

@@ -113,11 +113,16 @@ class Tapped(Body, frozen=True, tag=6):
 
 
 class Viewed(Body, frozen=True, tag=7):
-    """A product or a piece of content was opened; `topic` where only that is known of it."""
+    """A product or a piece of content was opened; `topic` where only that is known of it.
+
+    The price is the one that was shown with it.
+    """
 
     product: str = ""
     content: str = ""
     topic: str = ""
+    price_cents: int = 0
+    currency: str = ""
 
 
 class Searched(Body, frozen=True, tag=8):
@@ -316,6 +321,15 @@ class PointsSpent(Body, frozen=True, tag=50):
     points: int
 
 
+class Identified(Body, frozen=True, tag=45):
+    """Somebody was found to be known by these identifiers: `by` list or code.
+
+    A membership list says so, or a code that was sent to one of them proved it.
+    """
+
+    by: str
+
+
 AnyBody = (
     Scan
     | Arrival
@@ -346,6 +360,7 @@ AnyBody = (
     | Erased
     | Blank
     | PointsSpent
+    | Identified
 )
 
 EVENT_KINDS: dict[str, type[Body]] = {
@@ -378,6 +393,7 @@ EVENT_KINDS: dict[str, type[Body]] = {
     "erased": Erased,
     "blank": Blank,
     "points_spent": PointsSpent,
+    "identified": Identified,
 }
 KIND_OF_BODY: dict[type[Body], str] = {body: name for name, body in EVENT_KINDS.items()}
 

@@ -60,11 +60,16 @@ class JunkError(IdentifierError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierKind:
-    """One kind of identifier: what it is and how its plain form is made normal."""
+    """One kind of identifier: what it is and how its plain form is made normal.
+
+    What somebody typed is a claim, of the kind that `claims` names: it has the value that the
+    proven one would have, and joins nobody.
+    """
 
     name: str
     title: str
     normal: Callable[[str], str]
+    claims: str = ""
 
 
 def normal_text(plain: str) -> str:
@@ -101,8 +106,15 @@ IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
         IdentifierKind(name="email", title="e-mail address", normal=normal_text),
         IdentifierKind(name="app", title="phone app id", normal=normal_text),
         IdentifierKind(name="web", title="web shop cookie", normal=normal_text),
+        IdentifierKind(
+            name="claimed_phone", title="phone number typed", normal=normal_phone, claims="phone"
+        ),
+        IdentifierKind(
+            name="claimed_email", title="e-mail address typed", normal=normal_text, claims="email"
+        ),
     )
 }
+CLAIMED_KINDS = frozenset(each.name for each in IDENTIFIER_KINDS.values() if each.claims)
 
 # What stands in a shop and is used by everybody never names a person, whoever sends it.
 NEVER_IDENTIFIERS = frozenset({"kiosk", "device", "scanner", "store", "terminal", "tablet"})
@@ -117,19 +129,28 @@ def key_identifier(kind: str, plain: str, *, key: bytes) -> Identifier:
     Raises IdentifierError when the kind is none that names a person, or the plain form is not
     of its kind; JunkError when it is a value that nobody has (see wire/junk.py).
     """
+    if len(key) < 16:
+        raise ValueError("the identifier key needs at least 16 bytes")
+    normal = normal_form(kind, plain)
+    message = f"{IDENTIFIER_KINDS[kind].claims or kind}\x00{normal}".encode()
+    return Identifier(
+        kind=kind, value=hashlib.blake2b(message, key=key, digest_size=VALUE_BYTES).digest()
+    )
+
+
+def normal_form(kind: str, plain: str) -> str:
+    """Return the normal form of a plain identifier; raises IdentifierError as key_identifier does.
+
+    It is as plain as what it was made from: it is compared and keyed, never kept.
+    """
     if kind not in IDENTIFIER_KINDS:
         raise IdentifierError(
             f"{kind!r} is no kind of identifier; known: {', '.join(IDENTIFIER_KINDS)}"
         )
-    if len(key) < 16:
-        raise ValueError("the identifier key needs at least 16 bytes")
     normal = IDENTIFIER_KINDS[kind].normal(plain)
     reason = junk_reason(plain)
     if normal and reason is not None:
         raise JunkError(f"the {kind} identifier names nobody: {reason}")
     if not normal:
         raise IdentifierError(f"the {kind} identifier is empty")
-    message = f"{kind}\x00{normal}".encode()
-    return Identifier(
-        kind=kind, value=hashlib.blake2b(message, key=key, digest_size=VALUE_BYTES).digest()
-    )
+    return normal

@@ -3,6 +3,7 @@
 from cloud_sync.database import (
     migrations_bank,
     migrations_console,
+    migrations_doors,
     migrations_flow,
     migrations_fold,
     migrations_identity,
@@ -14,7 +15,7 @@ from cloud_sync.database import (
 from cloud_sync.database.migrations import Migration
 
 # Intake counts from 1, shoppers from 100, console from 200, sight from 300, fold from 390, identity
-# from 400, the data bank from 420, privacy from 460, flow from 480.
+# from 400, the data bank from 420, doors from 440, privacy from 460, flow from 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     *migrations_fold.MIGRATIONS,
     *migrations_identity.MIGRATIONS,
     *migrations_bank.MIGRATIONS,
+    *migrations_doors.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
     *migrations_flow.MIGRATIONS,
 )

@@ -3,6 +3,7 @@
 from cloud_sync.database import (
     migrations_bank,
     migrations_console,
+    migrations_doors,
     migrations_flow,
     migrations_identity,
     migrations_privacy,
@@ -38,6 +39,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_privacy.DISTRIBUTION,
     **migrations_flow.DISTRIBUTION,
     **migrations_identity.DISTRIBUTION,
+    **migrations_doors.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

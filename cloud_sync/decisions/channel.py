@@ -27,6 +27,7 @@ from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
 from cloud_sync.shoppers.joining import JoinError
+from cloud_sync.shoppers.orders import order_key
 from cloud_sync.shoppers.points import Standing
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
@@ -205,10 +206,11 @@ def _coupon_view(coupon: Coupon, goods: Goods) -> CouponView:
 
 
 def _was_used_for(connection: Connection, key: ApiKey, use: Use) -> bool:
+    order, place = order_key(use.order, key.source)
     row = connection.execute(
         "SELECT 1 FROM coupon_act WHERE tenant = %s AND coupon = %s AND act = 'redeemed'"
         " AND source = %s AND reference = %s",
-        (key.tenant, use.coupon, key.source, use.order),
+        (key.tenant, use.coupon, place, order),
     ).fetchone()
     return row is not None
 
@@ -221,7 +223,7 @@ def _refusal(
     now: int,
 ) -> NotUsed | None:
     """Return why the coupon may not be redeemed, None when it may."""
-    if coupon.state == "redeemed":
+    if coupon.state in {"redeemed", "given_back"}:
         return NotUsed(reason="redeemed")
     if coupon.expires_at <= now:
         return NotUsed(reason="expired")
@@ -274,6 +276,7 @@ def _append(
     if not kept.accepted:
         return NotUsed(reason="event_id")
     # What the fold will write of this event, in the same form: there it is then already.
+    order, place = order_key(use.order, key.source)
     connection.execute(
         "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"
         " position) SELECT %s, %s, 'redeemed', %s, %s, %s, shard, position FROM shard_head"
@@ -281,8 +284,8 @@ def _append(
         (
             key.tenant,
             use.coupon,
-            key.source,
-            use.order,
+            place,
+            order,
             now,
             shard_of(key.tenant, f"web-{key.source}"),
         ),

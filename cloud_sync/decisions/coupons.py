@@ -2,7 +2,8 @@
 
 A coupon's row holds the promise; its state is the fold of its acts, whichever came first: redeemed
 if it was redeemed anywhere or came off an order, else claimed if it was claimed anywhere, else
-offered.
+offered. One that came off an order of which all came back is given back: as another coupon, since
+stores remember what they redeemed (see `shoppers/given_back.py`).
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from psycopg import Connection, Cursor
 from cloud_sync.database import arrays
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
 
-CouponState = Literal["offered", "claimed", "redeemed"]
+# given_back: spent on an order of which all came back; another stands in its place.
+CouponState = Literal["offered", "claimed", "redeemed", "given_back"]
 
 # A store that holds a lease redeems without asking, and nobody else may before it runs out or the
 # shopper has left: long enough for a visit with the line cut, short enough that the next store need
@@ -275,6 +277,8 @@ def redemptions_of(acts: Sequence[_Act]) -> tuple[Redemption, ...]:
 
 
 def _state(acts: Collection[str]) -> CouponState:
+    if "given_back" in acts:
+        return "given_back"
     if "redeemed" in acts or "spent" in acts:
         return "redeemed"
     return "claimed" if "claimed" in acts else "offered"

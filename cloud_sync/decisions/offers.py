@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cloud_sync.decisions.coupons import Coupon, coupon_code
 from cloud_sync.shoppers.facts import DAY_US
+from cloud_sync.shoppers.given_back import AGAIN
 from cloud_sync.shoppers.profile import Profile
 
 # A product bought within this time is not offered, and one offered is not offered again.
@@ -95,7 +96,7 @@ def open_coupons(coupons: Iterable[Coupon], profile: Profile, now: int) -> list[
     usable = [
         each
         for each in coupons
-        if each.state != "redeemed"
+        if each.state not in {"redeemed", "given_back"}
         and each.expires_at > now
         and not (each.state == "offered" and _bought_at(profile, each.product) > each.issued_at)
         and not any(
@@ -140,7 +141,8 @@ def propose(
         if product is None:
             continue
         taken.add(product)
-        serial = 1 + max((each.serial for each in earlier if each.owner == shopper), default=0)
+        serials = [each.serial % AGAIN for each in earlier if each.owner == shopper]
+        serial = 1 + max(serials, default=0)
         issued.append(
             Coupon(
                 tenant=tenant,

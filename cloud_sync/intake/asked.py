@@ -20,7 +20,7 @@ from cloud_sync.intake.posted import (
     PostRefusedError,
     WrongField,
 )
-from wire.identifiers import Identifier, IdentifierError, key_identifier
+from wire.identifiers import CLAIMED_KINDS, Identifier, IdentifierError, key_identifier
 
 ORDER_CHARS_MAX = 64
 VERSION_CHARS_MAX = 64
@@ -115,6 +115,10 @@ def keyed(asked: Asked, key: bytes) -> list[Identifier]:
     wrong: list[WrongField] = []
     found: dict[Identifier, None] = {}
     for index, each in enumerate(asked.identifiers):
+        if each.kind in CLAIMED_KINDS:
+            told = "what somebody typed names nobody until it is proven: see /v1/claims"
+            wrong.append(WrongField(f"identifiers[{index}]", told))
+            continue
         try:
             found[key_identifier(each.kind, each.value, key=key)] = None
         except IdentifierError as error:

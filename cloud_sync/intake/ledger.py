@@ -138,9 +138,15 @@ def appending(
 
 
 def append_http(
-    connection: Connection, tenant: str, source: str, key_id: str, events: Sequence[PostedEvent]
+    connection: Connection,
+    tenant: str,
+    source: str,
+    key_id: str,
+    events: Sequence[PostedEvent],
+    *,
+    live: bool = True,
 ) -> HttpAppended:
-    """Append the events of a web shop or app that are not here yet.
+    """Append the events of a web shop or app that are not here yet; those of the past not as live.
 
     Their shard is that of `web-<source>`; `key_id` names the API key that brought them. Repeats
     within SEEN_KEPT_DAYS are told apart by event id.
@@ -168,7 +174,7 @@ def append_http(
             source=source,
             stream=None,
             seq=None,
-            live=True,
+            live=live,
             occurred_at=event.occurred_at,
             kind=TAGS[type(event.body)],
             row=encode_event(event),

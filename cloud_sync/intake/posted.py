@@ -14,7 +14,7 @@ as zeros or a placeholder, is left out of its event and named in the answer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,8 +101,52 @@ def parse_post(payload: bytes, *, source: str, key: bytes, now: int) -> list[Pos
     return events
 
 
-def _refused(field: str, message: str) -> PostRefusedError:
-    return PostRefusedError([WrongField(field, message)])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a channel's payload was made into: one event, its identifiers still plain.
+
+    `identifiers` are (kind, plain) pairs; `at` is µs UTC.
+    """
+
+    event_id: str
+    at: int
+    body: AnyBody
+    identifiers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    brand: str = ""
+
+
+def keyed_event(told: Told, *, source: str, key: bytes, now: int) -> PostedEvent:
+    """Key the identifiers of an event that a channel told, and check it as a posted one is.
+
+    Raises PostRefusedError.
+    """
+    wrong: list[WrongField] = []
+    reading = _Reading("", wrong)
+    event = Event(
+        occurred_at=reading.time(told.at, now),
+        mono_ms=0,
+        boot=0,
+        clock=Clock.SYNCED,
+        device=source,
+        zone="",
+        identifiers=reading.identifiers(
+            [{"kind": kind, "value": plain} for kind, plain in told.identifiers], key
+        ),
+        body=told.body,
+        brand=told.brand[:TEXT_CHARS_MAX],
+    )
+    event_id = reading.text({"event_id": told.event_id}, "event_id", EVENT_ID_CHARS_MAX)
+    try:
+        encode_event(event)
+    except EncodeError as error:
+        raise _refused("$", str(error)) from error
+    if wrong:
+        raise PostRefusedError(wrong)
+    return PostedEvent(event_id, event)
+
+
+def _refused(where: str, message: str) -> PostRefusedError:
+    return PostRefusedError([WrongField(where, message)])
 
 
 class _Reading:
@@ -123,10 +167,10 @@ class _Reading:
             return None
         for name in sorted(set(item) - self.FIELDS):
             self._note(f".{name[:40]}", f"unknown; known: {', '.join(sorted(self.FIELDS))}")
-        event_id = self._text(item, "event_id", EVENT_ID_CHARS_MAX)
-        occurred_at = self._time(item.get("occurred_at"), now)
-        identifiers = self._identifiers(item.get("identifiers", []), key)
-        brand = self._text(item, "brand", TEXT_CHARS_MAX) if "brand" in item else ""
+        event_id = self.text(item, "event_id", EVENT_ID_CHARS_MAX)
+        occurred_at = self.time(item.get("occurred_at"), now)
+        identifiers = self.identifiers(item.get("identifiers", []), key)
+        brand = self.text(item, "brand", TEXT_CHARS_MAX) if "brand" in item else ""
         body = self._body(item.get("kind"), item.get("body", {}))
         if len(self._wrong) > before or body is None:
             return None
@@ -151,7 +195,8 @@ class _Reading:
     def _note(self, field: str, message: str) -> None:
         self._wrong.append(WrongField(self._path + field, message))
 
-    def _text(self, item: Mapping[str, object], name: str, chars_max: int) -> str:
+    def text(self, item: Mapping[str, object], name: str, chars_max: int) -> str:
+        """Return a text of an object, empty where it is none."""
         value = item.get(name)
         if not isinstance(value, str) or not 1 <= len(value) <= chars_max:
             self._note(f".{name}", f"expected a text of 1 to {chars_max} characters")
@@ -160,7 +205,8 @@ class _Reading:
             self._note(f".{name}", "control characters are not allowed")
         return value
 
-    def _time(self, value: object, now: int) -> int:
+    def time(self, value: object, now: int) -> int:
+        """Return a time in µs UTC, 0 where it is none or out of range."""
         at = _microseconds(value)
         if at is None:
             self._note(
@@ -171,7 +217,8 @@ class _Reading:
             self._note(".occurred_at", f"lies before 1970 or over {FUTURE_S_MAX} s in the future")
         return at
 
-    def _identifiers(self, value: object, key: bytes) -> tuple[Identifier, ...]:
+    def identifiers(self, value: object, key: bytes) -> tuple[Identifier, ...]:
+        """Return a list of plain identifiers under the tenant's key, each once."""
         if not isinstance(value, list) or len(value) > IDENTIFIERS_MAX:
             self._note(".identifiers", f"expected a list of at most {IDENTIFIERS_MAX}")
             return ()
@@ -208,15 +255,15 @@ class _Reading:
         if not isinstance(fields, dict):
             self._note(where, "expected an object")
             return None
-        known = {field.name: field for field in msgspec.structs.fields(struct)}
+        known = {each.name: each for each in msgspec.structs.fields(struct)}
         before = len(self._wrong)
         for name in sorted(set(fields) - set(known)):
             self._note(f"{where}.{name[:40]}", f"unknown; known: {', '.join(known)}")
         values = {}
-        for name, field in known.items():
+        for name, each in known.items():
             if name in fields:
-                values[name] = self._value(field.type, fields[name], f"{where}.{name}")
-            elif field.required:
+                values[name] = self._value(each.type, fields[name], f"{where}.{name}")
+            elif each.required:
                 self._note(f"{where}.{name}", "is missing")
         return struct(**values) if len(self._wrong) == before else None
 

@@ -7,6 +7,7 @@ does. What no brand is known of counts for the store alone.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from psycopg import Connection
 
@@ -124,23 +125,28 @@ _AMOUNTS: Mapping[type[Body], Callable[..., Sequence[Amount]]] = {
 }
 
 
-def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
-    """Add events to the figures, in the caller's transaction: once for each ledger position."""
+def fold(
+    connection: Connection, events: Sequence[LedgerEvent], gone: Sequence[LedgerEvent] = ()
+) -> None:
+    """Add events to the figures, in the caller's transaction: once for each ledger position.
+
+    Events that are `gone` were counted before, and are taken back.
+    """
     sums = _Sums()
-    unsaid: list[tuple[LedgerEvent, Amount]] = []
-    for each in events:
+    unsaid: list[tuple[LedgerEvent, Amount, int]] = []
+    for each, times in chain(zip(events, repeat(1)), zip(gone, repeat(-1))):
         for amount in amounts_of(each.event):
             brand, product, *_ = amount
             if product and not is_product(product):
                 continue
             if brand:
-                sums.add(each, brand, amount)
+                sums.add(each, brand, amount, times)
             else:
-                unsaid.append((each, amount))
+                unsaid.append((each, amount, times))
     brands = _brands_unsaid(connection, unsaid)
-    for each, amount in unsaid:
+    for each, amount, times in unsaid:
         if brand := brands.get((each.tenant, amount[1]), ""):
-            sums.add(each, brand, amount)
+            sums.add(each, brand, amount, times)
     sums.count_orders()
     write(connection, BRAND_HOUR, sums.rows)
 
@@ -150,23 +156,24 @@ class _Sums:
 
     def __init__(self) -> None:
         self.rows: dict[Row, list[int]] = {}
-        self._orders: set[tuple[int, Row]] = set()
+        self._orders: set[tuple[int, int, Row]] = set()
 
-    def add(self, each: LedgerEvent, named: str, amount: Amount) -> None:
-        """Add one amount to the row of its brand, product, store and hour."""
+    def add(self, each: LedgerEvent, named: str, amount: Amount, times: int) -> None:
+        """Add one amount, or with `times` -1 take it from the row of its brand and hour."""
         _, product, place, number, currency = amount
         brand = clean(named)
         hour = time_of(each) // HOUR_US * HOUR_US
         store = each.store or ""
-        self._row((each.tenant, brand, hour, product, store, currency, each.shard))[place] += number
+        row = self._row((each.tenant, brand, hour, product, store, currency, each.shard))
+        row[place] += times * number
         if place == _PIECES:
             key = (each.tenant, brand, hour, "", store, "", each.shard)
-            self._orders.add((each.position, key))
+            self._orders.add((each.position, times, key))
 
     def count_orders(self) -> None:
         """Add the orders to the rows of their brands as a whole."""
-        for _, key in self._orders:
-            self._row(key)[_ORDERS] += 1
+        for _, times, key in self._orders:
+            self._row(key)[_ORDERS] += times
 
     def _row(self, key: Row) -> list[int]:
         row = self.rows.get(key)
@@ -213,7 +220,7 @@ _TOTALS = (
 
 
 def _brands_unsaid(
-    connection: Connection, unsaid: Iterable[tuple[LedgerEvent, Amount]]
+    connection: Connection, unsaid: Iterable[tuple[LedgerEvent, Amount, int]]
 ) -> dict[tuple[str, str], str]:
     """Return the brands, by the catalogue, of goods of which an event does not say it."""
     asked: dict[str, set[str]] = defaultdict(set)

@@ -6,6 +6,7 @@ A sum is kept apart by the operator whom its events name.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, repeat
 
 from psycopg import Connection
 
@@ -96,13 +97,15 @@ _MORE: Mapping[type[Body], Callable[..., Iterable[tuple[str, int]]]] = {
 }
 
 
-def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
+def fold(
+    connection: Connection, events: Sequence[LedgerEvent], gone: Sequence[LedgerEvent] = ()
+) -> None:
     """Add events to the figures, in the caller's transaction: once for each ledger position.
 
     What claims to come from the future counts in the hour in which it was accepted.
     """
     sums: dict[Row, int] = defaultdict(int)
-    for each in events:
+    for each, times in chain(zip(events, repeat(1)), zip(gone, repeat(-1))):
         event = each.event
         kind = type(event.body)
         figure, more = _ONE.get(kind), _MORE.get(kind)
@@ -112,10 +115,10 @@ def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
         operator = clean(event.operator)
         store = each.store or ""
         if figure is not None:
-            sums[each.shard, each.tenant, store, hour, figure, operator] += 1
+            sums[each.shard, each.tenant, store, hour, figure, operator] += times
         if more is not None:
             for name, amount in more(event.body):
-                sums[each.shard, each.tenant, store, hour, name, operator] += amount
+                sums[each.shard, each.tenant, store, hour, name, operator] += times * amount
     write(connection, STORE_HOUR, {key: (amount,) for key, amount in sums.items() if amount})
 
 

@@ -1,24 +1,16 @@
 """What one event says about a shopper: acts, products, dwell, money, places."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
     ATOM_BRAND,
-    ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_ZONE,
-    CURRENCY,
     DAY_US,
-    PAIRED_PRODUCTS_MAX,
-    PRODUCT_PAIR,
-    STORE_PRODUCT,
     Facts,
     is_product,
-    pairs,
 )
-from cloud_sync.shoppers.order_rows import merge_order
 from cloud_sync.shoppers.subjects import place_of, subject_of
 from wire.events import (
     Arrival,
@@ -29,11 +21,8 @@ from wire.events import (
     Dwell,
     Followed,
     HelpAsked,
-    Line,
     OfferShown,
     PageShown,
-    Purchased,
-    Returned,
     Saved,
     Scan,
     Searched,
@@ -68,7 +57,7 @@ _Act = tuple[str, int]
 
 
 def gather(facts: Facts, ledger: LedgerEvent, atom: str) -> None:
-    """Merge what one event says about its atom."""
+    """Merge what one event says about its atom; orders are settled first, see settling.py."""
     body = ledger.event.body
     kind = type(body)
     told_by = _TOLD_BY.get(kind)
@@ -84,20 +73,6 @@ def gather(facts: Facts, ledger: LedgerEvent, atom: str) -> None:
     facts.act((ledger.tenant, atom, at // DAY_US, act, where, about), amount, at)
     if ledger.store is not None:
         facts.seen((ledger.tenant, atom, ledger.store), at)
-
-
-def gather_goods(facts: Facts, ledger: LedgerEvent) -> None:
-    """Count the goods of an order, whoever gave it; the web shop's stand under an empty store."""
-    body = ledger.event.body
-    if not isinstance(body, (Purchased, Returned)):
-        return
-    quantities = _quantities(body.lines)
-    for product, quantity in quantities.items():
-        values = [quantity, 0] if isinstance(body, Purchased) else [0, quantity]
-        facts.merge(STORE_PRODUCT, (ledger.tenant, ledger.store or "", product), values)
-    if isinstance(body, Purchased):
-        for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
-            facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, 1])
 
 
 def time_of(ledger: LedgerEvent) -> int:
@@ -153,28 +128,6 @@ def _dwelled(facts: Facts, ledger: LedgerEvent, body: Dwell, atom: str, at: int)
     return "dwelled", amount
 
 
-def _bought(facts: Facts, ledger: LedgerEvent, body: Purchased, atom: str, at: int) -> _Act:
-    cents = _cents(body.amount_cents)
-    if CURRENCY.fullmatch(body.currency):
-        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), [1, cents, 0])
-    _order(facts, ledger, body, atom, at)
-    for brand in {line.brand for line in body.lines}:
-        _brand(facts, ledger, atom, brand, [1, 0, at])
-    for product, quantity in _quantities(body.lines).items():
-        _product(facts, ledger, atom, product, [1, 0, 0, quantity, 0, 0, 0, 0, at, 0])
-    return "bought", cents
-
-
-def _returned(facts: Facts, ledger: LedgerEvent, body: Returned, atom: str, at: int) -> _Act:
-    cents = _cents(body.amount_cents)
-    if CURRENCY.fullmatch(body.currency):
-        facts.merge(ATOM_MONEY, (ledger.tenant, atom, body.currency), [0, 0, cents])
-    _order(facts, ledger, body, atom, at)
-    for product, quantity in _quantities(body.lines).items():
-        _product(facts, ledger, atom, product, [1, 0, 0, 0, quantity, 0, 0, 0, 0, 0])
-    return "returned", cents
-
-
 def _watched(_f: Facts, _l: LedgerEvent, body: Watched, _a: str, _at: int) -> _Act:
     return "watched", min(max(body.watched_ms, 0), DWELL_MS_MAX)
 
@@ -189,17 +142,7 @@ _TOLD_BY: Mapping[type[Body], Callable[..., _Act]] = {
     BasketChanged: _carried,
     Dwell: _dwelled,
     Watched: _watched,
-    Purchased: _bought,
-    Returned: _returned,
 }
-
-
-def _order(
-    facts: Facts, ledger: LedgerEvent, body: Purchased | Returned, atom: str, at: int
-) -> None:
-    """Merge an order by its number; one without a number is one by itself."""
-    number = body.order or f"{ledger.shard}:{ledger.position}"
-    merge_order(facts, (ledger.tenant, atom), body, number, at, place_of(ledger))
 
 
 def _product(facts: Facts, ledger: LedgerEvent, atom: str, product: str, values: list[int]) -> None:
@@ -211,15 +154,3 @@ def _brand(facts: Facts, ledger: LedgerEvent, atom: str, named: str, values: lis
     brand = named.replace("\0", "")[:BRAND_CHARACTERS_MAX]
     if brand:
         facts.merge(ATOM_BRAND, (ledger.tenant, atom, brand), values)
-
-
-def _quantities(lines: Iterable[Line]) -> dict[str, int]:
-    quantities: dict[str, int] = defaultdict(int)
-    for line in lines:
-        if line.quantity > 0 and is_product(line.product):
-            quantities[line.product] += min(line.quantity, QUANTITY_MAX)
-    return quantities
-
-
-def _cents(amount: int) -> int:
-    return min(max(amount, 0), AMOUNT_CENTS_MAX)

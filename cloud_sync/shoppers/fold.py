@@ -7,8 +7,9 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import gather, gather_goods, time_of
+from cloud_sync.shoppers.acts import gather, time_of
 from cloud_sync.shoppers.facts import PRODUCT, Facts, write
+from cloud_sync.shoppers.given_back import give_back
 from cloud_sync.shoppers.identity import (
     Key,
     Link,
@@ -18,8 +19,11 @@ from cloud_sync.shoppers.identity import (
     shoppers_of,
 )
 from cloud_sync.shoppers.joining import join
+from cloud_sync.shoppers.order_facts import gather_order
+from cloud_sync.shoppers.orders import order_key, place_of
+from cloud_sync.shoppers.settling import Settled, settle
 from cloud_sync.shoppers.spending import fold_spent
-from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased, Returned
+from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
 from wire.identifiers import Identifier
 
 
@@ -40,7 +44,6 @@ class Folded:
 # What an order may say of coupons; a till takes fewer off one.
 DISCOUNTS_MAX = 50
 _ABOUT_COUPONS = frozenset({CouponClaimed, CouponRedeemed, Purchased})
-_ABOUT_GOODS = frozenset({Purchased, Returned})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +58,22 @@ class _CouponAct:
     position: int
 
 
-def fold(connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]) -> Folded:
+def fold(
+    connection: Connection,
+    shard: int,
+    epoch: int,
+    events: Sequence[LedgerEvent],
+    settled: Settled | None = None,
+) -> Folded:
     """Fold events of one shard into shoppers, within the caller's transaction.
 
     The caller hands in each position once, by moving the shard's fold position in the same
     transaction, and checks there that `epoch` is still the shard's. Every worker takes its locks in
-    the same order: identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is left
-    undoes the transaction, to be repeated whole.
+    the same order: orders, identifiers, facts, coupon acts, joined shopper IDs. A deadlock that is
+    left undoes the transaction, to be repeated whole. `settled` is what the events change about
+    orders, where the caller has asked already.
     """
+    orders = settle(connection, events) if settled is None else settled
     del epoch  # checked by the commit of the fold position
     identifiers: dict[Key, Identifier] = {}
     links: list[Link] = []
@@ -81,16 +92,17 @@ def fold(connection: Connection, shard: int, epoch: int, events: Sequence[Ledger
                 live_atoms.add((each.tenant, atom))
             gather(facts, each, atom)
         kind = type(each.event.body)
-        if kind in _ABOUT_GOODS:
-            gather_goods(facts, each)
         if kind in _ABOUT_COUPONS:
             acts.extend(_coupon_acts(each))
+    for effect, times in orders.changes:
+        gather_order(facts, effect, times)
     shoppers = register(connection, identifiers)
     append_links(connection, links)
     write(connection, facts, shard, events[-1].position)
     if spent := [each for each in events if type(each.event.body) is PointsSpent]:
         fold_spent(connection, spent)
     owners = _write_coupon_acts(connection, acts)
+    owners |= give_back(connection, orders.given) | (orders.atoms - identifiers.keys())
     pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
     if apart or owners:
@@ -128,25 +140,26 @@ def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
     """
     match ledger.event.body:
         case CouponClaimed(coupon=coupon):
-            said = [(coupon, "claimed", "")]
+            order, said = "", [(coupon, "claimed")]
         case CouponRedeemed(coupon=coupon, order=order):
-            said = [(coupon, "redeemed", order)]
+            said = [(coupon, "redeemed")]
         case Purchased(order=order, discounts=discounts):
-            said = [(each.coupon, "spent", order) for each in discounts[:DISCOUNTS_MAX]]
+            said = [(each.coupon, "spent") for each in discounts[:DISCOUNTS_MAX]]
         case _:
             return []
+    name, place = order_key(order, place_of(ledger)) if order else ("", place_of(ledger))
     return [
         _CouponAct(
             tenant=ledger.tenant,
             coupon=coupon,
             act=act,
-            source=ledger.store or ledger.source,
-            reference=order.replace("\0", "")[:64] or f"{ledger.shard}:{ledger.position}",
+            source=place,
+            reference=name[:64] or f"{ledger.shard}:{ledger.position}",
             occurred_at=time_of(ledger),
             shard=ledger.shard,
             position=ledger.position,
         )
-        for coupon, act, order in said
+        for coupon, act in said
         if PRODUCT.fullmatch(coupon)
     ]
 

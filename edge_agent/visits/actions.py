@@ -51,8 +51,16 @@ def tapped(kiosk: Kiosk, visit: Visit | None, page: str, target: str) -> int:
 
 
 def viewed(kiosk: Kiosk, visit: Visit | None, product: str = "", content: str = "") -> int:
-    """Record that a product or a piece of content was opened."""
-    return _record(kiosk, visit, Viewed(product=product, content=content), product)
+    """Record that a product or a piece of content was opened, with the price that was shown."""
+
+    def change(writing: Writing) -> int:
+        connection = writing.connection
+        price_cents, currency = _price_shown(connection, product, ())
+        body = Viewed(product=product, content=content, price_cents=price_cents, currency=currency)
+        brand = local_view.brand(connection, product) if product else ""
+        return _append(writing, kiosk, visit, body, brand)
+
+    return kiosk.recorder.write(change)
 
 
 def searched(kiosk: Kiosk, visit: Visit | None, query: str, results: int) -> int:

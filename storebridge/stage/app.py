@@ -8,6 +8,7 @@ from flask import Flask, Response, send_from_directory
 from looks.assets import ASSET_AGE_S, LOOKS
 from storebridge.stage.pages import Pages
 from storebridge.stage.theatre import Theatre
+from storebridge.town import SITE
 from storebridge.webshop.shop import create_shop
 
 REQUEST_BYTES_MAX = 16 * 1024
@@ -42,8 +43,10 @@ def create_stage(theatre: Theatre) -> Flask:
     app.get("/camera/<store>/<camera>.mjpg")(pages.camera)
     app.get("/looks/<name>")(looks)
     api_url = f"http://{town.host}:{town.cloud_port}"
-    app.register_blueprint(create_shop(theatre.products, api_url, theatre.api_key, town.members))
+    shop = create_shop(theatre.products, api_url, theatre.api_key, town.members, site=SITE)
+    app.register_blueprint(shop)
     policy = " ".join((CONTENT_POLICY, *origins_of(theatre)))
+    policy = policy.replace("connect-src 'self'", f"connect-src 'self' {api_url}")
 
     @app.after_request
     def protect(response: Response) -> Response:

@@ -5,12 +5,23 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_file,
+)
 from flask import session as cookie
 from werkzeug.wrappers import Response as AnyResponse
 
+from cloud_sync.channels.site_pages import SCRIPT
 from kiosk_ui import pictures
-from looks.assets import LOOKS, address
+from looks.assets import ASSET_AGE_S, LOOKS, address
 from looks.words import LANGUAGES, Words, choose_language, load_locales
 from storebridge.webshop.cards import cards_of
 from storebridge.webshop.cloud_api import CloudApi, Coupon, Redeemed, Shopper
@@ -36,12 +47,21 @@ SEE_OTHER = 303
 
 
 def create_shop(
-    products: Sequence[ProductView], api_url: str, api_key: str, members: Sequence[str]
+    products: Sequence[ProductView],
+    api_url: str,
+    api_key: str,
+    members: Sequence[str],
+    *,
+    site: str = "",
 ) -> Blueprint:
-    """Build the shop, to be mounted at /shop of an application with a secret key."""
+    """Build the shop, to be mounted at /shop of an application with a secret key.
+
+    Its pages tell what their visitors look at, once these agree, where the cloud has a `site` for
+    it (`[sites.NAME]`).
+    """
     if len({each.currency for each in products}) > 1:
         raise ValueError("the sample shop sells in one currency; give it products of one")
-    shop = Shop(products, CloudApi(api_url, api_key), members)
+    shop = Shop(products, CloudApi(api_url, api_key), members, site=site, cloud_url=api_url)
     routes = Blueprint(
         "webshop", __name__, url_prefix="/shop", template_folder="templates", static_folder="static"
     )
@@ -59,6 +79,7 @@ def create_shop(
     routes.get("/sign-in")(shop.sign_in_form)
     routes.post("/sign-in")(shop.sign_in)
     routes.post("/sign-out")(shop.sign_out)
+    routes.get("/storebridge.js")(script)
     routes.get("/pictures/<drawing>/<int:colouring>.svg")(picture)
     return routes
 
@@ -67,8 +88,16 @@ class Shop:
     """The pages of the shop."""
 
     def __init__(
-        self, products: Sequence[ProductView], cloud: CloudApi, members: Sequence[str]
+        self,
+        products: Sequence[ProductView],
+        cloud: CloudApi,
+        members: Sequence[str],
+        *,
+        site: str = "",
+        cloud_url: str = "",
     ) -> None:
+        self._site = site
+        self._cloud_url = cloud_url
         self._sold = {each.product: each for each in products}
         self._cloud = cloud
         self._members = frozenset(members)
@@ -105,7 +134,8 @@ class Shop:
     def product(self, product: str) -> Response:
         """Show a product: the look that the coupon's reason will name."""
         view = self._product(product)
-        self._tell("viewed", {"product": product}, brand=view.brand)
+        price = {"price_cents": view.price_cents, "currency": view.currency}
+        self._tell("viewed", {"product": product, **price}, brand=view.brand)
         coupons = [each for each in self._coupons() if each.product == product]
         saved = product in self._shopper.saved if self._shopper else False
         return self._page("product.html", story="looked", view=view, coupons=coupons, saved=saved)
@@ -267,6 +297,8 @@ class Shop:
             waiting=self._cloud.waiting,
             story=story,
             sold=self._sold,
+            site=self._site,
+            cloud_url=self._cloud_url,
             picture_of=picture_of,
             looks=partial(address, LOOKS, "/looks"),
             asset=partial(address, STATIC, "/shop/static"),
@@ -298,6 +330,11 @@ def picture(drawing: str, colouring: int) -> Response:
     response = Response(pictures.draw(drawing, colouring), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=86400"
     return response
+
+
+def script() -> Response:
+    """Answer with the script by which pages tell what their visitors do."""
+    return send_file(SCRIPT, mimetype="text/javascript", max_age=ASSET_AGE_S)
 
 
 def remember(response: Response) -> Response:

@@ -1,0 +1,1 @@
+"""Imports: what a brand has in files already, members, orders, stock and catalogue."""

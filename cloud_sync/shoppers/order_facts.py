@@ -1,0 +1,110 @@
+"""What an order says about its shopper and its goods, added or taken back."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.shoppers.acts import (
+    AMOUNT_CENTS_MAX,
+    BRAND_CHARACTERS_MAX,
+    QUANTITY_MAX,
+    time_of,
+)
+from cloud_sync.shoppers.facts import (
+    ATOM_ACT,
+    ATOM_BRAND,
+    ATOM_MONEY,
+    ATOM_PRODUCT,
+    ATOM_STORE,
+    CURRENCY,
+    DAY_US,
+    PAIRED_PRODUCTS_MAX,
+    PRODUCT_PAIR,
+    STORE_PRODUCT,
+    Facts,
+    is_product,
+    pairs,
+)
+from cloud_sync.shoppers.order_rows import merge_order
+from cloud_sync.shoppers.orders import Back, Bought, Effect, number_of
+from cloud_sync.shoppers.subjects import place_of
+from wire.events import Line
+
+
+def gather_order(facts: Facts, effect: Effect, times: int) -> None:
+    """Merge what an effect says: once with `times` 1, taken back with -1.
+
+    What is a sum can be taken back; when something was last done stays with whoever did it.
+    """
+    ledger = effect.ledger
+    quantities = _quantities(effect.body.lines)
+    at = time_of(ledger)
+    match effect:
+        case Bought():
+            _sold(facts, ledger, quantities, times)
+            _kept(facts, effect, quantities, at, times)
+        case Back():
+            _came_back(facts, effect, quantities, at, times)
+    if effect.atom is not None and ledger.store is not None:
+        facts.merge(ATOM_STORE, (ledger.tenant, effect.atom, ledger.store), [at])
+
+
+def _sold(facts: Facts, ledger: LedgerEvent, quantities: dict[str, int], times: int) -> None:
+    """Count the goods of an order; the web shop's stand under an empty store."""
+    for product, quantity in quantities.items():
+        key = (ledger.tenant, ledger.store or "", product)
+        facts.merge(STORE_PRODUCT, key, [times * quantity, 0])
+    for one, other in pairs(sorted(quantities)[:PAIRED_PRODUCTS_MAX]):
+        facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, times])
+
+
+def _kept(facts: Facts, bought: Bought, quantities: dict[str, int], at: int, times: int) -> None:
+    """Count a purchase as far as it did not come back; one of which nothing is left is none."""
+    if bought.atom is None:
+        return
+    who = (bought.ledger.tenant, bought.atom)
+    orders = times if bought.kept else 0
+    left = times * min(bought.left_cents, AMOUNT_CENTS_MAX)
+    place = place_of(bought.ledger)
+    facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [orders, left, at, at])
+    merge_order(facts, who, bought.body, number_of(bought.ledger), at, place, times)
+    if CURRENCY.fullmatch(bought.body.currency):
+        paid = times * _cents(bought.body.amount_cents)
+        facts.merge(ATOM_MONEY, (*who, bought.body.currency), [orders, paid, 0])
+    for named in sorted(bought.brands):
+        if brand := named.replace("\0", "")[:BRAND_CHARACTERS_MAX]:
+            facts.merge(ATOM_BRAND, (*who, brand), [times, 0, at])
+    for product, quantity in quantities.items():
+        values = [times, 0, 0, times * quantity, 0, 0, 0, 0, at, 0]
+        facts.merge(ATOM_PRODUCT, (*who, product), values)
+
+
+def _came_back(facts: Facts, back: Back, quantities: dict[str, int], at: int, times: int) -> None:
+    ledger = back.ledger
+    for product, quantity in quantities.items():
+        key = (ledger.tenant, ledger.store or "", product)
+        facts.merge(STORE_PRODUCT, key, [0, times * quantity])
+    if back.atom is None:
+        return
+    who = (ledger.tenant, back.atom)
+    cents = times * _cents(back.body.amount_cents)
+    place = place_of(ledger)
+    facts.merge(ATOM_ACT, (*who, at // DAY_US, "returned", place, ""), [times, cents, at, at])
+    merge_order(facts, who, back.body, number_of(ledger), at, place, times)
+    if CURRENCY.fullmatch(back.body.currency):
+        facts.merge(ATOM_MONEY, (*who, back.body.currency), [0, 0, cents])
+    for product, quantity in quantities.items():
+        values = [times, 0, 0, 0, times * quantity, 0, 0, 0, 0, 0]
+        facts.merge(ATOM_PRODUCT, (*who, product), values)
+
+
+def _quantities(lines: Iterable[Line]) -> dict[str, int]:
+    quantities: dict[str, int] = defaultdict(int)
+    for line in lines:
+        if line.quantity > 0 and is_product(line.product):
+            quantities[line.product] += min(line.quantity, QUANTITY_MAX)
+    return quantities
+
+
+def _cents(amount: int) -> int:
+    return min(max(amount, 0), AMOUNT_CENTS_MAX)
