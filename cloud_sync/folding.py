@@ -30,8 +30,9 @@ _log = logging.getLogger(__name__)
 # BUSY_EVENTS.
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
-# While live events come a step folds no more than this, which takes some 5 ms.
+# While live events come a step folds and decides no more than this, which takes some 20 ms.
 HURRIED_EVENTS_MAX = 150
+HURRIED_SHOPPERS_MAX = 4
 
 # Below all shards, tenants and shoppers.
 ROUND_BEGINS = (-1, "", "")
@@ -107,7 +108,9 @@ class Folding:
         busy = folded >= BUSY_EVENTS
         return Step(folded=folded, more=busy or bool(shards and not patient))
 
-    def decide_due(self, leases: Mapping[int, Lease], now: int) -> bool:
+    def decide_due(
+        self, leases: Mapping[int, Lease], now: int, *, most: int = DUE_SHOPPERS_MAX
+    ) -> bool:
         """Decide some of those whom old events touched, round by round.
 
         Says False when the round is over: who was touched again meanwhile waits for the next one.
@@ -119,7 +122,7 @@ class Folding:
                 "SELECT shard, tenant, shopper FROM shopper_due WHERE shard = ANY(%s)"
                 " AND (shard, tenant, shopper) > (%s, %s, %s) ORDER BY shard, tenant, shopper"
                 " LIMIT %s",
-                (list(leases), *self._round_at, DUE_SHOPPERS_MAX),
+                (list(leases), *self._round_at, most),
             ).fetchall()
         if not due:
             self._round_at = ROUND_BEGINS
