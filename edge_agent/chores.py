@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import forgetting
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import Recorder, RecordError, Writing
 from edge_agent.delivery.tidy import TIDY_S, tidy

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
+from edge_agent.database.sqlite import sqlite3
 from wire.errors import DecodeError
 from wire.identifiers import Identifier
 from wire.messages import Change

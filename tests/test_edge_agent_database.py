@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database.database import Database, DatabaseInUse
 from edge_agent.database.migrations import NewerFile
+from edge_agent.database.sqlite import sqlite3
 from tests.edge_builders import store_in
 
 
@@ -95,3 +95,20 @@ def test_a_file_of_a_later_version_is_refused_with_the_way_out(tmp_path: Path):
         )
     with pytest.raises(NewerFile, match=r"999_later.*start the version that wrote it"):
         Database(tmp_path / "store.sqlite3")
+
+
+def test_a_store_whose_file_is_up_to_date_loads_no_library_that_it_does_not_need(tmp_path: Path):
+    Database(tmp_path / "store.sqlite3").close()
+    program = (
+        "import sys, pathlib, storebridge.store_program\n"
+        "from edge_agent.database.database import Database\n"
+        "Database(pathlib.Path(sys.argv[1])).close()\n"
+        "print(*{'sqlite_utils', 'sqlite3', 'numpy', 'cv2', 'biip', 'typer'} & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "store.sqlite3")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == []

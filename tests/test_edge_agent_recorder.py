@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import OutboxFull, Recorder, RecorderClosed, RecordError, Writing
 from tests.edge_builders import WAIT_S, Gate, StoreParts, event, number_of, store_in, wait_until

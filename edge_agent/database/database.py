@@ -5,11 +5,9 @@ import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import sqlite_utils
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.database import salvage, streams
 from edge_agent.database.migrations import migrate
+from edge_agent.database.sqlite import sqlite3
 
 BUSY_MS = 10_000
 WRITER_CACHE_KIB = 2_048
@@ -177,7 +175,7 @@ def _connect(uri: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
 def _open_writer(path: Path) -> sqlite3.Connection:
     connection = _connect(f"{path.absolute().as_uri()}?mode=rwc", WRITER_PRAGMAS)
     try:
-        migrate(sqlite_utils.Database(connection, execute_plugins=False))
+        migrate(connection)
         with immediate(connection):
             streams.begin_first(connection)
     except sqlite3.DatabaseError:

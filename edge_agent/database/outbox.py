@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 from msgspec.structs import replace
-from sqlite_utils.utils import sqlite3
 
+from edge_agent.database.sqlite import sqlite3
 from wire.codec import chain
 from wire.messages import Absent, AbsentReason
 from wire.ranges import Ranges, add, count, holds, missing

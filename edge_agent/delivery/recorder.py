@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import wall_us
 from edge_agent.database import outbox, salvage
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.errors import OutboxFull, RecorderClosed, RecordError
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.losses import Losses
+from edge_agent.delivery.writing import Writing
 from edge_agent.doorbell import Doorbell
 from edge_agent.operators import Operators
 from wire.codec import encode_event
@@ -45,55 +45,6 @@ STORAGE_ERRORS = frozenset(
         sqlite3.SQLITE_BUSY,
     }
 )
-
-
-class Writing:
-    """One writer's part of a commit: all of it is recorded, or nothing.
-
-    It ends when the change returns, which must be soon: all other writers wait.
-    """
-
-    __slots__ = ("_limits", "_now", "_operators", "connection", "tail")
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        tail: outbox.Tail,
-        limits: Limits,
-        now: int,
-        operators: Operators,
-    ) -> None:
-        self._operators = operators
-        self.connection = connection
-        self.tail = tail
-        self._limits = limits
-        self._now = now
-
-    def append(self, event: Event) -> int:
-        """Append an event to the outbox, with its operator, and return its seq.
-
-        Raises OutboxFull when a limit with the policy "refuse-new" is reached, EncodeError when
-        the event is too large.
-        """
-        return self.append_row(encode_event(self._operators.sign(event)))
-
-    def append_row(self, row: bytes) -> int:
-        """Append an event that is already encoded, and return its seq."""
-        tail = retention.make_room(self.connection, self.tail, len(row), self._limits, self._now)
-        self.tail = outbox.append(self.connection, tail, row, self._now)
-        return self.tail.head
-
-    def append_rows(self, rows: Sequence[bytes]) -> range | None:
-        """Append encoded events and return their seqs; None, with nothing done, without room."""
-        first = self.tail.head + 1
-        if not retention.has_room(self.tail, len(rows), sum(map(len, rows)), self._limits):
-            return None
-        self.tail = outbox.append_all(self.connection, self.tail, rows, self._now)
-        return range(first, self.tail.head + 1)
-
-    def execute(self, sql: str, args: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run one statement of the same transaction."""
-        return self.connection.execute(sql, args)
 
 
 class _Waiter(Generic[T]):
@@ -295,10 +246,7 @@ class Recorder:
         return waiter.result[0]
 
     def _take_turn(self, waiter: _Waiter[T] | None = None) -> bool:
-        """Take the turn, if nobody else wants it; otherwise the waiter joins those who wait.
-
-        Who has it commits in his own thread, which saves a lone writer two changes of thread.
-        """
+        """Take the turn, to commit in the own thread, if nobody else wants it; else join them."""
         with self._gate:
             if self._closed:
                 raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
@@ -318,8 +266,7 @@ class Recorder:
     def _append_alone(self, row: bytes) -> int:
         """Commit one row and nothing else, and return its seq; 0, with nothing done, without room.
 
-        What a commit of one costs beside SQLite's own work is paid with cold caches, since each
-        waits for the disk: so this way is the shortest there is.
+        Each waits for the disk and goes on with cold caches: this is the shortest way there is.
         """
         if self._unsure or not retention.has_room(self._tail, 1, len(row), self._limits):
             return 0

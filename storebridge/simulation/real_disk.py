@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import downlink
 from edge_agent.clock import EARLIEST_AT, Instant
 from edge_agent.database import outbox, streams
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import delivery_store, retention
 from edge_agent.delivery.delivery import DeliveryState
 from edge_agent.delivery.limits import Limits
