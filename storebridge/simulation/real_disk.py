@@ -3,9 +3,11 @@
 import itertools
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+from msgspec.structs import replace
 
 from edge_agent import downlink
 from edge_agent.clock import EARLIEST_AT, Instant
