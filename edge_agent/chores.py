@@ -18,6 +18,7 @@ from edge_agent.visits import basket, visits
 
 TICK_S = 1.0
 FORGET_EVERY_S = 600.0
+CHECKPOINT_EVERY_S = 30.0
 MISTAKE = "a mistake in the program; see the log"
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def store_chores(
     return (
         Chore(name="end visits", every_s=TICK_S, do=end_visits),
         Chore(name="tidy the outbox", every_s=TIDY_S, do=tidy_outbox),
+        Chore(name="bring the log in", every_s=CHECKPOINT_EVERY_S, do=database.checkpoint),
         Chore(name="forget what is old", every_s=FORGET_EVERY_S, do=forget),
     )
 

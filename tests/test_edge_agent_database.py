@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import threading
@@ -5,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.database.database import Database, DatabaseInUse
+from edge_agent.database.database import SHARED, Database, DatabaseInUse
 from edge_agent.database.migrations import NewerFile
 from edge_agent.database.sqlite import sqlite3
-from tests.edge_builders import store_in
+from tests.edge_builders import event, store_in
 
 
 def test_a_second_process_is_refused_to_write(tmp_path: Path):
@@ -112,3 +113,25 @@ def test_a_store_whose_file_is_up_to_date_loads_no_library_that_it_does_not_need
         check=True,
     )
     assert said.stdout.split() == []
+
+
+def test_a_chore_brings_the_log_into_the_file_so_that_a_commit_need_not(tmp_path: Path):
+    def in_the_file_itself() -> int:
+        alone = tmp_path / "alone.sqlite3"
+        shutil.copy(tmp_path / "store.sqlite3", alone)
+        connection = sqlite3.connect(alone)
+        found = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        connection.close()
+        return found
+
+    if not SHARED:
+        pytest.skip("only the writer may bring the log in with this SQLite")
+    with store_in(tmp_path) as store:
+        store.database.checkpoint()
+        store.record(50_000)
+        log = tmp_path / "store.sqlite3-wal"
+        assert log.stat().st_size > 1_000 * 4_096
+        assert in_the_file_itself() == 0
+        store.database.checkpoint()
+        assert in_the_file_itself() == 50_000
+        assert store.recorder.record(event(1)) == 50_001
