@@ -30,8 +30,10 @@ _log = logging.getLogger(__name__)
 # BUSY_EVENTS.
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
-# While live events come a step folds and decides no more than this, which takes some 20 ms.
+# While live events come a step folds and decides no more than this, which takes some 20 ms. Of so
+# many live events that they pile up it folds a quarter, which costs far less an event.
 HURRIED_EVENTS_MAX = 150
+HURRIED_PART = 4
 HURRIED_SHOPPERS_MAX = 4
 
 # Below all shards, tenants and shoppers.
@@ -90,13 +92,15 @@ class Folding:
     ) -> Step:
         """Fold events of the shards that are `behind`, given with how many events wait in each.
 
-        A hurried step is short: at most HURRIED_EVENTS_MAX, since somebody may come meanwhile.
+        A hurried step is short, see `hurried_events`, since somebody may come meanwhile.
 
         A patient step lets a shard's events gather until they are `events_max`: the facts of many
         events merge into few rows, so a large backlog costs far less.
         """
         self._tail.forget_all_but(behind)
-        most = min(self._events_max, HURRIED_EVENTS_MAX) if hurried else self._events_max
+        most = self._events_max
+        if hurried:
+            most = min(most, hurried_events(sum(behind.values())))
         fewest = self._events_max if patient else 1
         shards = [shard for shard, events in behind.items() if events >= fewest]
         folded = 0
@@ -205,6 +209,11 @@ class Folding:
                 by_store[each.tenant, each.store].append(each.change)
         for tenant, store in sorted(by_store):
             put(connection, tenant, store, by_store[tenant, store])
+
+
+def hurried_events(waiting: int) -> int:
+    """Return how many of the events that wait are folded in one step while live ones come."""
+    return max(HURRIED_EVENTS_MAX, waiting // HURRIED_PART)
 
 
 def _next(connection: Connection, lease: Lease, events_max: int, tail: Tail) -> list[LedgerEvent]:

@@ -149,10 +149,14 @@ class Follower:
             self._backlog_at_ms = time.monotonic_ns() // 1_000_000
         self._bell.set()
 
+    def give_way(self) -> None:
+        """Begin no step until the next `giving_way` is over, for GIVEN_WAY_S_MAX at most."""
+        self._way.clear()
+
     @contextmanager
     def giving_way(self) -> Iterator[None]:
         """Begin no step in the block, for GIVEN_WAY_S_MAX at most: somebody stands at a screen."""
-        self._way.clear()
+        self.give_way()
         try:
             yield
         finally:

@@ -59,11 +59,6 @@ class Worker:
             database, LeaseLimits(lease_s=limits.lease_s, renew_every_s=limits.renew_every_s)
         )
         self._link = link_factory(f"cloud-{self._leases.worker.hex()[:16]}")
-        self._waiting = Waiting(
-            live_max=limits.live_messages_max,
-            back_max=limits.back_messages_max,
-            full_wait_s_max=limits.full_wait_s_max,
-        )
         self._database = database
         self._publisher = Publisher(database, self._link.publish)
         self._follower = Follower(
@@ -73,6 +68,12 @@ class Worker:
             self._publisher,
             self.figures,
             poll_s=limits.poll_s,
+        )
+        self._waiting = Waiting(
+            live_max=limits.live_messages_max,
+            back_max=limits.back_messages_max,
+            full_wait_s_max=limits.full_wait_s_max,
+            on_live=self._follower.give_way,
         )
         self._owners: frozenset[bytes] = frozenset()
         self._missed: dict[Asked, Identifier] = {}
