@@ -9,14 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from sqlite_utils.utils import sqlite3
-
 from benchmarks.processes import said_by
 from benchmarks.producers import an_event, our_queue
 from benchmarks.result import Goal, Result
 from benchmarks.syncs import build_counter
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from wire.codec import encode_event
 
 T = TypeVar("T")

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
-from sqlite_utils.utils import sqlite3
-
 from benchmarks import backlog
 from edge_agent.database import outbox
 from edge_agent.database.database import Database, immediate
 from edge_agent.database.outbox import Tail
+from edge_agent.database.sqlite import sqlite3
 from wire.codec import chain
 
 DIFFERENT_ROWS = 10_000

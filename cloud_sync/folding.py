@@ -31,8 +31,11 @@ _log = logging.getLogger(__name__)
 # BUSY_EVENTS.
 DUE_SHOPPERS_MAX = 20
 BUSY_EVENTS = 200
-# While live events come a step folds no more than this, which takes some 5 ms.
+# While live events come a step folds and decides no more than this, which takes some 20 ms. Of so
+# many live events that they pile up it folds a quarter, which costs far less an event.
 HURRIED_EVENTS_MAX = 150
+HURRIED_PART = 4
+HURRIED_SHOPPERS_MAX = 4
 
 # Below all shards, tenants and shoppers.
 ROUND_BEGINS = (-1, "", "")
@@ -99,13 +102,15 @@ class Folding:
     ) -> Step:
         """Fold events of the shards that are `behind`, given with how many events wait in each.
 
-        A hurried step is short: at most HURRIED_EVENTS_MAX, since somebody may come meanwhile.
+        A hurried step is short, see `hurried_events`, since somebody may come meanwhile.
 
         A patient step lets a shard's events gather until they are `events_max`: the facts of many
         events merge into few rows, so a large backlog costs far less.
         """
         self._tail.forget_all_but(behind)
-        most = min(self._events_max, HURRIED_EVENTS_MAX) if hurried else self._events_max
+        most = self._events_max
+        if hurried:
+            most = min(most, hurried_events(sum(behind.values())))
         fewest = self._events_max if patient else 1
         shards = [shard for shard, events in behind.items() if events >= fewest]
         folded = 0
@@ -117,7 +122,9 @@ class Folding:
         busy = folded >= BUSY_EVENTS
         return Step(folded=folded, more=busy or bool(shards and not patient))
 
-    def decide_due(self, leases: Mapping[int, Lease], now: int) -> bool:
+    def decide_due(
+        self, leases: Mapping[int, Lease], now: int, *, most: int = DUE_SHOPPERS_MAX
+    ) -> bool:
         """Decide some of those whom old events touched, round by round.
 
         Says False when the round is over: who was touched again meanwhile waits for the next one.
@@ -129,7 +136,7 @@ class Folding:
                 "SELECT shard, tenant, shopper FROM shopper_due WHERE shard = ANY(%s)"
                 " AND (shard, tenant, shopper) > (%s, %s, %s) ORDER BY shard, tenant, shopper"
                 " LIMIT %s",
-                (list(leases), *self._round_at, DUE_SHOPPERS_MAX),
+                (list(leases), *self._round_at, most),
             ).fetchall()
         if not due:
             self._round_at = ROUND_BEGINS
@@ -234,6 +241,11 @@ class Folding:
             _move(connection, lease, each)
             _log.warning("an event that cannot be folded was set aside")
         return events
+
+
+def hurried_events(waiting: int) -> int:
+    """Return how many of the events that wait are folded in one step while live ones come."""
+    return max(HURRIED_EVENTS_MAX, waiting // HURRIED_PART)
 
 
 def _next(

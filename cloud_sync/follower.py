@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import psycopg
 
 from cloud_sync.database import Database
-from cloud_sync.folding import BUSY_EVENTS, Folding
+from cloud_sync.folding import (
+    BUSY_EVENTS,
+    DUE_SHOPPERS_MAX,
+    HURRIED_SHOPPERS_MAX,
+    Folding,
+)
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.tail import TAIL_EVENTS_MAX
 from cloud_sync.pending import pending
@@ -35,7 +40,7 @@ BEHIND_EVENTS_MAX = TAIL_EVENTS_MAX // 2
 HURRIED_WITHIN_S = 1.0
 GIVEN_WAY_S_MAX = 0.02
 # A live event that is answered by the fold waits until those before it are folded.
-HURRIED_BEHIND_MAX = 1_000
+HURRIED_BEHIND_MAX = 300
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -113,8 +118,12 @@ class Follower:
     @property
     def is_behind(self) -> bool:
         """Tell whether so much waits to be folded that no more of a backlog should come in."""
-        hurried = self._quiet_s < HURRIED_WITHIN_S
-        return self._folding.remembered > (HURRIED_BEHIND_MAX if hurried else BEHIND_EVENTS_MAX)
+        most = HURRIED_BEHIND_MAX if self._is_hurried else BEHIND_EVENTS_MAX
+        return self._folding.remembered > most
+
+    @property
+    def _is_hurried(self) -> bool:
+        return self._quiet_s < HURRIED_WITHIN_S
 
     def start(self) -> None:
         """Follow the ledger from now on."""
@@ -141,10 +150,14 @@ class Follower:
             self._backlog_at_ms = time.monotonic_ns() // 1_000_000
         self._bell.set()
 
+    def give_way(self) -> None:
+        """Begin no step until the next `giving_way` is over, for GIVEN_WAY_S_MAX at most."""
+        self._way.clear()
+
     @contextmanager
     def giving_way(self) -> Iterator[None]:
         """Begin no step in the block, for GIVEN_WAY_S_MAX at most: somebody stands at a screen."""
-        self._way.clear()
+        self.give_way()
         try:
             yield
         finally:
@@ -166,7 +179,7 @@ class Follower:
         with self._database.question(min(leases)) as connection:
             waiting = pending(connection, leases)
         patient = self._is_patient(now_ms)
-        hurried = self._quiet_s < HURRIED_WITHIN_S
+        hurried = self._is_hurried
         self._way.wait(GIVEN_WAY_S_MAX)
         step = self._folding.step(leases, now, waiting.behind, patient=patient, hurried=hurried)
         self._figures.folded += step.folded
@@ -202,7 +215,8 @@ class Follower:
         comes_in = now_ms - self._backlog_at_ms < DUE_PAUSE_MS
         if comes_in and now_ms - self._due_at_ms < DUE_WAIT_MS_MAX:
             return False
-        more = self._folding.decide_due(leases, now)
+        most = HURRIED_SHOPPERS_MAX if self._is_hurried else DUE_SHOPPERS_MAX
+        more = self._folding.decide_due(leases, now, most=most)
         if not more:
             self._due_at_ms = now_ms
         return more

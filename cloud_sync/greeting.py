@@ -37,13 +37,15 @@ class Greeting:
         """Prepare for one transaction; `now` is µs UTC."""
         self._leases = leases
         self._now = now
+        self.missed: dict[Asked, Identifier] = {}
 
     def ask(
         self, connection: Connection, live: Sequence[tuple[StreamKey, Event]]
     ) -> Callable[[], list[Put]]:
         """Ask what is prepared for those of these live events that arrive.
 
-        What is returned leases, notes and puts it, all in the caller's transaction.
+        What is returned leases, notes and puts it, all in the caller's transaction; `missed` are
+        then those who could not be answered, since somebody else worked on them or their store.
         """
         arrivals: dict[Asked, Identifier] = {}
         for key, event in live:
@@ -53,6 +55,15 @@ class Greeting:
                     if identifier.kind in SHOWN_IN_STORES:
                         asked = Asked(key.shard, epoch, key.tenant, key.store, atom)
                         arrivals[asked] = identifier
+        return self._ask(connection, arrivals)
+
+    def again(self, connection: Connection, missed: Mapping[Asked, Identifier]) -> list[Put]:
+        """Answer those who were missed a moment ago, as far as it can be done by now."""
+        return self._ask(connection, missed)()
+
+    def _ask(
+        self, connection: Connection, arrivals: Mapping[Asked, Identifier]
+    ) -> Callable[[], list[Put]]:
         some = sorted(arrivals)[:GREETED_AT_ONCE_MAX]
         if not some:
             return list
@@ -63,11 +74,14 @@ class Greeting:
         self,
         connection: Connection,
         arrivals: Mapping[Asked, Identifier],
-        found: Mapping[Asked, prepared.Found],
+        found: Mapping[Asked, prepared.Found | None],
     ) -> list[Put]:
+        self.missed = {asked: arrivals[asked] for asked, ready in found.items() if ready is None}
         leased: list[Coupon] = []
         changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
         for asked, ready in found.items():
+            if ready is None:
+                continue
             tenant, store, identifier = asked.tenant, asked.store, arrivals[asked]
             view, coupons = prepared.arrived(ready, store, self._now)
             told = checksum(encode_view(view))

@@ -6,18 +6,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from cloud_sync.config import CloudConfig
-from cloud_sync.database import Database
+from cloud_sync.database import Database, retried
+from cloud_sync.decisions.prepared import Asked
 from cloud_sync.folding import Decide, Fold, Folding
 from cloud_sync.follower import Figures, Follower, until_closed
 from cloud_sync.greeting import Greeting
 from cloud_sync.intake.accept import receipt_of
 from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import Received, receive
+from cloud_sync.intake.revisions import Put
 from cloud_sync.intake.waiting import Waiting
 from cloud_sync.privacy.watch import Watch
 from cloud_sync.publisher import Publisher
 from cloud_sync.shards import Lease, LeaseLimits, Leases
 from wire.codec import encode
+from wire.identifiers import Identifier
 from wire.link import Link
 from wire.messages import Heartbeat
 from wire.topics import SHARDS, TopicError, down_topic, shard_filters
@@ -26,6 +29,10 @@ _log = logging.getLogger(__name__)
 
 # How often receiving learns of erasures.
 LOOK_FOR_ERASURES_S = 1.0
+# Who was missed at the arrival is greeted as soon as nobody is in the way: tried so often, so long.
+GREET_AGAIN_AFTER_S = 0.004
+GREET_AGAIN_S_MAX = 0.25
+
 ALL_SHARDS = ("sb/+/up/+/+/+", "sb/+/state/+/+", "sb/+/beat/+/+", "sb/+/applied/+/+")
 
 
@@ -55,11 +62,6 @@ class Worker:
             database, LeaseLimits(lease_s=limits.lease_s, renew_every_s=limits.renew_every_s)
         )
         self._link = link_factory(f"cloud-{self._leases.worker.hex()[:16]}")
-        self._waiting = Waiting(
-            live_max=limits.live_messages_max,
-            back_max=limits.back_messages_max,
-            full_wait_s_max=limits.full_wait_s_max,
-        )
         self._database = database
         self._publisher = Publisher(database, self._link.publish)
         self._watch = Watch()
@@ -72,7 +74,15 @@ class Worker:
             self.figures,
             poll_s=limits.poll_s,
         )
+        self._waiting = Waiting(
+            live_max=limits.live_messages_max,
+            back_max=limits.back_messages_max,
+            full_wait_s_max=limits.full_wait_s_max,
+            on_live=self._follower.give_way,
+        )
         self._owners: frozenset[bytes] = frozenset()
+        self._missed: dict[Asked, Identifier] = {}
+        self._missed_until_s = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
 
@@ -119,12 +129,13 @@ class Worker:
         leases = self._leases.held("worker")
         self._follow(leases)
         limits = self._limits
-        full = self._follower.is_behind
+        waited_for = self._greet_missed(leases)
+        full = waited_for or self._follower.is_behind
         messages = self._waiting.take(
             live_max=limits.live_per_turn_max,
             back_busy=0 if full else limits.back_per_turn_busy,
             back_quiet=0 if full else limits.back_per_turn_quiet,
-            timeout_s=limits.poll_s,
+            timeout_s=GREET_AGAIN_AFTER_S if waited_for else limits.poll_s,
         )
         if not messages:
             return
@@ -158,14 +169,39 @@ class Worker:
     ) -> None:
         """Store messages in one transaction; then tell what follows from it, at once."""
         now = time.time_ns() // 1000
-        for received in receive(self._database, incoming, now, Greeting(leases, now).ask):
+        greeting = Greeting(leases, now)
+        for received in receive(self._database, incoming, now, greeting.ask):
             # Somebody stands at the screen: this goes before all else.
-            for put in received.greeted:
-                self.figures.updates += self._publisher.hand_over(put, _now_ms())
+            self._hand_over(received.greeted)
             self._publisher.forget(leases, received.gone)
             self._publisher.hear(leases, received.said, _now_ms())
             self._follower.ring(received.events, quiet_s=self._waiting.quiet_s(), backlog=backlog)
             self._answer(leases, received)
+        if greeting.missed:
+            self._missed |= greeting.missed
+            self._missed_until_s = time.monotonic() + GREET_AGAIN_S_MAX
+
+    def _greet_missed(self, leases: Mapping[int, Lease]) -> bool:
+        """Greet those in whose way somebody was before; says whether anybody still waits.
+
+        After GREET_AGAIN_S_MAX they are the fold's, which has them in its queue anyway.
+        """
+        missed, self._missed = self._missed, {}
+        if not missed or time.monotonic() > self._missed_until_s:
+            return False
+        greeting = Greeting(leases, time.time_ns() // 1000)
+        shard = next(iter(missed)).shard
+        with self._follower.giving_way():
+            greeted = retried(
+                lambda: self._database.pipelined(shard), lambda c: greeting.again(c, missed)
+            )
+        self._hand_over(greeted)
+        self._missed = greeting.missed
+        return bool(self._missed)
+
+    def _hand_over(self, greeted: Sequence[Put]) -> None:
+        for put in greeted:
+            self.figures.updates += self._publisher.hand_over(put, _now_ms())
 
     def _follow(self, leases: Mapping[int, Lease]) -> None:
         """Subscribe to the shards held, and forget what was known under an older lease."""

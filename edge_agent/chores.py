@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import forgetting
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import Recorder, RecordError, Writing
 from edge_agent.delivery.tidy import TIDY_S, tidy
@@ -19,6 +18,7 @@ from edge_agent.visits import basket, visits
 
 TICK_S = 1.0
 FORGET_EVERY_S = 600.0
+CHECKPOINT_EVERY_S = 30.0
 MISTAKE = "a mistake in the program; see the log"
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ def store_chores(
     return (
         Chore(name="end visits", every_s=TICK_S, do=end_visits),
         Chore(name="tidy the outbox", every_s=TIDY_S, do=tidy_outbox),
+        Chore(name="bring the log in", every_s=CHECKPOINT_EVERY_S, do=database.checkpoint),
         Chore(name="forget what is old", every_s=FORGET_EVERY_S, do=forget),
     )
 

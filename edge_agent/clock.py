@@ -4,8 +4,9 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from wire.events import Clock
 
@@ -18,8 +19,7 @@ _TIMEX_BYTES = 256  # struct timex is 208 bytes; the kernel writes no more than 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instant:
+class Instant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One moment: wall time `at` in µs UTC, monotonic `mono_ms` within boot number `boot`."""
 
     at: int

@@ -12,12 +12,12 @@ from functools import partial
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.database import salvage
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at

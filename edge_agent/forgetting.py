@@ -5,12 +5,12 @@ of a coupon that a screen here could still show: it would be offered a second ti
 """
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from edge_agent.clock import Instant
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.devices import reads

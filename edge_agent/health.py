@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.clock import Instant
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.losses import Losses
 from edge_agent.delivery.recorder import Recorder

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from wire.errors import DecodeError
 from wire.identifiers import Identifier

@@ -1,7 +1,9 @@
 """Where in the store something happens: a device in a zone, and the event that happens there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from edge_agent.clock import Instant
 from wire.events import AnyBody, Event

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import downlink, health
 from edge_agent.clock import Instant, StoreTime
 from edge_agent.database import outbox, salvage, streams
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import delivery, delivery_store
 from edge_agent.delivery.delivery_state import DeliveryLimits, Plan
 from edge_agent.delivery.recorder import Recorder, RecordError

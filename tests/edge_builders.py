@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import FixedClock
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import Recorder, Writing

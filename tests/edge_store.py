@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
 from edge_agent.clock import FixedClock
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import Recorder
 from edge_agent.doorbell import Doorbell

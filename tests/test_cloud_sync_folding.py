@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from cloud_sync.database import Database
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.folding import Folding
+from cloud_sync.folding import HURRIED_EVENTS_MAX, Folding, hurried_events
 from cloud_sync.intake import ledger
 from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.ledger import LedgerEvent
@@ -76,6 +76,14 @@ def test_a_patient_step_lets_events_gather_and_the_next_one_folds_them(shards: S
     assert shards.step() == 1
     assert shards.folded == [(3, 1), (3, 2), (3, 3), (3, 4), (9, 1)]
     assert (shards.position(3), shards.position(9)) == (4, 1)
+
+
+def test_while_live_events_come_steps_are_short_unless_these_pile_up():
+    assert [hurried_events(waiting) for waiting in (1, 300)] == [HURRIED_EVENTS_MAX] * 2
+    waiting, steps = 20_000, 0
+    while waiting > HURRIED_EVENTS_MAX:
+        waiting, steps = waiting - hurried_events(waiting), steps + 1
+    assert steps < 20
 
 
 def test_a_step_is_bounded_and_no_shard_waits_for_ever(shards: Shards) -> None:

@@ -116,7 +116,7 @@ def test_a_store_that_knows_it_all_is_told_nothing(connection: Connection) -> No
 
 
 @pytest.mark.parametrize("table", ["identifier", "downlink"])
-def test_where_another_transaction_works_it_is_left_to_the_fold_without_waiting(
+def test_who_is_missed_since_another_transaction_works_is_greeted_when_it_is_over(
     postgres_dsn: str, table: Literal["identifier", "downlink"]
 ) -> None:
     migrate(postgres_dsn, MIGRATIONS)
@@ -131,9 +131,16 @@ def test_where_another_transaction_works_it_is_left_to_the_fold_without_waiting(
         one.commit()
         other.execute(f"SELECT FROM {table} FOR NO KEY UPDATE")
         one.execute("SET lock_timeout = '10s'")
-        assert greeted(one, arrived()) == {}
+        first = Greeting(leases(), NOW)
+        key = StreamKey(shard, TENANT, "s0001", b"s")
+        assert first.ask(one, [(key, arrived().event)])() == []
+        assert len(first.missed) == 1
+        again = Greeting(leases(), NOW)
+        assert again.again(one, first.missed) == []
+        assert again.missed == first.missed
         other.rollback()
-        assert list(greeted(one, arrived())) == ["s0001"]
+        assert [put.store for put in again.again(one, first.missed)] == ["s0001"]
+        assert again.missed == {}
 
 
 def test_nobody_is_greeted_under_a_lease_that_was_lost(connection: Connection) -> None:

@@ -81,3 +81,15 @@ def test_credit_shrinks_with_the_queue_and_is_never_none() -> None:
         waiting.put(BACK, b"back")
         seen.append(waiting.credit())
     assert seen == [3, 3, 2, 2, 1, 1, 1, 1]
+
+
+def test_the_live_lane_says_at_once_that_somebody_has_come() -> None:
+    came: list[str] = []
+    waiting = Waiting(
+        live_max=1, back_max=1, full_wait_s_max=0, on_live=lambda: came.append("somebody")
+    )
+    waiting.put(BACK, b"1")
+    assert came == []
+    waiting.put(LIVE, b"2")
+    waiting.put(LIVE, b"this one is dropped")
+    assert came == ["somebody"]

@@ -1,8 +1,10 @@
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import psycopg
 import pytest
 
@@ -13,8 +15,10 @@ from cloud_sync.intake.ledger import LedgerEvent, read
 from cloud_sync.shoppers.fold import Folded
 from cloud_sync.worker import Worker
 from tests.conftest import BrokerForTests
+from tests.shopper_builders import happened, member, sell_sample
+from tests.test_cloud_sync_decide import browsed, told
 from wire.codec import chain_all, decode, encode, encode_event
-from wire.events import Event, Viewed
+from wire.events import Arrival, Event, Viewed
 from wire.link import Link
 from wire.loopback import LoopbackBroker, LoopbackLink
 from wire.messages import (
@@ -287,6 +291,36 @@ def test_a_live_event_is_answered_and_repeated_until_it_is_applied(cloud: Cloud)
     assert update.start == snapshot.end
     store.send(Applied(owner=update.owner, revision=update.end))
     wait_until(lambda: cloud.ask("SELECT 1 FROM downlink WHERE applied = revision"))
+
+
+def test_who_arrives_while_the_downlink_is_busy_is_greeted_once_it_is_free(cloud: Cloud) -> None:
+    with cloud.database.shopper(TENANT) as connection:
+        sell_sample(connection)
+        told(connection, browsed())
+    arrival = happened(Arrival(), member("M1"), store=STORE).event
+    rows = [encode_event(msgspec.structs.replace(arrival, mono_ms=each)) for each in range(50)]
+    checksums = [0, *chain_all(0, rows)]
+    cloud.start()
+    store = Store(cloud.broker)
+    store.birth()
+    wait_until(lambda: store.updates)
+    snapshot = store.updates[-1]
+    store.send(Applied(owner=snapshot.owner, revision=snapshot.end))
+    wait_until(lambda: cloud.ask("SELECT 1 FROM downlink WHERE applied = revision"))
+    # The worker tries for a quarter of a second: on a busy machine it may be over by then.
+    for seq, row in enumerate(rows, 1):
+        with psycopg.connect(cloud.database.dsn) as other:
+            other.execute("SELECT FROM downlink FOR NO KEY UPDATE")
+            store.send(
+                Batch(stream=STREAM, first=seq, lane="live", before=checksums[seq - 1], rows=(row,))
+            )
+            wait_until(lambda seq=seq: store.watermark() == seq)
+            assert len(store.updates) == 1
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: len(store.updates) > 1, 0.5)
+            break
+    (change,) = store.updates[-1].changes
+    assert change.key == member("M1").key
 
 
 def test_who_is_touched_by_old_events_alone_is_decided_once_they_are_folded(cloud: Cloud) -> None:

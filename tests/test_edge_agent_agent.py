@@ -10,11 +10,11 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 import requests
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import config
 from edge_agent.agent import CLOSE_S_MAX, Agent
 from edge_agent.config import AgentConfig
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.visits import answers, visits
 from edge_agent.web import Site, WebError
 from hardware.driver import Act, ActResult, Driver

@@ -1,14 +1,15 @@
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
-from edge_agent.database.database import Database, DatabaseInUse
+from edge_agent.database.database import SHARED, Database, DatabaseInUse
 from edge_agent.database.migrations import NewerFile
-from tests.edge_builders import store_in
+from edge_agent.database.sqlite import sqlite3
+from tests.edge_builders import event, store_in
 
 
 def test_a_second_process_is_refused_to_write(tmp_path: Path):
@@ -95,3 +96,42 @@ def test_a_file_of_a_later_version_is_refused_with_the_way_out(tmp_path: Path):
         )
     with pytest.raises(NewerFile, match=r"999_later.*start the version that wrote it"):
         Database(tmp_path / "store.sqlite3")
+
+
+def test_a_store_whose_file_is_up_to_date_loads_no_library_that_it_does_not_need(tmp_path: Path):
+    Database(tmp_path / "store.sqlite3").close()
+    program = (
+        "import sys, pathlib, storebridge.store_program\n"
+        "from edge_agent.database.database import Database\n"
+        "Database(pathlib.Path(sys.argv[1])).close()\n"
+        "print(*{'sqlite_utils', 'sqlite3', 'numpy', 'cv2', 'biip', 'typer'} & set(sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "store.sqlite3")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == []
+
+
+def test_a_chore_brings_the_log_into_the_file_so_that_a_commit_need_not(tmp_path: Path):
+    def in_the_file_itself() -> int:
+        alone = tmp_path / "alone.sqlite3"
+        shutil.copy(tmp_path / "store.sqlite3", alone)
+        connection = sqlite3.connect(alone)
+        found = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        connection.close()
+        return found
+
+    if not SHARED:
+        pytest.skip("only the writer may bring the log in with this SQLite")
+    with store_in(tmp_path) as store:
+        store.database.checkpoint()
+        store.record(50_000)
+        log = tmp_path / "store.sqlite3-wal"
+        assert log.stat().st_size > 1_000 * 4_096
+        assert in_the_file_itself() == 0
+        store.database.checkpoint()
+        assert in_the_file_itself() == 50_000
+        assert store.recorder.record(event(1)) == 50_001

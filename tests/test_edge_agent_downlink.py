@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import downlink, local_view
+from edge_agent.database.sqlite import sqlite3
 from tests.edge_builders import StoreParts, store_in
 from wire.messages import Change, Update
 from wire.views import SettingView, encode_view

@@ -1,12 +1,12 @@
 """Whoever is seen outside the opening hours is staff, and is not counted."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.devices import attention
 from edge_agent.opening import LEAVING_US, hours, opening

@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.recorder import OutboxFull, Recorder, RecorderClosed, RecordError, Writing
 from tests.edge_builders import WAIT_S, Gate, StoreParts, event, number_of, store_in, wait_until
@@ -139,6 +139,20 @@ def test_a_full_disk_fails_every_writer_of_the_group_and_nothing_is_half_recorde
         assert store.numbers() == [0, 1, 2, 12]
 
 
+def test_a_full_disk_fails_a_lone_recording_and_the_next_one_goes_on(tmp_path: Path):
+    with store_in(tmp_path) as store:
+        store.record(3)
+        pages = store.database.reader().execute("PRAGMA page_count").fetchone()[0]
+        store.database.writer.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(RecordError, match="disk is full"):
+            list(map(store.recorder.record, map(event, range(3, 1_000))))
+        assert store.recorder.failure
+        kept = store.numbers()
+        assert store.recorder.record(event(9)) == len(kept) + 1
+        assert not store.recorder.failure
+        assert store.numbers() == [*kept, 9]
+
+
 def test_a_closed_recorder_records_what_waits_and_refuses_what_comes(tmp_path: Path):
     with store_in(tmp_path) as store:
         gate = Gate(store.recorder)
@@ -170,6 +184,9 @@ def test_only_a_group_without_durable_writes_skips_the_fsync(tmp_path: Path):
     with store_in(tmp_path) as store:
         assert store.recorder.write(level, durable=False) == normal
         assert store.recorder.write(level) == full
+        assert store.recorder.write(level, durable=False) == normal
+        store.recorder.record(event(1))
+        assert store.database.writer.execute("PRAGMA synchronous").fetchone()[0] == full
         assert store.recorder.write(level, durable=False) == normal
         gate = Gate(store.recorder)
         producers = Producers(store.recorder, [level])

@@ -2,10 +2,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.database.streams import former_rows
 from edge_agent.delivery.delivery_store import record_again
 from tests.edge_builders import StoreParts, event, leaf_pages, overwrite, store_in

@@ -22,9 +22,9 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from sqlite_utils.utils import sqlite3
 from werkzeug.security import generate_password_hash
 
+from edge_agent.database.sqlite import sqlite3
 from storebridge.ports import wait_until_open
 from tests.camera_servers import free_port
 from tests.canary import HEIGHT, WIDTH, Canary, pieces_in_files

@@ -89,12 +89,12 @@ def forget(connection: Connection, tenant: str, shoppers: Collection[str]) -> No
 
 def ask(
     connection: Connection, asked: Sequence[Asked], now: int
-) -> Callable[[], dict[Asked, Found]]:
+) -> Callable[[], dict[Asked, Found | None]]:
     """Ask what is prepared for those who arrive, and lock it; read when it is called for.
 
-    It waits for nobody: left out are those on whom another transaction works, those for whose store
-    one puts something, and those whose shard has another owner. Waiting for a store's downlink
-    would hold up all stores of this worker, and the lease that it has locked, for as long.
+    It waits for nobody: None is said of those on whom another transaction works, of those for whose
+    store one puts something, and of those whose shard has another owner. Waiting for a store's
+    downlink would hold up all stores of this worker, and the lease that it has locked, for as long.
     """
     columns = {
         "shards": arrays.numbers(each.shard for each in asked),
@@ -108,20 +108,23 @@ def ask(
     locked = connection.execute(_LOCK, columns)
     rows = connection.execute(_FIND, columns)
 
-    def read() -> dict[Asked, Found]:
+    def read() -> dict[Asked, Found | None]:
         held = set(locked)
-        found: dict[Asked, Found] = {}
+        found: dict[Asked, Found | None] = {}
         first: dict[tuple[str, UUID], Asked] = {}
         for place, shopper, packed, told, *coupon in rows:
             who = asked[place - 1]
             if first.setdefault((who.tenant, shopper), who) != who:
                 continue  # they arrive in two places at once: the fold says where they are
-            if who not in found and (place, shopper) in held:
-                view = decode_view(packed)
-                if isinstance(view, ShopperView):
-                    found[who] = Found(view, [], bytes(told or b""))
-            if who in found and coupon[0] is not None:
-                found[who].coupons.append(_coupon(who.tenant, coupon))
+            if (place, shopper) not in held:
+                found[who] = None
+                continue
+            ready = found.get(who) or _found(packed, told)
+            if ready is None:
+                continue
+            found[who] = ready
+            if coupon[0] is not None:
+                ready.coupons.append(_coupon(who.tenant, coupon))
         return found
 
     return read
@@ -150,6 +153,11 @@ def _leased(view: CouponView, coupon: Coupon, store: str) -> CouponView:
     if coupon.lease_store != store:
         return view
     return replace(view, lease=coupon.lease, lease_until=coupon.lease_until)
+
+
+def _found(packed: bytes, told: bytes | None) -> Found | None:
+    view = decode_view(packed)
+    return Found(view, [], bytes(told or b"")) if isinstance(view, ShopperView) else None
 
 
 def _coupon(tenant: str, row: Sequence[Any]) -> Coupon:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 # Enough under way that a store goes on sending while its last Batches are stored and folded; they
 # are some 50 KB, which a live event on a thin line may find before it.
@@ -34,11 +34,20 @@ class Waiting:
     `full_wait_s_max` the message is dropped, since its store will send it again.
     """
 
-    def __init__(self, *, live_max: int, back_max: int, full_wait_s_max: float) -> None:
+    def __init__(
+        self,
+        *,
+        live_max: int,
+        back_max: int,
+        full_wait_s_max: float,
+        on_live: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_live` is called, in the link's thread, when a message of the live lane has come."""
         self._room = {False: live_max, True: back_max}
         self._lanes: dict[bool, deque[Message]] = {False: deque(), True: deque()}
         self._changed = threading.Condition()
         self._full_wait_s_max = full_wait_s_max
+        self._on_live = on_live
         self._live_at = float("-inf")
         self._closed = False
         self.dropped = 0
@@ -56,6 +65,8 @@ class Waiting:
                 return
             lane.append((topic, payload))
             self._changed.notify_all()
+            if not is_back:
+                self._on_live()
 
     def take(
         self, *, live_max: int, back_busy: int, back_quiet: int, timeout_s: float

@@ -224,8 +224,8 @@ def _brands_unsaid(
 ) -> dict[tuple[str, str], str]:
     """Return the brands, by the catalogue, of goods of which an event does not say it."""
     asked: dict[str, set[str]] = defaultdict(set)
-    for each, (_, product, *_rest) in unsaid:
-        asked[each.tenant].add(product)
+    for each, amount, _ in unsaid:
+        asked[each.tenant].add(amount[1])
     return {
         (tenant, product): goods.brand
         for tenant in sorted(asked)

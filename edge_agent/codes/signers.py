@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from edge_agent.codes.translate import Keys
+from edge_agent.database.sqlite import sqlite3
 from wire.signed import CODE_KEYS_MAX, CODE_KEYS_SETTING, Signers, signers_of
 
 

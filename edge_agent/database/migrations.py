@@ -1,9 +1,10 @@
 """The store's tables, as a numbered list of steps from an empty file to the present one."""
 
+import sys
 from collections.abc import Callable
-
-import sqlite_utils
-from sqlite_utils.migrations import Migrations
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from edge_agent.database.migrations_codes import m008_codes
 from edge_agent.database.migrations_devices import m010_device_hours, m011_waiting
@@ -17,8 +18,15 @@ from edge_agent.database.migrations_store import (
     m007_marks,
     m009_orders,
 )
+from edge_agent.database.sqlite import sqlite3
 
-Migration = Callable[[sqlite_utils.Database], None]
+if TYPE_CHECKING:
+    import sqlite_utils
+
+Migration = Callable[["sqlite_utils.Database"], None]
+
+# The name of the steps in the file.
+STORE = "store"
 
 OUTBOX_TABLES = (
     # Events of the present stream have the seq `id - base`; rows with an id up to `base` are left
@@ -69,7 +77,7 @@ class NewerFile(Exception):
     """The file was written by a later version of the program; install that or a newer one."""
 
 
-def m001_outbox(tables: sqlite_utils.Database) -> None:
+def m001_outbox(tables: "sqlite_utils.Database") -> None:
     """Create the outbox and the state of its stream."""
     for statement in OUTBOX_TABLES:
         tables.execute(statement)
@@ -92,18 +100,51 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
 )
 
 
-def migrate(tables: sqlite_utils.Database) -> None:
+def migrate(connection: sqlite3.Connection) -> None:
     """Bring the tables of a file to the present form, each step in its own transaction.
 
     Raises NewerFile when the file knows steps that this program does not.
     """
-    steps = Migrations("store")
-    for name, step in MIGRATIONS:
-        steps(name=name)(step)
-    unknown = {done.name for done in steps.applied(tables)} - {name for name, _ in MIGRATIONS}
-    if unknown:
+    names = {name for name, _ in MIGRATIONS}
+    done = _steps_of(connection)
+    if unknown := done - names:
         raise NewerFile(
             f"the file has steps this version does not know: {', '.join(sorted(unknown))}; "
             "start the version that wrote it, or a newer one"
         )
-    steps.apply(tables)
+    if done != names:
+        _take_steps(connection)
+
+
+def _steps_of(connection: sqlite3.Connection) -> set[str]:
+    """Return which steps were taken in a file; sqlite_utils keeps them in a table of its own."""
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'")
+    if known.fetchone() is None:
+        return set()
+    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = ?"
+    return {name for (name,) in connection.execute(query, (STORE,))}
+
+
+def _take_steps(connection: sqlite3.Connection) -> None:
+    # Loaded only where there is something to do, since it takes 3 MB of a store's memory.
+    sqlite_utils = _loaded()
+    steps = sqlite_utils.migrations.Migrations(STORE)
+    for name, step in MIGRATIONS:
+        steps(name=name)(step)
+    steps.apply(sqlite_utils.Database(connection, execute_plugins=False))
+
+
+def _loaded() -> ModuleType:
+    """Load sqlite_utils without numpy, which it loads where it is installed: 12 MB for nothing.
+
+    Who needs numpy, as cameras do, imports it afterwards as ever.
+    """
+    without = "numpy" not in sys.modules
+    if without:
+        sys.modules["numpy"] = None  # type: ignore[assignment]
+    try:
+        import_module("sqlite_utils.migrations")
+    finally:
+        if without:
+            del sys.modules["numpy"]
+    return sys.modules["sqlite_utils"]

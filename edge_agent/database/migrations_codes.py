@@ -1,6 +1,9 @@
 """The tables of what codes say: tokens that were shown, packs with a price of their own."""
 
-import sqlite_utils
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 TABLES = (
     # Tokens that counted here, until they have expired for everybody; times are s UTC.
@@ -35,7 +38,7 @@ TABLES = (
 )
 
 
-def m008_codes(tables: sqlite_utils.Database) -> None:
+def m008_codes(tables: "sqlite_utils.Database") -> None:
     """Remember tokens that were shown, and let packs of the same goods cost different prices."""
     for statement in TABLES:
         tables.execute(statement)

@@ -1,9 +1,12 @@
 """What the store counts of its devices."""
 
-import sqlite_utils
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 
-def m010_device_hours(tables: sqlite_utils.Database) -> None:
+def m010_device_hours(tables: "sqlite_utils.Database") -> None:
     """Count what each device reads by the hour (µs UTC)."""
     tables.execute(
         "CREATE TABLE device_hours (device TEXT NOT NULL, hour_at INTEGER NOT NULL,"
@@ -11,6 +14,6 @@ def m010_device_hours(tables: sqlite_utils.Database) -> None:
     )
 
 
-def m011_waiting(tables: sqlite_utils.Database) -> None:
+def m011_waiting(tables: "sqlite_utils.Database") -> None:
     """Note since when (µs UTC) the one who has been in a zone longest is there."""
     tables.execute("ALTER TABLE zones_now ADD COLUMN waiting_since INTEGER")

@@ -1,6 +1,9 @@
 """The age of receipts in running time, which no clock that is set can move."""
 
-import sqlite_utils
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 RUNNING_TIME = (
     # Up to which seq the cloud held all, when the store had heard it for so long.
@@ -14,7 +17,7 @@ RUNNING_TIME = (
 )
 
 
-def m004_running_time(tables: sqlite_utils.Database) -> None:
+def m004_running_time(tables: "sqlite_utils.Database") -> None:
     """Count anew how old receipts are: what the wall clock said of it is worth nothing."""
     for statement in RUNNING_TIME:
         tables.execute(statement)

@@ -3,7 +3,10 @@
 Times are µs UTC. Nothing here holds a plain identifier: shoppers appear by their keyed ones.
 """
 
-import sqlite_utils
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 STORE_TABLES = (
     # What the cloud told this store; `view` is a key of VIEW_TABLES, `value` an encoded view.
@@ -101,7 +104,7 @@ STORE_TABLES = (
 )
 
 
-def m002_store(tables: sqlite_utils.Database) -> None:
+def m002_store(tables: "sqlite_utils.Database") -> None:
     """Create the tables of the store half, within the caller's transaction."""
     for statement in STORE_TABLES:
         tables.execute(statement)
@@ -119,18 +122,18 @@ BENEFIT_COLUMNS = (
 )
 
 
-def m003_benefits(tables: sqlite_utils.Database) -> None:
+def m003_benefits(tables: "sqlite_utils.Database") -> None:
     """Let a redemption take its benefit off a later order, once."""
     for statement in BENEFIT_COLUMNS:
         tables.execute(statement)
 
 
-def m005_operator(tables: sqlite_utils.Database) -> None:
+def m005_operator(tables: "sqlite_utils.Database") -> None:
     """Drop who runs the zone of a visit: the recorder names that in each event."""
     tables.execute("ALTER TABLE visits DROP COLUMN operator")
 
 
-def m006_acts(tables: sqlite_utils.Database) -> None:
+def m006_acts(tables: "sqlite_utils.Database") -> None:
     """Keep the acts that devices were asked for until they are done."""
     tables.execute(
         "CREATE TABLE acts (number INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL,"
@@ -152,7 +155,7 @@ MARKS = (
 )
 
 
-def m007_marks(tables: sqlite_utils.Database) -> None:
+def m007_marks(tables: "sqlite_utils.Database") -> None:
     """Let more be marked than products that are saved."""
     for statement in MARKS:
         tables.execute(statement)
@@ -178,7 +181,7 @@ ORDERS = (
 )
 
 
-def m009_orders(tables: sqlite_utils.Database) -> None:
+def m009_orders(tables: "sqlite_utils.Database") -> None:
     """Keep what was paid for a while, so that goods can come back."""
     for statement in ORDERS:
         tables.execute(statement)

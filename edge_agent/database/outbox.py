@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 from msgspec.structs import replace
-from sqlite_utils.utils import sqlite3
 
+from edge_agent.database.sqlite import sqlite3
 from wire.codec import chain
 from wire.messages import Absent, AbsentReason
 from wire.ranges import Ranges, add, count, holds, missing
@@ -112,7 +112,22 @@ def save_tail(connection: sqlite3.Connection, tail: Tail) -> None:
 
 def append(connection: sqlite3.Connection, tail: Tail, row: bytes, recorded_at: int) -> Tail:
     """Append an encoded event, and return the new tail; its head is the event's seq."""
-    return append_all(connection, tail, (row,), recorded_at)
+    head, checksum = tail.head + 1, chain(tail.checksum, row)
+    bytes_to = tail.bytes_to + len(row)
+    connection.execute(
+        INSERT, (tail.base + head, recorded_at, tail.checksum, checksum, bytes_to, row)
+    )
+    return Tail(
+        tail.number,
+        tail.stream,
+        tail.base,
+        head,
+        checksum,
+        bytes_to,
+        tail.kept_rows + 1,
+        tail.kept_bytes + len(row),
+        tail.absent_rows,
+    )
 
 
 def append_all(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox, streams
+from edge_agent.database.sqlite import sqlite3
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 MIGRATIONS_TABLE = "_sqlite_migrations"

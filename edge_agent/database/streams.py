@@ -8,10 +8,10 @@ events: the old rows stay in their places until the same commit that records the
 import secrets
 
 from msgspec.structs import replace
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.database import outbox
 from edge_agent.database.outbox import Tail
+from edge_agent.database.sqlite import sqlite3
 from wire.codec import chain, decode_event, encode_event
 from wire.errors import DecodeError, EncodeError
 from wire.events import Origin

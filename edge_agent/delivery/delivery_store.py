@@ -1,10 +1,9 @@
 """What is on disk of the delivery's state: read at the start, written as it moves."""
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import Instant
 from edge_agent.database import outbox, streams
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.delivery_state import DeliveryState
 from edge_agent.delivery.recorder import Recorder, Writing

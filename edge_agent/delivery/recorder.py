@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import wall_us
 from edge_agent.database import outbox, salvage
 from edge_agent.database.database import Database, wipe
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
 from edge_agent.delivery.errors import OutboxFull, RecorderClosed, RecordError
 from edge_agent.delivery.limits import Limits
 from edge_agent.delivery.losses import Losses
+from edge_agent.delivery.writing import Writing
 from edge_agent.doorbell import Doorbell
 from edge_agent.operators import Operators
 from wire.codec import encode_event
@@ -45,55 +45,6 @@ STORAGE_ERRORS = frozenset(
         sqlite3.SQLITE_BUSY,
     }
 )
-
-
-class Writing:
-    """One writer's part of a commit: all of it is recorded, or nothing.
-
-    It ends when the change returns, which must be soon: all other writers wait.
-    """
-
-    __slots__ = ("_limits", "_now", "_operators", "connection", "tail")
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        tail: outbox.Tail,
-        limits: Limits,
-        now: int,
-        operators: Operators,
-    ) -> None:
-        self._operators = operators
-        self.connection = connection
-        self.tail = tail
-        self._limits = limits
-        self._now = now
-
-    def append(self, event: Event) -> int:
-        """Append an event to the outbox, with its operator, and return its seq.
-
-        Raises OutboxFull when a limit with the policy "refuse-new" is reached, EncodeError when
-        the event is too large.
-        """
-        return self.append_row(encode_event(self._operators.sign(event)))
-
-    def append_row(self, row: bytes) -> int:
-        """Append an event that is already encoded, and return its seq."""
-        tail = retention.make_room(self.connection, self.tail, len(row), self._limits, self._now)
-        self.tail = outbox.append(self.connection, tail, row, self._now)
-        return self.tail.head
-
-    def append_rows(self, rows: Sequence[bytes]) -> range | None:
-        """Append encoded events and return their seqs; None, with nothing done, without room."""
-        first = self.tail.head + 1
-        if not retention.has_room(self.tail, len(rows), sum(map(len, rows)), self._limits):
-            return None
-        self.tail = outbox.append_all(self.connection, self.tail, rows, self._now)
-        return range(first, self.tail.head + 1)
-
-    def execute(self, sql: str, args: Sequence[object] = ()) -> sqlite3.Cursor:
-        """Run one statement of the same transaction."""
-        return self.connection.execute(sql, args)
 
 
 class _Waiter(Generic[T]):
@@ -216,6 +167,7 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._tail = outbox.tail_of(database.writer)
         self._full_sync = True
+        self._unsure = False  # only the file knows what became of the last commit
         self._told_s = 0.0
         self.failure = ""
         self.refused = Losses()
@@ -264,6 +216,15 @@ class Recorder:
         Raises what `Writing.append` raises, and what `write` does.
         """
         row = encode_event(self._operators.sign(event))
+        if self._take_turn():
+            seq = 0
+            try:
+                seq = self._append_alone(row)
+            finally:
+                self._end_turn()
+            if seq:
+                self._doorbell.ring()
+                return seq
         return self._wait_for(_Waiter(lambda writing: writing.append_row(row), row=row))
 
     def write(
@@ -278,36 +239,60 @@ class Recorder:
         return self._wait_for(_Waiter(change, durable=durable, news=news))
 
     def _wait_for(self, waiter: _Waiter[T]) -> T:
-        with self._gate:
-            if self._closed:
-                raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
-            alone = (
-                not self._waiting and self._last_size <= 1 and self._turn.acquire(blocking=False)
-            )
-            if not alone:
-                done = waiter.done = threading.Lock()
-                done.acquire()
-                self._waiting.append(waiter)
-        if alone:
-            self._commit_alone(waiter)
-        else:
+        if self._take_turn(waiter):
+            try:
+                self._commit([waiter])
+            finally:
+                self._end_turn()
+        elif waiter.done is not None:
             if len(self._waiting) >= self._wanted:
                 self._wake.set()
-            done.acquire()
+            waiter.done.acquire()
         if waiter.error is not None:
             if isinstance(waiter.error, OutboxFull):
                 self.refused.add(self._now())
             raise waiter.error
         return waiter.result[0]
 
-    def _commit_alone(self, waiter: _Waiter[T]) -> None:
-        """Commit in the caller's own thread, which saves a lone writer two changes of thread."""
+    def _take_turn(self, waiter: _Waiter[T] | None = None) -> bool:
+        """Take the turn, to commit in the own thread, if nobody else wants it; else join them."""
+        with self._gate:
+            if self._closed:
+                raise RecorderClosed("the recorder is closed; nothing can be recorded any more")
+            if not self._waiting and self._last_size <= 1 and self._turn.acquire(blocking=False):
+                return True
+            if waiter is not None:
+                waiter.done = threading.Lock()
+                waiter.done.acquire()
+                self._waiting.append(waiter)
+            return False
+
+    def _end_turn(self) -> None:
+        self._turn.release()
+        if self._waiting:
+            self._wake.set()
+
+    def _append_alone(self, row: bytes) -> int:
+        """Commit one row and nothing else, and return its seq; 0, with nothing done, without room.
+
+        Each waits for the disk and goes on with cold caches: this is the shortest way there is.
+        """
+        if self._unsure or not retention.has_room(self._tail, 1, len(row), self._limits):
+            return 0
+        self._synchronise(full=True)
+        self._unsure = True
         try:
-            self._commit([waiter])
-        finally:
-            self._turn.release()
-            if self._waiting:
-                self._wake.set()
+            with self._database.transaction() as connection:
+                tail = outbox.append(connection, self._tail, row, self._now())
+                outbox.save_tail(connection, tail)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        self._tail = tail
+        self._unsure = False
+        self.commits += 1
+        self.writes += 1
+        self._last_size = 1
+        return tail.head
 
     def _run(self) -> None:
         try:
@@ -359,11 +344,11 @@ class Recorder:
             self._doorbell.ring()
 
     def _record(self, group: Sequence[_Waiter[Any]]) -> None:
-        if self.failure:
-            # Only the file knows what became of the last commit.
+        if self._unsure:
             self._database.reopen_writer()
             self._tail = outbox.tail_of(self._database.writer)
             self._full_sync = True
+        self._unsure = True
         self._synchronise(full=any(waiter.durable for waiter in group))
         with self._database.transaction() as connection:
             writing = Writing(connection, self._tail, self._limits, self._now(), self._operators)
@@ -372,6 +357,7 @@ class Recorder:
             if writing.tail is not self._tail:
                 outbox.save_tail(connection, writing.tail)
         self._tail = writing.tail
+        self._unsure = False
 
     def _synchronise(self, *, full: bool) -> None:
         if full != self._full_sync:
@@ -380,13 +366,17 @@ class Recorder:
 
     def _fail(self, group: Sequence[_Waiter[Any]], error: BaseException) -> None:
         """Tell all writers of a group that none of it is recorded."""
+        for waiter in group:
+            waiter.fail(self._failed(error))
+
+    def _failed(self, error: BaseException) -> RecordError:
+        """Note that the disk fails, and return what a writer is told."""
         self.failure = f"nothing can be recorded: {error}"
         if salvage.is_damage(error):
             self._database.mark_damaged()
-        for waiter in group:
-            failure = RecordError(f"not recorded: {error}; free or repair the disk, then try again")
-            failure.__cause__ = error
-            waiter.fail(failure)
+        failure = RecordError(f"not recorded: {error}; free or repair the disk, then try again")
+        failure.__cause__ = error
+        return failure
 
     def _turn_away(self) -> None:
         """Answer whoever still waits when the thread ends, also when it ends by a mistake."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from msgspec.structs import replace
-from sqlite_utils.utils import sqlite3
 
 from edge_agent.clock import Instant
 from edge_agent.database import outbox
 from edge_agent.database.outbox import Tail
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.errors import OutboxFull
 from edge_agent.delivery.limits import Limits
 from wire.messages import AbsentReason

@@ -22,11 +22,19 @@ def next_batch(
     if not state.connected or state.forked or state.watermark >= state.head:
         return state, None
     state = _without_overdue(state, now_ms, limits)
+    lanes = [flight.lane for flight in state.flights]
+    live_slots = limits.live_batches_max - lanes.count("live")
+    # A Batch is also the question that the next credit answers: one may always be under way.
+    back_slots = max(1, min(state.credit, limits.back_batches_max)) - lanes.count("back")
+    if live_slots <= 0 and back_slots <= 0:
+        return state, None
     under_way = add(state.ranges, 1, state.watermark)
     for flight in state.flights:
         under_way = add(under_way, flight.first, flight.last)
-    state, plan = _next_live(state, under_way, limits)
-    if plan is None:
+    plan = None
+    if live_slots > 0 and state.live_from <= state.head:
+        state, plan = _next_live(state, under_way, live_slots, limits)
+    if plan is None and back_slots > 0:
         plan = _next_back(state, under_way, limits)
     if plan is None:
         return state, None
@@ -52,11 +60,8 @@ def _without_overdue(state: DeliveryState, now_ms: int, limits: DeliveryLimits) 
 
 
 def _next_live(
-    state: DeliveryState, under_way: Ranges, limits: DeliveryLimits
+    state: DeliveryState, under_way: Ranges, slots: int, limits: DeliveryLimits
 ) -> tuple[DeliveryState, Plan | None]:
-    slots = limits.live_batches_max - [each.lane for each in state.flights].count("live")
-    if slots <= 0 or state.live_from > state.head:
-        return state, None
     holes = missing(under_way, state.live_from, state.head)
     room = slots * limits.rows_per_batch_max
     if count(holes) > room and len(under_way) < limits.ranges_max:
@@ -67,10 +72,6 @@ def _next_live(
 
 
 def _next_back(state: DeliveryState, under_way: Ranges, limits: DeliveryLimits) -> Plan | None:
-    # A Batch is also the question that the next credit answers: one may always be under way.
-    credit = max(1, min(state.credit, limits.back_batches_max))
-    if [each.lane for each in state.flights].count("back") >= credit:
-        return None
     holes = missing(under_way, 1, min(state.head, state.live_from - 1))
     return _plan(state, "back", holes[0], limits) if holes else None
 

@@ -8,9 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import Instant
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 from edge_agent.places import Place, event_at
 from hardware.driver import Act, ActName

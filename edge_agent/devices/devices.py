@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import StoreTime
 from edge_agent.codes import signers
 from edge_agent.codes.codes import Fault
 from edge_agent.codes.seal import NONCE_BYTES
 from edge_agent.codes.translate import Keys, translate, unread
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.losses import Losses
 from edge_agent.delivery.recorder import Recorder, RecordError, Writing
 from edge_agent.devices import acts, attention, reads, scans, states

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from sqlite_utils.utils import sqlite3
-
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 from edge_agent.visits.traffic import HOUR_US, hour_of
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import Instant
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 from edge_agent.places import Place, event_at
 from hardware.readings import DeviceCondition

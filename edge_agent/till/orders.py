@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from edge_agent.clock import Instant, StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from edge_agent.till import stock

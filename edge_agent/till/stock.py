@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
 from edge_agent.clock import Instant, StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from wire.events import StockCounted, StockMoved

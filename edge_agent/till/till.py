@@ -4,11 +4,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
 from edge_agent.clock import Instant
 from edge_agent.codes.measure import Measure
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 from edge_agent.places import Place, event_at
 from edge_agent.till import orders, stock

@@ -7,10 +7,9 @@ without it, so that nobody acts in the name of the shopper before them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
 from edge_agent.clock import StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from edge_agent.visits import visits, wallet

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 
 # Every kind of answer and the key of the sentence that the screen shows for it.

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 from edge_agent.visits.answers import Answer
 from wire.events import BasketChanged, Discount, Event, Line

@@ -3,9 +3,8 @@
 import secrets
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent.clock import StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.places import Place, event_at
 from edge_agent.visits import visits

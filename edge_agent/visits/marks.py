@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
 from edge_agent.clock import StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.visits import visits
 from edge_agent.visits.visits import Visit

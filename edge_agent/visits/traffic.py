@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlite_utils.utils import sqlite3
-
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
 
 HOUR_US = 3_600_000_000

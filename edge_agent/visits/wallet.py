@@ -11,10 +11,10 @@ WalletError
 from dataclasses import dataclass
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
 from edge_agent.clock import Instant, StoreTime
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Recorder, Writing
 from edge_agent.visits import visits
 from edge_agent.visits.visits import Visit

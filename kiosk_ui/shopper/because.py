@@ -1,8 +1,7 @@
 """Why something is shown, put into words for the shopper."""
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
+from edge_agent.database.sqlite import sqlite3
 from kiosk_ui.texts import Words
 from wire.views import Because, ShopperView
 

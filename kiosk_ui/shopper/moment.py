@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-from sqlite_utils.utils import sqlite3
 
 from edge_agent import local_view
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.visits import answers, calls, marks, visits, wallet
 from edge_agent.visits.answers import Answer
 from edge_agent.visits.calls import Call

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sqlite_utils.utils import sqlite3
 from werkzeug.exceptions import NotFound
 
 from edge_agent import local_view
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.till import stock
 from edge_agent.visits import wallet
 from kiosk_ui.shopper import search

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlite_utils.utils import sqlite3
-
 from edge_agent import local_view
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.till import stock
 from edge_agent.till.stock import StockLevel
 from wire.views import ProductView

@@ -87,9 +87,12 @@ def delivery(
 def seldom_collected() -> Iterator[None]:
     """Leave the collection of garbage to the caller: looking for it takes a tenth of a schedule."""
     gc.disable()
+    # Nor need the program itself be looked through each time.
+    gc.freeze()
     try:
         yield
     finally:
+        gc.unfreeze()
         gc.enable()
 
 

@@ -83,8 +83,8 @@ class MemoryDisk:
     def read(self, first: int, last: int) -> Found:
         """Read rows, each checked."""
         kept = [self.rows[seq] for seq in range(first, last + 1)]
-        damaged = tuple(row.seq for row in kept if not row.sound)
-        return Found(tuple(row.row for row in kept), damaged, self.chain_at(first - 1) or 0)
+        damaged = tuple([row.seq for row in kept if not row.sound])
+        return Found(tuple([row.row for row in kept]), damaged, self.chain_at(first - 1) or 0)
 
     def chain_at(self, seq: int) -> int | None:
         """Return the chain checksum at a seq, as far as rows that are kept tell it."""

@@ -95,8 +95,11 @@ class MemoryLedger:
 
     def updates(self, now_ms: int) -> Sequence[Update]:
         """Return what is due of the downlink, and count it as sent."""
+        span = due(self.downlink, now_ms)
+        if span is None:
+            return ()
         updates: list[Update] = []
-        while (span := due(self.downlink, now_ms)) is not None:
+        while span is not None:
             end = min(span.end, span.start + REVISIONS_PER_UPDATE_MAX)
             changes = tuple(
                 Change(TABLE, key, value)
@@ -105,6 +108,7 @@ class MemoryLedger:
             )
             updates.append(Update(self.owner(), span.start, end, changes, snapshot=span.snapshot))
             self.downlink = on_sent(self.downlink, end, now_ms)
+            span = due(self.downlink, now_ms)
         return updates
 
     def events(self) -> Sequence[int]:

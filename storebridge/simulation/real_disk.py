@@ -3,16 +3,17 @@
 import itertools
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from sqlite_utils.utils import sqlite3
+from msgspec.structs import replace
 
 from edge_agent import downlink
 from edge_agent.clock import EARLIEST_AT, Instant
 from edge_agent.database import outbox, streams
 from edge_agent.database.database import Database
+from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import delivery_store, retention
 from edge_agent.delivery.delivery import DeliveryState
 from edge_agent.delivery.limits import Limits

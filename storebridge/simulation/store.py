@@ -1,6 +1,6 @@
 """A simulated store: the shell of the edge's decisions, over a disk and line handed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import assert_never
 
@@ -98,10 +98,12 @@ class SimulatedStore:
         """Lose the line."""
         self.state = on_disconnected(self.state)
 
-    def record(self, number: int, now_ms: int) -> None:
-        """Record an event and return to the caller; what happens then must not lose it."""
-        seq = self.disk.record(numbered(number, self._at(now_ms)))
-        self._truth.recorded(self.lineage, number, self.state.stream, seq)
+    def record(self, numbers: Iterable[int], now_ms: int) -> None:
+        """Record events, each of which the caller is told of; what happens then must lose none."""
+        at, stream, seq = self._at(now_ms), self.state.stream, 0
+        for number in numbers:
+            seq = self.disk.record(numbered(number, at))
+            self._truth.recorded(self.lineage, number, stream, seq)
         self.state = on_recorded(self.state, seq)
 
     def redeem(self, number: int, coupon: str, now_ms: int) -> None:

@@ -62,9 +62,9 @@ class Truth:
 
     def recorded(self, lineage: Lineage, number: int, stream: bytes, seq: int) -> None:
         """Note that `record()` returned: from now on the event may not be lost."""
-        if (stream, seq) in lineage.seqs:
-            self.broken.append(f"seq {seq} was given twice in one stream")
         place = stream, seq
+        if place in lineage.seqs:
+            self.broken.append(f"seq {seq} was given twice in one stream")
         lineage.seqs.add(place)
         lineage.recorded.add(number)
         self.places[number].add(place)

@@ -111,9 +111,9 @@ class World:
         store = self.any_store()
         if not store.running or self.now_ms < self.closed_until_ms:
             return
-        for _ in range(self.rng.choice(BURST_EVENTS)):
-            self.events += 1
-            store.record(self.events, self.now_ms)
+        before = self.events
+        self.events += self.rng.choice(BURST_EVENTS)
+        store.record(range(before + 1, self.events + 1), self.now_ms)
         store.make_room(self.now_ms)
         store.pump(self.now_ms)
 
