@@ -75,11 +75,22 @@ def test_a_zone_drawn_past_the_pictures_edge_keeps_nobody_who_walked_out() -> No
         assert abs(stay.left_mono_ms / 1000 - left_s) < 0.35
 
 
+def test_who_stands_in_the_first_picture_is_counted_from_it_on_and_leaves_nobody_behind() -> None:
+    stops = (Stop(at=(315, 350), wait_s=8), Stop(at=(720, 400)))
+    scene = WalkScene(SIZE, 1, [Walk(starts_s=0, stops=stops, looks=3)])
+    stays, _, truth = count(scene, 22)
+    ((stay,), (real,)) = (stays, truth.stays)
+    assert stay.entered_mono_ms == 0
+    assert abs(stay.left_mono_ms / 1000 - real.leave_s) < 0.5
+
+
 def test_the_six_stays_of_the_real_clip_are_found(sample_data: Path) -> None:
     """The fallback knows no people, only change: measured, a mean error of about 0.4 s."""
     truth = json.loads((sample_data / "video/dwell_truth.json").read_text())
     zone = tuple((float(x), float(y)) for x, y in truth["zone"])
-    counter = PeopleCounter(ZoneMap(zones={"table": zone}), BackgroundDetector())
+    width, height = map(float, truth["size"])
+    whole = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+    counter = PeopleCounter(ZoneMap(zones={"table": zone, "around": whole}), BackgroundDetector())
     source = CaptureSource(str(sample_data / "video" / truth["video"]), real_time=False)
     source.open()
     stays: list[Stay] = []
@@ -89,7 +100,11 @@ def test_the_six_stays_of_the_real_clip_are_found(sample_data: Path) -> None:
     except SourceEndedError:
         stays += counter.finish().stays
     source.close()
+    around = [stay for stay in stays if stay.zone == "around"]
+    stays = [stay for stay in stays if stay.zone == "table"]
     assert len(stays) == len(truth["visits"]) == 6
+    seen_s = sum(stay.dwell_ms for stay in around) / 1000
+    assert abs(seen_s / sum(until - since for since, until in truth["in_view"]) - 1) < 0.10
     errors_s = [
         abs(stay.dwell_ms / 1000 - visit["dwell_s"])
         for stay, visit in zip(stays, truth["visits"], strict=True)

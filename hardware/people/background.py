@@ -34,8 +34,9 @@ EMPTY_SHARE_MAX = 0.12
 # What was behind somebody has edges in the background that the picture has not, and lies still.
 UNCOVERED_EDGES_MIN = 1.4
 UNCOVERED_STILL_MS = 400
-# Who was there from the beginning on moved a little by then; what was put away did not.
-ALIVE_MS = 10_000
+# Who is there at the beginning moves a little by then, so much of their box; what is put away does not.
+ALIVE_MS = 5_000
+ALIVE_SHARE_MIN = 0.01
 # The light was switched or the camera turned, when so much of the picture changed at once.
 CHANGED_SHARE_MAX = 0.65
 
@@ -96,20 +97,19 @@ class BackgroundDetector:
             return _Seen()
         moves = cv2.absdiff(small, before).max(axis=2) > MOTION_MIN
         moved_ms[moves] = frame.at_mono_ms
-        if frame.at_mono_ms - self._began_ms <= ALIVE_MS:
-            self._alive |= moves
         things = _boxes(changed)
+        if frame.at_mono_ms - self._began_ms <= ALIVE_MS:
+            _note_alive(self._alive, moves, things)
         bare = [box for box in things if self._is_uncovered(box, small, changed)]
-        stood = [Stood(box=box.scaled(1 / scale), since_ms=self._began_ms) for box in bare if self._was_alive(box)]
+        stood = [Stood(box=box.scaled(1 / scale), since_ms=self._began_ms) for box in bare]
         for box in bare:
             _put(small, background, changed, box)
+            self._alive[_inside(box, changed)] = False
         since_ms = frame.at_mono_ms - round(STILL_S_MAX * 1000)
-        found = [
-            box for box in things if box not in bare and _has_moved(box, moved_ms, since_ms)
-        ]
+        found = [box for box in things if box not in bare and _has_moved(box, moved_ms, since_ms)]
         followed = [box.scaled(scale) for box in held]
         self._learn(small, background, [*found, *followed], elapsed_s)
-        people = self._crowd.apart(found, followed, frame.at_mono_ms)
+        people = self._crowd.apart(found, followed, frame.at_mono_ms, changed)
         return _Seen(
             boxes=[box.scaled(1 / scale) for box in people],
             empty=[
@@ -127,8 +127,13 @@ class BackgroundDetector:
         self._began_ms = at_ms
 
     def _is_uncovered(self, box: Box, small: Pixels, changed: Mask) -> bool:
-        """Tell whether a thing is the shop behind somebody who was taken for a part of it."""
+        """Tell whether a thing is the shop behind somebody who was taken for a part of it.
+
+        They were there from the beginning on, and moved a little, as people do.
+        """
         if self._background is None or self._moved_ms is None:
+            return False
+        if _share(box, self._alive) < ALIVE_SHARE_MIN:
             return False
         rows, columns = _inside(box.padded(2), changed)
         still_ms = self._at_ms - UNCOVERED_STILL_MS
@@ -140,10 +145,6 @@ class BackgroundDetector:
         now = _steepness(small[rows, columns].astype(np.float32))[edge]
         before = _steepness(self._background[rows, columns])[edge]
         return bool(before.sum() > UNCOVERED_EDGES_MIN * now.sum())
-
-    def _was_alive(self, box: Box) -> bool:
-        """Tell whether what was there from the beginning on moved, as people do."""
-        return _share(box, self._alive) > MOTION_SHARE_MIN
 
     def _learn(
         self,
@@ -211,7 +212,17 @@ def _boxes(changed: Mask) -> list[Box]:
 def _belong_together(whole: Box, part: Box) -> bool:
     beside = min(whole.right, part.right) - max(whole.left, part.left)
     gap = max(whole.top, part.top) - min(whole.bottom, part.bottom)
-    return beside >= 0.5 * part.width and gap <= 0.15 * whole.height
+    # A coat as light as the wall leaves a gap between head and legs.
+    gap_max = 0.4 if part.area < 0.35 * whole.area else 0.15
+    return beside >= 0.5 * part.width and gap <= gap_max * whole.height
+
+
+def _note_alive(alive: NDArray[np.bool_], moves: NDArray[np.bool_], things: Sequence[Box]) -> None:
+    """Note what moves where nobody is seen."""
+    unseen = moves.copy()
+    for box in things:
+        unseen[_inside(box.padded(2), moves)] = False
+    alive |= unseen
 
 
 def _has_moved(box: Box, moved_ms: NDArray[np.int64], since_ms: int) -> bool:

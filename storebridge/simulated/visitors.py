@@ -69,6 +69,4 @@ def _beside(walk: Walk, apart_px: float, looks: int) -> Walk:
     stops = tuple(
         Stop(at=(stop.at[0] + apart_px, stop.at[1]), wait_s=stop.wait_s) for stop in walk.stops
     )
-    return Walk(
-        starts_s=walk.starts_s, stops=stops, looks=looks, speed_px_s=walk.speed_px_s
-    )
+    return Walk(starts_s=walk.starts_s, stops=stops, looks=looks, speed_px_s=walk.speed_px_s)
