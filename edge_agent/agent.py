@@ -245,7 +245,11 @@ def _is_logged(_: str) -> None:
 
 def _identity(config: AgentConfig, version: str) -> StoreIdentity:
     return StoreIdentity(
-        tenant=config.tenant, store=config.store, operator=config.operator, version=version
+        tenant=config.tenant,
+        store=config.store,
+        operator=config.operator,
+        version=version,
+        tills=frozenset(kiosk.zone for kiosk in config.kiosks if kiosk.role == "till"),
     )
 
 
