@@ -188,7 +188,7 @@ class Agent:
             time_zone=self.config.timezone,
             languages=self.config.languages,
         )
-        codes = self.config.codes
+        codes, people = self.config.codes, self.config.traffic
         return Device(
             Equipment(
                 driver_name=config.driver,
@@ -196,7 +196,13 @@ class Agent:
                 spot=spot,
                 recorder=self.recorder,
                 clock=self.clock,
-                rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
+                rules=CodeRules(
+                    keys=keys,
+                    debounce_s=codes.debounce_s,
+                    held_s=codes.held_s,
+                    badges=frozenset(badge.encode() for badge in people.staff_badges),
+                    badge_away_s=people.badge_away_s,
+                ),
                 opening=opening(self.config.traffic.open_hours, self.config.timezone),
             )
         )

@@ -297,7 +297,7 @@ def test_headquarters_sees_how_many_wait_at_the_tills_and_for_how_long(
     a_store(cloud, "s0002")
     sign_in(client)
     page = client.get("/hq/?language=en").text
-    rows = re.findall(r'<tr data-store="(\w+)".*?At the tills"[^>]*>(.*?)</td>', page, re.S)
+    rows = re.findall(r'<tr data-store="(\w+)".*?At the tills"[^>]*>(.*?)</td>', page, re.DOTALL)
     waiting = {store: re.sub(r"<[^>]+>", " ", cell).split() for store, cell in rows}
     assert " ".join(waiting["s0001"]) == "4 the first for 2 min usually 1 min"
     assert waiting["s0002"] == ["–"]

@@ -6,7 +6,11 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from edge_agent.database.migrations_codes import m008_codes
-from edge_agent.database.migrations_devices import m010_device_hours, m011_waiting
+from edge_agent.database.migrations_devices import (
+    m010_device_hours,
+    m011_waiting,
+    m012_badges,
+)
 from edge_agent.database.migrations_retention import m004_running_time
 from edge_agent.database.migrations_store import (
     m002_store,
@@ -87,6 +91,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("009_orders", m009_orders),
     ("010_device_hours", m010_device_hours),
     ("011_waiting", m011_waiting),
+    ("012_badges", m012_badges),
 )
 
 

@@ -34,7 +34,7 @@ EMPTY_SHARE_MAX = 0.12
 # What was behind somebody has edges in the background that the picture has not, and lies still.
 UNCOVERED_EDGES_MIN = 1.4
 UNCOVERED_STILL_MS = 400
-# Who is there at the beginning moves a little by then, so much of their box; what is put away does not.
+# Who is there at the beginning moves a little by then, so much of their box; furniture does not.
 ALIVE_MS = 5_000
 ALIVE_SHARE_MIN = 0.01
 # The light was switched or the camera turned, when so much of the picture changed at once.
