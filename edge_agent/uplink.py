@@ -28,9 +28,9 @@ from wire.messages import (
     Batch,
     Death,
     Heartbeat,
-    TillQueue,
     Message,
     Receipt,
+    TillQueue,
     Update,
 )
 from wire.topics import applied_topic, beat_topic, down_topic, state_topic, up_topic
