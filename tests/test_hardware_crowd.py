@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hardware.people.crowd import ALONE_LOOKS_MIN, NARROW_MS_MAX, Crowd, Mask
+from hardware.people.crowd import NARROW_MS_MAX, Crowd, Mask
 from hardware.people.detector import Box
 from hardware.people.usual_size import SAMPLES_MIN
 
@@ -58,9 +58,9 @@ def test_one_who_vanished_behind_another_is_not_there_for_ever():
 
 def acquainted() -> Crowd:
     """One that has seen how large somebody alone appears."""
-    crowd, people = Crowd(), [box(90, 112)]
-    for at_ms in range(0, (ALONE_LOOKS_MIN + SAMPLES_MIN + 5) * 100, 100):
-        people = crowd.apart([box(90, 112)], people, at_ms, PLAIN)
+    crowd, people = Crowd(), [box(20, 42)]
+    for look in range(SAMPLES_MIN + 25):
+        people = crowd.apart([box(20 + look, 42 + look)], people, look * 100, PLAIN)
     return crowd
 
 

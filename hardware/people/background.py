@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hardware.cameras.frames import Frame, Pixels
 from hardware.people.crowd import Crowd
-from hardware.people.detector import Box, Sight, Stood, around
+from hardware.people.detector import Box, Sight, Stood, around, common_area
 from hardware.people.motion import MotionMap
 
 WORK_WIDTH_PX = 192
@@ -28,7 +28,9 @@ MOTION_MIN = 14
 MOTION_SHARE_MIN = 0.004
 STILL_S_MAX = 30.0
 LEARN_S = 6.0
-PERSON_SHARE_MIN = 0.006
+PERSON_SHARE_MIN = 0.004
+# Somebody who is followed is still seen where so much less is left of them.
+FOLLOWED_SHARE = 0.4
 # So much of a box differs from the shop at most where there is nobody.
 EMPTY_SHARE_MAX = 0.12
 # What was behind somebody has edges in the background that the picture has not, and lies still.
@@ -97,9 +99,10 @@ class BackgroundDetector:
             return _Seen()
         moves = cv2.absdiff(small, before).max(axis=2) > MOTION_MIN
         moved_ms[moves] = frame.at_mono_ms
-        things = _boxes(changed)
+        followed = [box.scaled(scale) for box in held]
+        things = _boxes(changed, followed)
         if frame.at_mono_ms - self._began_ms <= ALIVE_MS:
-            _note_alive(self._alive, moves, things)
+            self._alive |= moves
         bare = [box for box in things if self._is_uncovered(box, small, changed)]
         stood = [Stood(box=box.scaled(1 / scale), since_ms=self._began_ms) for box in bare]
         for box in bare:
@@ -107,7 +110,6 @@ class BackgroundDetector:
             self._alive[_inside(box, changed)] = False
         since_ms = frame.at_mono_ms - round(STILL_S_MAX * 1000)
         found = [box for box in things if box not in bare and _has_moved(box, moved_ms, since_ms)]
-        followed = [box.scaled(scale) for box in held]
         self._learn(small, background, [*found, *followed], elapsed_s)
         people = self._crowd.apart(found, followed, frame.at_mono_ms, changed)
         return _Seen(
@@ -188,7 +190,7 @@ def _changed(small: Pixels, background: NDArray[np.float32]) -> Mask:
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 3), np.uint8)), np.uint8)
 
 
-def _boxes(changed: Mask) -> list[Box]:
+def _boxes(changed: Mask, followed: Sequence[Box]) -> list[Box]:
     """Return the boxes of all large parts, those above each other joined to one person."""
     _, _, parts, _ = cv2.connectedComponentsWithStats(changed)
     smallest = PERSON_SHARE_MIN * changed.size
@@ -206,7 +208,15 @@ def _boxes(changed: Mask) -> list[Box]:
                 break
         else:
             joined.append(box)
-    return [box for box in joined if box.width * box.height >= smallest]
+    return [
+        box
+        for box in joined
+        if box.area >= smallest
+        or (
+            box.area >= FOLLOWED_SHARE * smallest
+            and any(common_area(box, each) > 0.5 * box.area for each in followed)
+        )
+    ]
 
 
 def _belong_together(whole: Box, part: Box) -> bool:
@@ -215,14 +225,6 @@ def _belong_together(whole: Box, part: Box) -> bool:
     # A coat as light as the wall leaves a gap between head and legs.
     gap_max = 0.4 if part.area < 0.35 * whole.area else 0.15
     return beside >= 0.5 * part.width and gap <= gap_max * whole.height
-
-
-def _note_alive(alive: NDArray[np.bool_], moves: NDArray[np.bool_], things: Sequence[Box]) -> None:
-    """Note what moves where nobody is seen."""
-    unseen = moves.copy()
-    for box in things:
-        unseen[_inside(box.padded(2), moves)] = False
-    alive |= unseen
 
 
 def _has_moved(box: Box, moved_ms: NDArray[np.int64], since_ms: int) -> bool:

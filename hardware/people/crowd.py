@@ -5,6 +5,7 @@ edge and the rightmost at its right one; who changes sides within it is taken fo
 more of it is left than they cover, and it is as much as people there usually are, there are more.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,8 +27,8 @@ LARGE_WIDTH_MIN = 1.6
 LARGE_HEIGHT_MIN = 1.3
 # Somebody covers so much of their box at least where nobody hides more than a part of them.
 COVERED_SHARE_MIN = 0.35
-# Somebody is known to be one who was seen alone and whole so often.
-ALONE_LOOKS_MIN = 20
+# Whoever went so far alone, in their own heights, shows how large people are; furniture does not.
+ALONE_HEIGHTS_MIN = 0.3
 MORE_MAX = 4
 STEP_PX = 2
 
@@ -36,13 +37,16 @@ Mask = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Person:
-    """Somebody as last seen: their box, their own size when alone, since when they are hidden."""
+    """Somebody as last seen: their box, their own size when alone, since when they are hidden.
+
+    `way` is how far they went while they were alone.
+    """
 
     box: Box
     width: float
     height: float
     narrow_since_ms: int | None = None
-    alone: int = 0
+    way: float = 0.0
 
 
 class Crowd:
@@ -82,10 +86,11 @@ class Crowd:
     ) -> list[_Person]:
         wide, tall = self._usual.at(thing.bottom, thing)
         is_large = thing.width > LARGE_WIDTH_MIN * wide or thing.height > LARGE_HEIGHT_MIN * tall
-        looks = 1 + people[0].alone if len(people) == 1 else 0
-        alone = _Person(box=thing, width=thing.width, height=thing.height, alone=looks)
+        went = _went(people[0], thing) if len(people) == 1 else 0.0
+        way = people[0].way + went if len(people) == 1 else 0.0
+        alone = _Person(box=thing, width=thing.width, height=thing.height, way=way)
         if not is_large:
-            if looks >= ALONE_LOOKS_MIN and _is_whole(thing, changed):
+            if went and way > ALONE_HEIGHTS_MIN * thing.height and _is_whole(thing, changed):
                 self._usual.learn(thing, changed.shape[0])
             return [alone] if len(people) < 2 else _of_one(thing, people, at_ms, alone)
         fitting = [self._own_size(person) for person in people]
@@ -146,6 +151,12 @@ class Crowd:
 def _clear(rest: Mask, box: Box, left: int, top: int) -> None:
     rows = slice(max(0, int(box.top) - top), max(0, round(box.bottom) - top))
     rest[rows, max(0, int(box.left) - left) : max(0, round(box.right) - left)] = 0
+
+
+def _went(person: _Person, thing: Box) -> float:
+    """Return how far somebody went since they were last seen."""
+    (x1, y1), (x2, y2) = person.box.centre, thing.centre
+    return math.hypot(x2 - x1, y2 - y1)
 
 
 def _is_whole(thing: Box, changed: Mask) -> bool:

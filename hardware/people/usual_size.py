@@ -11,6 +11,8 @@ SAMPLES_MAX = 400
 SAMPLES_MIN = 30
 # Wider than this, of their height, is hardly one person.
 ALONE_WIDTH_MAX = 0.55
+# Nothing is known of people much nearer or farther away than those who were seen.
+ROOM_SHARE = 0.04
 # A slope is told where people were seen as near and as far as this, of the picture's height.
 SPREAD_MIN = 0.08
 # A thing is hardly higher, of somebody in it, than where one stands far behind another.
@@ -26,6 +28,7 @@ class UsualSize:
         self._seen: deque[tuple[float, float, float]] = deque(maxlen=SAMPLES_MAX)
         self._fit: tuple[float, float, float] | None = None
         self._since_fit = 0
+        self._nearest = (0.0, 0.0)
 
     def learn(self, box: Box, picture_height: int) -> None:
         """Take somebody who was seen whole and alone."""
@@ -40,9 +43,9 @@ class UsualSize:
     def at(self, bottom: float, seen: Box) -> tuple[float, float]:
         """Return the width and height of a person whose feet are there.
 
-        While this is unknown, what is seen is somebody; people are never much smaller than it.
+        Where this is unknown, what is seen is somebody; people are never much smaller than it.
         """
-        if self._fit is None:
+        if self._fit is None or not self._nearest[0] <= bottom <= self._nearest[1]:
             return seen.width, seen.height
         offset, slope, ratio = self._fit
         height = max(offset + slope * bottom, HEIGHT_SHARE_MIN * seen.height)
@@ -50,6 +53,8 @@ class UsualSize:
 
     def _fitted(self, picture_height: int) -> tuple[float, float, float]:
         bottoms, heights, widths = np.array(self._seen).T
+        room = ROOM_SHARE * picture_height
+        self._nearest = (float(bottoms.min()) - room, float(bottoms.max()) + room)
         ratio = float(np.quantile(widths / heights, WIDTH_QUANTILE))
         if np.std(bottoms) < SPREAD_MIN * picture_height:
             return median(heights), 0.0, ratio
