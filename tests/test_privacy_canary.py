@@ -129,7 +129,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         shared = shared_memory(processes)
         written = frozenset(path for each in processes for path in written_by(each))
         known = {to_broker.port, to_web.port, web_port, camera.server_port}
-        elsewhere = frozenset(end for each in processes for end in other_ends(each, known))
+        elsewhere = other_sockets(processes, known)
         agent.terminate()
         assert agent.wait(20) == 0
     finally:
@@ -180,13 +180,17 @@ def written_by(process: psutil.Process) -> list[Path]:
     return [Path(each.path) for each in process.open_files() if each.mode not in {"r", "rb"}]
 
 
-def other_ends(process: psutil.Process, known: set[int]) -> list[str]:
-    """Return the ends of a process's network sockets that no proxy records, if there are any."""
-    return [
+def other_sockets(processes: list[psutil.Process], known: set[int]) -> frozenset[str]:
+    """Return the network sockets of processes that no proxy records, but those between them."""
+    sockets = [each for one in processes for each in one.net_connections(kind="inet")]
+    inner = {(each.raddr, each.laddr) for each in sockets if each.raddr}
+    return frozenset(
         str(each)
-        for each in process.net_connections(kind="inet")
-        if each.laddr.port not in known and (not each.raddr or each.raddr.port not in known)
-    ]
+        for each in sockets
+        if (each.laddr, each.raddr) not in inner
+        and each.laddr.port not in known
+        and (not each.raddr or each.raddr.port not in known)
+    )
 
 
 def shared_memory(processes: list[psutil.Process]) -> dict[str, bytes]:

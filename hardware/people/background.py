@@ -249,7 +249,8 @@ def _share(box: Box, places: NDArray[np.bool_]) -> float:
 def _steepness(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how strong the edges are at each place."""
     grey = colours.mean(axis=2)
-    return np.abs(cv2.Sobel(grey, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return np.asarray(np.abs(across) + np.abs(down), np.float32)
 
 
 def _put(small: Pixels, background: NDArray[np.float32], changed: Mask, box: Box) -> None:

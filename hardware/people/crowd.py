@@ -116,9 +116,9 @@ class Crowd:
         for box in people:
             _clear(rest, box, left, top)
         more: list[Box] = []
-        while len(more) < MORE_MAX and (box := self._best(rest, thing)) is not None:
-            more.append(box)
-            _clear(rest, box, left, top)
+        while len(more) < MORE_MAX and (one := self._best(rest, thing)) is not None:
+            more.append(one)
+            _clear(rest, one, left, top)
         return more
 
     def _best(self, rest: Mask, thing: Box) -> Box | None:
@@ -126,7 +126,8 @@ class Crowd:
         sums = np.pad(rest.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
         left, top = max(0, int(thing.left)), max(0, int(thing.top))
         height, width = rest.shape
-        best, found = COVERED_SHARE_MIN, None
+        best = COVERED_SHARE_MIN
+        found: Box | None = None
         for bottom in range(height, 0, -STEP_PX):
             size = self._usual.at(bottom + top, thing)
             wide, tall = min(round(size[0]), width), round(size[1])
