@@ -191,7 +191,7 @@ class Agent:
             time_zone=self.config.timezone,
             languages=self.config.languages,
         )
-        codes = self.config.codes
+        codes, people = self.config.codes, self.config.traffic
         return Device(
             Equipment(
                 driver_name=config.driver,
@@ -199,7 +199,13 @@ class Agent:
                 spot=spot,
                 recorder=self.recorder,
                 clock=self.clock,
-                rules=CodeRules(keys=keys, debounce_s=codes.debounce_s, held_s=codes.held_s),
+                rules=CodeRules(
+                    keys=keys,
+                    debounce_s=codes.debounce_s,
+                    held_s=codes.held_s,
+                    badges=frozenset(badge.encode() for badge in people.staff_badges),
+                    badge_away_s=people.badge_away_s,
+                ),
                 opening=opening(self.config.traffic.open_hours, self.config.timezone),
             )
         )
@@ -251,7 +257,11 @@ def _is_logged(_: str) -> None:
 
 def _identity(config: AgentConfig, version: str) -> StoreIdentity:
     return StoreIdentity(
-        tenant=config.tenant, store=config.store, operator=config.operator, version=version
+        tenant=config.tenant,
+        store=config.store,
+        operator=config.operator,
+        version=version,
+        tills=frozenset(kiosk.zone for kiosk in config.kiosks if kiosk.role == "till"),
     )
 
 

@@ -85,6 +85,8 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
 
     kept_days: int
     open_hours: tuple[str, ...]
+    staff_badges: tuple[str, ...]
+    badge_away_s: float
 
 
 class ZoneConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from edge_agent import opening
 from edge_agent.codes import in_store
 from edge_agent.codes.codes import HARMLESS
 from edge_agent.delivery.limits import Limits
+from edge_agent.visits import badges
 from hardware.drivers import DRIVERS
 from settings import checks
 from settings.setting import Setting
@@ -198,6 +199,18 @@ SETTINGS: tuple[Setting, ...] = (
         default=[],
         about="when shoppers may be in the store; whoever is seen at other times is staff, and not"
         " counted; empty: always",
+    ),
+    Setting(
+        name="traffic.staff_badges",
+        check=checks.many(checks.text, 0, badges.BADGES_MAX),
+        default=[],
+        about="codes of staff: the stay of who shows one to a reader in a zone is not counted",
+    ),
+    Setting(
+        name="traffic.badge_away_s",
+        check=checks.number(0, 3600),
+        default=60.0,
+        about="who showed a badge and leaves its zone is still staff when back within this time",
     ),
     Setting(
         name="outbox.rows_max",

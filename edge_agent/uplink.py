@@ -19,6 +19,7 @@ from edge_agent.delivery import delivery, delivery_store
 from edge_agent.delivery.delivery_state import DeliveryLimits, Plan
 from edge_agent.delivery.recorder import Recorder, RecordError
 from edge_agent.supervisor import Supervised
+from edge_agent.visits import traffic
 from wire.codec import DecodeError, decode, encode
 from wire.link import Link, Will
 from wire.messages import (
@@ -28,6 +29,7 @@ from wire.messages import (
     Heartbeat,
     Message,
     Receipt,
+    TillQueue,
     Update,
 )
 from wire.topics import applied_topic, beat_topic, down_topic, state_topic, up_topic
@@ -47,12 +49,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreIdentity:
-    """Who speaks: the store, its tenant and operator, and the version of its program."""
+    """Who speaks: the store, its tenant and operator, and the version of its program.
+
+    `tills` are the zones in which its tills stand, of whose queues it tells.
+    """
 
     tenant: str
     store: str
     operator: str = ""
     version: str = ""
+    tills: frozenset[str] = frozenset()
 
 
 class Uplink:
@@ -271,7 +277,8 @@ class Uplink:
 
     def _beat(self, connection: sqlite3.Connection, now: Instant) -> None:
         self._beat_ms = now.mono_ms
-        beat = heartbeat(health.stored_in(connection), self._state.session, now)
+        queues = traffic.queues(connection, now.at, self._identity.tills)
+        beat = heartbeat(health.stored_in(connection), self._state.session, now, queues)
         topic = beat_topic(self._identity.tenant, self._identity.store)
         self._link.publish(topic, encode(beat))
 
@@ -332,7 +339,9 @@ class Uplink:
         self._link.publish(topic, encode(delivery.applied_of(self._state)))
 
 
-def heartbeat(stored: health.Stored, session: int, now: Instant) -> Heartbeat:
+def heartbeat(
+    stored: health.Stored, session: int, now: Instant, queues: tuple[TillQueue, ...] = ()
+) -> Heartbeat:
     """Return how the store is now, as the cloud shall know it."""
     return Heartbeat(
         session=session,
@@ -347,6 +356,7 @@ def heartbeat(stored: health.Stored, session: int, now: Instant) -> Heartbeat:
         boot=now.boot,
         absent_rows=stored.tail.absent_rows,
         devices=stored.devices,
+        queues=queues,
     )
 
 

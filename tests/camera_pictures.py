@@ -6,6 +6,13 @@ import numpy as np
 from hardware.cameras.frames import Pixels
 
 WIDTH, HEIGHT = 640, 480
+# The noise of a frame is a window of this, elsewhere for each of 256 frames.
+WINDOWS = 16
+_NOISE = (
+    np.random.default_rng(0)
+    .normal(0, 3, (2 * HEIGHT + WINDOWS, 2 * WIDTH + WINDOWS, 3))
+    .astype(np.int16)
+)
 
 
 def shop(seed: int = 1) -> Pixels:
@@ -22,8 +29,9 @@ def shop(seed: int = 1) -> Pixels:
 
 def seen(picture: Pixels, number: int) -> Pixels:
     """A frame of it: with the noise of the camera."""
-    noise = np.random.default_rng(number).normal(0, 3, picture.shape)
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+    height, width = picture.shape[:2]
+    y, x = divmod(number % WINDOWS**2, WINDOWS)
+    return cv2.add(picture, _NOISE[y : y + height, x : x + width], dtype=cv2.CV_8U)
 
 
 def turned(picture: Pixels, share: float = 0.05, degrees: float = 0.0) -> Pixels:
@@ -42,6 +50,5 @@ def with_person(picture: Pixels, number: int, *, who: int, wide: float) -> Pixel
     y = int(HEIGHT * (0.7 + 0.02 * np.sin(number * 1.7)))
     cv2.ellipse(mask, (x, y), (int(WIDTH * wide / 2), int(HEIGHT * 0.5)), 0, 0, 360, 255, -1)
     cv2.circle(mask, (x, int(y - HEIGHT * 0.55)), int(HEIGHT * wide * 0.25), 255, -1)
-    picture = picture.copy()
-    picture[mask > 0] = np.roll(coat, (number % 5, number % 7), (0, 1))[mask > 0]
-    return picture
+    worn = np.roll(coat, (number % 5, number % 7), (0, 1))
+    return cv2.copyTo(worn, mask, picture.copy())

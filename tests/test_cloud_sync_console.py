@@ -16,7 +16,7 @@ from cloud_sync.reports import store_hour
 from looks.words import LANGUAGES
 from tests.shopper_builders import happened, order
 from wire.events import Door, Dwell
-from wire.messages import Birth, Death, DeviceState, Heartbeat
+from wire.messages import Birth, Death, DeviceState, Heartbeat, TillQueue
 
 PASSWORD = "correct horse battery"
 NOON = 1_795_320_000_000_000  # 2026-11-22 12:00 in Shanghai
@@ -42,7 +42,14 @@ def sign_in(client: FlaskClient, tenant="maru", name="li", password=PASSWORD):
     return client.post("/hq/sign-in", data={"tenant": tenant, "name": name, "password": password})
 
 
-def a_store(cloud: Cloud, store: str, *, tenant="maru", devices: tuple[DeviceState, ...] = ()):
+def a_store(
+    cloud: Cloud,
+    store: str,
+    *,
+    tenant="maru",
+    devices: tuple[DeviceState, ...] = (),
+    queues: tuple[TillQueue, ...] = (),
+):
     birth = Birth(stream=b"s" * 16, session=1, nonce=b"n" * 8, head=100, watermark=0, applied=0)
     beat = Heartbeat(
         session=1,
@@ -56,6 +63,7 @@ def a_store(cloud: Cloud, store: str, *, tenant="maru", devices: tuple[DeviceSta
         mono_ms=1,
         boot=1,
         devices=devices,
+        queues=queues,
     )
     with cloud.database.shopper(tenant) as connection:
         twins.born(connection, tenant, store, birth, NOON)
@@ -279,3 +287,17 @@ def test_the_summary_adds_stores_and_channels():
 def test_the_day_begins_at_midnight_where_the_brand_is():
     assert day_began_at(NOON, "Asia/Shanghai") == NOON - 12 * 3600 * 1_000_000
     assert day_began_at(NOON, "UTC") == NOON - 4 * 3600 * 1_000_000
+
+
+def test_headquarters_sees_how_many_wait_at_the_tills_and_for_how_long(
+    cloud: Cloud, client: FlaskClient
+):
+    tills = (TillQueue("tills", 3, 150, 4, 240), TillQueue("lift", 1, 20))
+    a_store(cloud, "s0001", queues=tills)
+    a_store(cloud, "s0002")
+    sign_in(client)
+    page = client.get("/hq/?language=en").text
+    rows = re.findall(r'<tr data-store="(\w+)".*?At the tills"[^>]*>(.*?)</td>', page, re.DOTALL)
+    waiting = {store: re.sub(r"<[^>]+>", " ", cell).split() for store, cell in rows}
+    assert " ".join(waiting["s0001"]) == "4 the first for 2 min usually 1 min"
+    assert waiting["s0002"] == ["–"]

@@ -8,6 +8,7 @@ import pytest
 from edge_agent.visits import traffic
 from edge_agent.visits.traffic import HOUR_US, Footfall
 from tests.edge_store import NOON, Shop, a_shop
+from wire.messages import TillQueue
 
 HOUR_AT = traffic.hour_of(NOON)
 
@@ -72,3 +73,13 @@ def test_those_inside_are_never_fewer_than_none_and_an_hour_that_missed_some_cos
             lambda w, at=at, i=came, o=went: traffic.add_passage(w, "door", at, i, o)
         )
     assert traffic.footfall(shop.connection, HOUR_AT).people_inside == 3
+
+
+def test_the_queues_at_the_tills_are_told_and_no_other_zone(shop: Shop):
+    stay(shop, HOUR_AT + 1, 90, zone="tills")
+    stay(shop, HOUR_AT - 1, 10, zone="tills")
+    for zone in ("tills", "shoes"):
+        shop.recorder.write(lambda w, z=zone: traffic.see(w, z, 2, NOON, NOON - 40_000_000))
+    told = traffic.queues(shop.connection, NOON + 5_000_000, frozenset({"tills", "never-counted"}))
+    assert told == (TillQueue("tills", people=2, waited_s=45, stays=1, dwell_s=90),)
+    assert traffic.queues(shop.connection, NOON, frozenset()) == ()

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from hardware.people.detector import Box, Sight
+from hardware.people.detector import Box, Sight, Stood
 from hardware.people.tracker import (
     HITS_MIN,
     HOLD_AT_EDGE_MS,
+    HOLD_EMPTY_MS,
     HOLD_HIDDEN_MS,
     HOLD_MS,
     HOLD_STILL_MS,
@@ -138,3 +139,24 @@ def test_the_end_is_told_of_everybody_once() -> None:
     follow(tracker, [[person(300)]] * 3)
     assert [track.over for track in tracker.finish()] == [True]
     assert tracker.finish() == ()
+
+
+def test_where_only_the_shop_is_seen_nobody_is_held_though_nothing_moves() -> None:
+    tracker = Tracker(SIZE)
+    follow(tracker, [[person(300)]] * 10)
+    empty = frozenset({person(300)})
+    for at_ms in (1000, 900 + HOLD_EMPTY_MS, 1000 + HOLD_EMPTY_MS):
+        tracks = tracker.update(replace(sight([], SIZE), empty=empty), at_ms)
+    assert [track.over for track in tracks] == [True]
+
+
+def test_who_was_there_before_they_were_noticed_has_stood_there_and_their_place_is_nobody() -> None:
+    """The place differs from the shop that was learned with them in it, and stays behind."""
+    tracker = Tracker(SIZE)
+    follow(tracker, [[person(300), person(320 + 10 * n)] for n in range(20)], 8_000)
+    stood = Stood(box=person(300), since_ms=0)
+    gone = replace(seen([person(520)], 10_000), stood=(stood,))
+    tracks = tracker.update(gone, 10_000)
+    assert [track.void for track in tracks] == [True, False]
+    assert tracks[1].stood is not None
+    assert (tracks[1].stood.at_ms, tracks[1].stood.box) == (0, stood.box)

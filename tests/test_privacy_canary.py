@@ -46,6 +46,7 @@ class Played:
     web: RecordingProxy
     shared: dict[str, bytes]
     written: frozenset[Path]
+    elsewhere: frozenset[str]
 
 
 def cameras(canary: Canary) -> ThreadingHTTPServer:
@@ -127,6 +128,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         processes = [psutil.Process(agent.pid), *psutil.Process(agent.pid).children(recursive=True)]
         shared = shared_memory(processes)
         written = frozenset(path for each in processes for path in written_by(each))
+        known = {to_broker.port, to_web.port, web_port, camera.server_port}
+        elsewhere = other_sockets(processes, known)
         agent.terminate()
         assert agent.wait(20) == 0
     finally:
@@ -138,7 +141,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         for proxy in (to_broker, to_web):
             proxy.close()
     (root / "shown" / "canary.png").unlink()  # the camera's own
-    return Played(canary, root, to_broker, to_web, shared, written)
+    return Played(canary, root, to_broker, to_web, shared, written, elsewhere)
 
 
 def look_at_screens(at: str) -> None:
@@ -175,6 +178,19 @@ def wait_until_read(database: Path) -> None:
 def written_by(process: psutil.Process) -> list[Path]:
     """Return the files that a process has open for writing."""
     return [Path(each.path) for each in process.open_files() if each.mode not in {"r", "rb"}]
+
+
+def other_sockets(processes: list[psutil.Process], known: set[int]) -> frozenset[str]:
+    """Return the network sockets of processes that no proxy records, but those between them."""
+    sockets = [each for one in processes for each in one.net_connections(kind="inet")]
+    inner = {(each.raddr, each.laddr) for each in sockets if each.raddr}
+    return frozenset(
+        str(each)
+        for each in sockets
+        if (each.laddr, each.raddr) not in inner
+        and each.laddr.port not in known
+        and (not each.raddr or each.raddr.port not in known)
+    )
 
 
 def shared_memory(processes: list[psutil.Process]) -> dict[str, bytes]:
@@ -220,6 +236,10 @@ def test_no_piece_of_a_frame_crossed_a_socket_or_lies_in_shared_memory(played: P
     assert b"/staff" in played.web.recorded
     for what in (played.broker.recorded, played.web.recorded, *played.shared.values()):
         assert played.canary.pieces_in(what) == 0
+
+
+def test_no_process_of_a_store_has_a_socket_that_is_not_looked_into(played: Played):
+    assert played.elsewhere == frozenset()
 
 
 def row(canary: Canary) -> bytes:

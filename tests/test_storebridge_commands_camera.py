@@ -74,9 +74,19 @@ def test_a_real_camera_is_tested_and_no_password_shown():
 
 
 def test_what_is_no_source_ends_with_the_reason():
-    done = CliRunner().invoke(app, ["camera", "test", "/nowhere/eye:s3cret@clip.mp4"])
+    done = CliRunner().invoke(app, ["camera", "test", "/nowhere/eye:s3cret@clip.mp4", "--json"])
     assert done.exit_code == 2
+    assert "there is no file or folder" in json.loads(done.stdout)["error"]
     assert "s3cret" not in done.output
+
+
+def test_no_zones_are_drawn_over_what_has_no_picture(tmp_path: Path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    for source in (tmp_path / "none", tmp_path, broken):
+        done = CliRunner().invoke(app, ["camera", "zones", str(source)])
+        assert done.exit_code == 2, source
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_cameras_are_listed_as_json():

@@ -14,14 +14,14 @@ from hardware.people.zones import ZoneMap
 from storebridge.commands.dwell import app
 from storebridge.simulated.walks import WalkScene, visit_walk
 
-SIZE = (480, 360)
-SHELF = ((150.0, 210.0), (320.0, 210.0), (320.0, 315.0), (150.0, 315.0))
+SIZE = (320, 240)
+SHELF = ((100.0, 140.0), (213.0, 140.0), (213.0, 210.0), (100.0, 210.0))
 
 
 @pytest.fixture
 def zones(tmp_path: Path) -> Path:
     path = tmp_path / "zones.json"
-    line = [[90, 359], [90, 100]]
+    line = [[60, 239], [60, 66]]
     path.write_text(json.dumps({"zones": {"shelf": {"polygon": SHELF}}, "lines": {"door": line}}))
     return path
 
@@ -49,9 +49,17 @@ def test_a_drawn_walk_is_measured(tmp_path: Path, zones: Path) -> None:
 def test_what_cannot_be_measured_is_said_in_one_sentence(tmp_path: Path, zones: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    for video, complaint in ((broken, "cannot be opened"), (tmp_path / "none.mp4", "no file")):
-        result = CliRunner().invoke(app, [str(video), "--zones", str(zones), "--json"])
-        assert (result.exit_code, result.stdout) == (2, "")
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("{zones")
+    for video, file, complaint in (
+        (broken, zones, "cannot be opened"),
+        (tmp_path / "none.mp4", zones, "does not exist"),
+        (tmp_path, zones, "is a folder"),
+        (broken, wrong, "is no valid JSON"),
+    ):
+        result = CliRunner().invoke(app, [str(video), "--zones", str(file), "--json"])
+        assert result.exit_code == 2
+        assert complaint in json.loads(result.stdout)["error"]
         assert "Nothing was measured: " in result.stderr
         assert complaint in result.stderr
 
@@ -64,13 +72,13 @@ def test_zones_drawn_for_another_picture_are_an_error_and_not_an_empty_shop(
     writer.write(np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
     writer.release()
     far = [[1500, 700], [1800, 700], [1800, 900]]
-    near = [[400, 300], [700, 300], [700, 400]]  # a part of it is in the picture
+    near = [[260, 200], [500, 200], [500, 260]]  # a part of it is in the picture
     file = tmp_path / "zones.json"
     for zones, code in (({"a": {"polygon": far}}, 2), ({"a": {"polygon": near}}, 0)):
         file.write_text(json.dumps({"zones": zones}))
         result = CliRunner().invoke(app, [str(clip), "--zones", str(file), "--json"])
         assert result.exit_code == code
-        assert ("outside the picture of 480x360 pixels: a" in result.stderr) == (code == 2)
+        assert ("outside the picture of 320x240 pixels: a" in result.stderr) == (code == 2)
 
 
 def test_time_is_that_of_the_frames_where_their_rate_varies(tmp_path: Path, zones: Path) -> None:
@@ -113,6 +121,28 @@ def test_time_is_that_of_the_frames_where_their_rate_varies(tmp_path: Path, zone
     result = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--json"])
     (visit,) = json.loads(result.stdout)["zones"]["shelf"]["visits"]
     assert abs(visit["dwell_s"] - (truth.leave_s - truth.enter_s)) < 0.5
+
+
+@pytest.mark.parametrize("suffix", ["h264", "mjpg"])
+def test_a_rate_that_a_file_does_not_say_is_told_or_asked_for(
+    tmp_path: Path, zones: Path, suffix: str
+) -> None:
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("no ffmpeg here to make a bare stream: apt-get install ffmpeg")
+    clip = tmp_path / f"bare.{suffix}"
+    size = f"{SIZE[0]}x{SIZE[1]}"
+    made = ["-f", "lavfi", "-i", f"testsrc=size={size}:rate=10:duration=2", str(clip)]
+    subprocess.run([ffmpeg, "-v", "error", *made], check=True)
+    asked = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--json"])
+    said = json.loads(asked.stdout)
+    assert (said["fps"], said["fps_assumed"]) == (25.0, 25.0)
+    assert "bare" in asked.stderr
+    assert "--fps" in asked.stderr
+    told = CliRunner().invoke(app, [str(clip), "--zones", str(zones), "--json", "--fps", "10"])
+    said = json.loads(told.stdout)
+    assert (said["frames"], said["fps"], "fps_assumed" in said) == (20, 10.0, False)
+    assert told.stderr == ""
 
 
 def test_an_audit_is_written_where_it_is_asked_for_and_only_then(

@@ -128,6 +128,19 @@ class DeviceState(msgspec.Struct, frozen=True, array_like=True):
     since: int = 0
 
 
+class TillQueue(msgspec.Struct, frozen=True, array_like=True):
+    """How many wait in the zone of a till, and how long the first of them has done so.
+
+    `stays` and `dwell_s` are of those who left it in this hour: their mean is the usual wait.
+    """
+
+    zone: str
+    people: int
+    waited_s: int = 0
+    stays: int = 0
+    dwell_s: int = 0
+
+
 class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """How the store is now; not kept, the newest counts. Times in µs UTC, ages in ms."""
 
@@ -143,6 +156,7 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True, tag=5):
     boot: int
     absent_rows: int = 0
     devices: tuple[DeviceState, ...] = ()
+    queues: tuple[TillQueue, ...] = ()
 
 
 class Death(msgspec.Struct, frozen=True, array_like=True, tag=6):

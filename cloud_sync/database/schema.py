@@ -8,19 +8,22 @@ from cloud_sync.database import (
     migrations_fold,
     migrations_identity,
     migrations_intake,
+    migrations_people,
     migrations_privacy,
     migrations_shoppers,
     migrations_sight,
 )
 from cloud_sync.database.migrations import Migration
 
-# Intake counts from 1, shoppers from 100, console from 200, sight from 300, fold from 390, identity
-# from 400, the data bank from 420, doors from 440, privacy from 460, flow from 480.
+# Intake counts from 1, shoppers from 100, console from 200, sight from 300, people from 380, fold
+# from 390, identity from 400, the data bank from 420, doors from 440, privacy from 460, flow from
+# 480.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
     *migrations_console.MIGRATIONS,
     *migrations_sight.MIGRATIONS,
+    *migrations_people.MIGRATIONS,
     *migrations_fold.MIGRATIONS,
     *migrations_identity.MIGRATIONS,
     *migrations_bank.MIGRATIONS,

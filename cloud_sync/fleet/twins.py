@@ -6,7 +6,7 @@ import msgspec
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from wire.messages import Birth, Death, DeviceState, Heartbeat
+from wire.messages import Birth, Death, DeviceState, Heartbeat, TillQueue
 from wire.topics import shard_of
 
 # A store that says nothing for this long counts as silent, whatever its last certificate said.
@@ -15,6 +15,7 @@ STORES_MAX = 10_000
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[DeviceState, ...])
+_queue_decoder = msgspec.msgpack.Decoder(tuple[TillQueue, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,23 @@ class StoreTwin:
     quarantined: int
     clock_offset_ms: int | None
     devices: tuple[DeviceState, ...]
+    queues: tuple[TillQueue, ...] = ()
+
+    @property
+    def people_waiting(self) -> int:
+        """Return how many wait at its tills."""
+        return sum(queue.people for queue in self.queues)
+
+    @property
+    def waited_s(self) -> int:
+        """Return how long the one who has waited longest at its tills does."""
+        return max((queue.waited_s for queue in self.queues), default=0)
+
+    @property
+    def mean_wait_s(self) -> float | None:
+        """Return how long those waited who left its queues in this hour, None when nobody did."""
+        stays = sum(queue.stays for queue in self.queues)
+        return sum(queue.dwell_s for queue in self.queues) / stays if stays else None
 
     @property
     def unwell(self) -> tuple[DeviceState, ...]:
@@ -102,14 +120,14 @@ def beat(connection: Connection, tenant: str, store: str, heartbeat: Heartbeat, 
     connection.execute(
         "INSERT INTO store_twin AS twin (shard, tenant, store, session, online, head, beat_session,"
         " beat_sent_at, queue_rows, queue_bytes, oldest_age_ms, absent_rows, clock,"
-        " clock_offset_ms, devices, changed_at, seen_at)"
-        " VALUES (%s, %s, %s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " clock_offset_ms, devices, queues, changed_at, seen_at)"
+        " VALUES (%s, %s, %s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (shard, tenant, store) DO UPDATE SET online = true, head = excluded.head,"
         " beat_session = excluded.beat_session, beat_sent_at = excluded.beat_sent_at,"
         " queue_rows = excluded.queue_rows, queue_bytes = excluded.queue_bytes,"
         " oldest_age_ms = excluded.oldest_age_ms, absent_rows = excluded.absent_rows,"
         " clock = excluded.clock, clock_offset_ms = excluded.clock_offset_ms,"
-        " devices = excluded.devices, seen_at = excluded.seen_at"
+        " devices = excluded.devices, queues = excluded.queues, seen_at = excluded.seen_at"
         " WHERE excluded.beat_session >= twin.session"
         " AND (excluded.beat_session, excluded.beat_sent_at)"
         "  >= (twin.beat_session, twin.beat_sent_at)",
@@ -128,6 +146,7 @@ def beat(connection: Connection, tenant: str, store: str, heartbeat: Heartbeat, 
             heartbeat.clock,
             offset_ms,
             _encoder.encode(heartbeat.devices),
+            _encoder.encode(heartbeat.queues),
             now,
             now,
         ),
@@ -145,7 +164,8 @@ def store_names(connection: Connection, tenant: str) -> list[str]:
 # The counts are over all streams of a store: see the view `store_count`.
 _STORES = """
 SELECT twin.store, online, operator, version, changed_at, greatest(seen_at, received_at),
-    queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices, top, accounted, gone, again,
+    queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices, queues, top, accounted,
+    gone, again,
     (SELECT coalesce(sum(greatest(count, 1)), 0)::bigint FROM quarantine q
         WHERE q.shard = twin.shard AND q.tenant = twin.tenant AND q.store = twin.store
         AND replayed_at IS NULL)
@@ -162,8 +182,8 @@ def stores(connection: Connection, tenant: str, now: int) -> list[StoreTwin]:
 
 def _twin(tenant: str, row: TupleRow, now: int) -> StoreTwin:
     store, online, operator, version, changed_at, seen_at = row[:6]
-    queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices = row[6:11]
-    head, accounted, absent, again, quarantined = row[11:]
+    queue_rows, queue_bytes, oldest_age_ms, clock_offset_ms, devices, queues = row[6:12]
+    head, accounted, absent, again, quarantined = row[12:]
     received = accounted - absent + again
     silent = now - seen_at > SILENT_S * 1_000_000
     return StoreTwin(
@@ -185,4 +205,5 @@ def _twin(tenant: str, row: TupleRow, now: int) -> StoreTwin:
         quarantined=quarantined,
         clock_offset_ms=clock_offset_ms,
         devices=_decoder.decode(devices) if devices else (),
+        queues=_queue_decoder.decode(queues) if queues else (),
     )

@@ -7,8 +7,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from edge_agent.database.migrations_codes import m008_codes
-from edge_agent.database.migrations_devices import m010_device_hours, m011_waiting
-from edge_agent.database.migrations_privacy import m012_erasures
+from edge_agent.database.migrations_devices import (
+    m010_device_hours,
+    m011_waiting,
+    m012_badges,
+)
+from edge_agent.database.migrations_privacy import m013_erasures
 from edge_agent.database.migrations_retention import m004_running_time
 from edge_agent.database.migrations_store import (
     m002_store,
@@ -96,7 +100,8 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("009_orders", m009_orders),
     ("010_device_hours", m010_device_hours),
     ("011_waiting", m011_waiting),
-    ("012_erasures", m012_erasures),
+    ("012_badges", m012_badges),
+    ("013_erasures", m013_erasures),
 )
 
 

@@ -17,3 +17,11 @@ def m010_device_hours(tables: "sqlite_utils.Database") -> None:
 def m011_waiting(tables: "sqlite_utils.Database") -> None:
     """Note since when (µs UTC) the one who has been in a zone longest is there."""
     tables.execute("ALTER TABLE zones_now ADD COLUMN waiting_since INTEGER")
+
+
+def m012_badges(tables: sqlite_utils.Database) -> None:
+    """Note where badges of staff were shown (µs UTC), and until when their owner may be back."""
+    tables.execute(
+        "CREATE TABLE badges (zone TEXT NOT NULL, shown_at INTEGER NOT NULL,"
+        " until INTEGER NOT NULL, away_us INTEGER NOT NULL, gone_at INTEGER NOT NULL DEFAULT 0)"
+    )

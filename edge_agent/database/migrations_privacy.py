@@ -16,7 +16,7 @@ ERASURES = (
 )
 
 
-def m012_erasures(tables: sqlite_utils.Database) -> None:
+def m013_erasures(tables: sqlite_utils.Database) -> None:
     """Note erasures that were done, so that each is answered."""
     for statement in ERASURES:
         tables.execute(statement)

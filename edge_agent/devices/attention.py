@@ -12,7 +12,7 @@ from edge_agent.clock import Instant
 from edge_agent.delivery.recorder import Writing
 from edge_agent.opening import Opening
 from edge_agent.places import Place, event_at, moment
-from edge_agent.visits import traffic, visits
+from edge_agent.visits import badges, traffic, visits
 from edge_agent.visits.visits import Visit
 from hardware.readings import Passage, PeopleReading, Stay
 from wire.events import Clock, Door, Dwell
@@ -102,6 +102,8 @@ def _of_shoppers(passage: Passage, at: int, opening: Opening) -> Passage | None:
 def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None:
     left = moment(now, stay.left_mono_ms)
     entered_at = left.at - stay.dwell_ms * 1_000
+    if badges.is_staff(writing, stay.zone, entered_at, left.at):
+        return
     overlapping = visits.in_zone(writing.connection, stay.zone, entered_at, left.at)
     visit, confidence_pct = attend(stay, entered_at, left.at, overlapping)
     shelf = local_view.plan(writing.connection, stay.zone, entered_at)

@@ -26,7 +26,7 @@ from edge_agent.devices.showings import Showings, ask_again, next_person, show
 from edge_agent.devices.wellness import Wellness
 from edge_agent.opening import Opening
 from edge_agent.places import event_at, moment
-from edge_agent.visits import visits
+from edge_agent.visits import badges, visits
 from edge_agent.visits.answers import Answer
 from hardware.clock import mono_ms
 from hardware.driver import ActResult, Driver, LateDriver
@@ -57,11 +57,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRules:
-    """How one device's codes are read; `held_s` counts for devices that look, such as cameras."""
+    """How one device's codes are read; `held_s` counts for devices that look, such as cameras.
+
+    `badges` are the codes of staff: nothing is recorded of them but that they were shown.
+    """
 
     keys: Keys
     debounce_s: float = 2.0
     held_s: float = 0.6
+    badges: frozenset[bytes] = frozenset()
+    badge_away_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +264,10 @@ class Device:
         instant = moment(equipment.clock.now(), reading.at_mono_ms)
         if showing == "again":
             self._record(lambda w: scans.repeated(w, instant, equipment.spot))
+            return
+        if reading.sure and reading.data in rules.badges:
+            zone, away_us = equipment.spot.place.zone, round(rules.badge_away_s * 1_000_000)
+            self._record(lambda w: badges.show(w, zone, instant.at, away_us))
             return
         nonce = secrets.token_bytes(NONCE_BYTES)
 

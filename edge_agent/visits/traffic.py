@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery.recorder import Writing
+from wire.messages import TillQueue
 
 HOUR_US = 3_600_000_000
+QUEUES_MAX = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,27 @@ def zones(connection: sqlite3.Connection, at: int, day_began_at: int) -> list[Zo
         for hour in [_stays(connection, zone, hour_of(at), at)]
         for today in [_stays(connection, zone, day_began_at, at)]
     ]
+
+
+def queues(
+    connection: sqlite3.Connection, at: int, zones_of_tills: frozenset[str]
+) -> tuple[TillQueue, ...]:
+    """Return the queues at the tills whose zones are counted, at most QUEUES_MAX, by name."""
+    if not zones_of_tills:
+        return ()
+    waiting = [each for each in zones(connection, at, hour_of(at)) if each.zone in zones_of_tills]
+    return tuple(
+        TillQueue(
+            zone=each.zone,
+            people=each.people,
+            waited_s=0
+            if each.waiting_since is None
+            else max(0, at - each.waiting_since) // 1_000_000,
+            stays=each.hour_stays,
+            dwell_s=each.hour_dwell_s,
+        )
+        for each in waiting[:QUEUES_MAX]
+    )
 
 
 def hours(connection: sqlite3.Connection, since: int) -> list[HourTraffic]:

@@ -34,6 +34,9 @@ CLOSE_TIMEOUT_S = 1.0
 FRAMES_PER_S_FALLBACK = 10.0
 FRAMES_PER_S_MAX = 240.0
 BROKEN_FRAMES_MAX = 50
+# What a bare stream begins with: in H.264 parameters, a delimiter or a remark, in H.265 likewise.
+H264_FIRST = frozenset({6, 7, 9})
+H265_FIRST = frozenset({32, 33, 35, 39})
 
 
 def make_source(
@@ -99,11 +102,20 @@ def _network(source: str, *, grey: bool) -> FrameSource:
 class CaptureSource:
     """A video file that plays in real time, or as fast as its frames are taken.
 
-    Its frames are timed by their place in it, counted from the opening.
+    Its frames are timed by their place in it, counted from the opening, or with `frames_per_s` by
+    their number.
     """
 
-    def __init__(self, path: str, *, real_time: bool = True, loop: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        real_time: bool = True,
+        loop: bool = False,
+        frames_per_s: float | None = None,
+    ) -> None:
         self._path = path
+        self._frames_per_s = frames_per_s
         self._real_time = real_time
         self._loop = loop
         self._slot = FrameSlot()
@@ -153,7 +165,7 @@ class CaptureSource:
             capture.release()
 
     def _play(self, capture: cv2.VideoCapture, slot: FrameSlot, stop: threading.Event) -> None:
-        per_s = capture.get(cv2.CAP_PROP_FPS)
+        per_s = self._frames_per_s or capture.get(cv2.CAP_PROP_FPS)
         if not 0 < per_s <= FRAMES_PER_S_MAX:
             per_s = FRAMES_PER_S_FALLBACK
         clock = _FileClock(mono_ms(), 1000 / per_s)
@@ -169,7 +181,8 @@ class CaptureSource:
                 clock.wind_back()
                 continue
             broken = 0
-            at_ms = clock.frame_at(capture.get(cv2.CAP_PROP_POS_MSEC))
+            place_ms = 0.0 if self._frames_per_s else capture.get(cv2.CAP_PROP_POS_MSEC)
+            at_ms = clock.frame_at(place_ms)
             if self._real_time and stop.wait(max(0, at_ms - mono_ms()) / 1000):
                 return
             if not _show(pixels, at_ms, slot, stop, keep=not self._real_time):
@@ -205,6 +218,21 @@ def frames_per_s(video: Path) -> float:
     per_s = float(capture.get(cv2.CAP_PROP_FPS))
     capture.release()
     return per_s if 0 < per_s <= FRAMES_PER_S_MAX else FRAMES_PER_S_FALLBACK
+
+
+def says_its_rate(video: Path) -> bool:
+    """Tell whether a video file can say how many frames a second it has.
+
+    A bare stream of H.264, H.265 or JPEG pictures does not: the video library assumes a rate.
+    """
+    with video.open("rb") as file:
+        head = file.read(5)
+    if head.startswith(b"\xff\xd8\xff"):
+        return False
+    code = head[4:5] if head.startswith(b"\0\0\0\1") else head[3:4]
+    if not head.startswith((b"\0\0\0\1", b"\0\0\1")) or not code:
+        return True
+    return code[0] & 0x1F not in H264_FIRST and code[0] >> 1 not in H265_FIRST
 
 
 class FolderSource:

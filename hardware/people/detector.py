@@ -103,16 +103,28 @@ class Motion(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """Somebody stood here from `since_ms` on and has just gone: they were taken for the shop."""
+
+    box: Box
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """What a detector saw in one frame.
 
     `looked` are the parts of the picture in which every person would be in `boxes`; elsewhere it
     did not look this time. `motion` tells where somebody may have come or gone meanwhile.
+    `empty` says of boxes, where a detector can, that they show the shop and nobody; `stood` are
+    people of whom it learns now that they were there.
     """
 
     boxes: tuple[Box, ...]
     looked: tuple[Box, ...]
     motion: Motion
+    empty: frozenset[Box] = frozenset()
+    stood: tuple[Stood, ...] = ()
 
     def looked_at(self, box: Box) -> bool:
         """Tell whether most of a box lies where it looked."""

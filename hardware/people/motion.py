@@ -42,7 +42,7 @@ class MotionMap:
         if before is None or earlier is None or before.shape != small.shape:
             self._before = self._earlier = small
             self._earlier_ms = at_ms
-            self._moved_ms = np.full(small.shape, at_ms, np.int64)
+            self._moved_ms = np.full(small.shape, NEVER_MS, np.int64)
             self.moving = np.full(small.shape, 255, np.uint8)
             return
         change = cv2.max(cv2.absdiff(small, before), cv2.absdiff(small, earlier))

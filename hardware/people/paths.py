@@ -35,13 +35,17 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walker:
-    """One person: the places that became sure with this update, and until when they were there."""
+    """One person: the places that became sure with this update, and until when they were there.
+
+    `stood` is where they were before they were noticed, and since when.
+    """
 
     number: int
     fixes: tuple[Fix, ...]
     first_ms: int
     there_ms: int
     over: bool = False
+    stood: Fix | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class Paths:
                         first_ms=track.first_ms,
                         there_ms=track.there_ms,
                         over=track.over,
+                        stood=self._stood(person, track),
                     )
                 )
         following = {track.number for track in tracks if not track.over}
@@ -97,6 +102,10 @@ class Paths:
         if track.sure and box.bottom > self._size[1] * LOWER_SHARE:
             before = box.height if self._usual is None else self._usual
             self._usual = before + USUAL_STEP * (box.height - before)
+
+    def _stood(self, person: _Person, track: Track) -> Fix | None:
+        step = track.stood
+        return None if step is None else self._fix(person, step, [step], lingers=True)
 
     def _settled(self, person: _Person, track: Track, at_ms: int) -> tuple[Fix, ...]:
         """Return the steps that are sure by now, in order."""

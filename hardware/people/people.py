@@ -52,7 +52,9 @@ class PeopleCounter:
         held = [track.box for track in self._tracker.tracks if track.sure and not track.over]
         sight = self._detector.look(frame, held)
         tracks = self._tracker.update(sight, frame.at_mono_ms)
-        walkers = self._shoppers(self._paths.update(tracks, frame.at_mono_ms))
+        self._forget(frozenset(track.number for track in tracks if track.void))
+        people = [track for track in tracks if not track.void]
+        walkers = self._shoppers(self._paths.update(people, frame.at_mono_ms))
         stays = self._stays.update(walkers, frame.at_mono_ms)
         return self._reading(stays, self._passages.update(walkers, frame.at_mono_ms))
 
@@ -79,9 +81,12 @@ class PeopleCounter:
     def _shoppers(self, walkers: Sequence[Walker]) -> list[Walker]:
         """Return the people who count, and forget what the others did."""
         staff = self._staff.update(walkers)
-        self._stays.drop(staff)
-        self._passages.drop(staff)
+        self._forget(staff)
         return [walker for walker in walkers if walker.number not in staff]
+
+    def _forget(self, numbers: frozenset[int]) -> None:
+        self._stays.drop(numbers)
+        self._passages.drop(numbers)
 
     def _reading(self, stays: tuple[Stay, ...], passages: tuple[Passage, ...]) -> PeopleReading:
         return PeopleReading(

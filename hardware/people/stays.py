@@ -18,7 +18,10 @@ BETWEEN_FIXES_MS = 2_500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStay:
-    """Somebody is in a zone, or `left` it a moment ago: since when, and until when so far."""
+    """Somebody is in a zone, or `left` it a moment ago: since when, and until when so far.
+
+    `appeared` is set where they were first seen within it.
+    """
 
     zone: str
     walker: int
@@ -26,6 +29,7 @@ class OpenStay:
     inside_ms: int
     left: bool = False
     lost: bool = False
+    appeared: bool = False
     people_max: int = 1
 
 
@@ -37,16 +41,20 @@ class StayClock:
         self._rules = rules or PeopleRules()
         self._open: list[OpenStay] = []
         self._fixes: dict[int, Fix] = {}
+        self._pasts: set[int] = set()
 
     def update(self, walkers: Sequence[Walker], at_ms: int) -> tuple[Stay, ...]:
         """Take everybody who is followed after a frame at `at_ms`; return the stays that ended."""
         for walker in walkers:
             for fix in walker.fixes:
                 self._step(walker, fix)
+            if walker.stood is not None and walker.number not in self._pasts:
+                self._stood(walker, walker.stood)
             self._wait(walker)
         self._count()
         following = {walker.number for walker in walkers if not walker.over}
         self._fixes = {n: fix for n, fix in self._fixes.items() if n in following}
+        self._pasts = self._pasts & following
         ended = [stay for stay in self._open if self._is_over(stay, at_ms)]
         self._open = [stay for stay in self._open if stay not in ended]
         return self._reported(ended)
@@ -101,8 +109,33 @@ class StayClock:
             )
             return
         self._open.append(
-            OpenStay(zone=zone, walker=walker.number, entered_ms=since_ms, inside_ms=fix.at_ms)
+            OpenStay(
+                zone=zone,
+                walker=walker.number,
+                entered_ms=since_ms,
+                inside_ms=fix.at_ms,
+                appeared=before is None,
+            )
         )
+
+    def _stood(self, walker: Walker, since: Fix) -> None:
+        """Count somebody from when they were there, though they were noticed later."""
+        self._pasts.add(walker.number)
+        for zone in self._zones.zones_at(since.foot):
+            stay = self._stay_of(walker.number, zone)
+            if stay is not None and stay.appeared:
+                entered_ms = min(stay.entered_ms, since.at_ms)
+                self._replace(stay, replace(stay, entered_ms=entered_ms))
+            elif stay is None:
+                self._open.append(
+                    OpenStay(
+                        zone=zone,
+                        walker=walker.number,
+                        entered_ms=since.at_ms,
+                        inside_ms=walker.first_ms,
+                        left=True,
+                    )
+                )
 
     def _crossed_ms(self, zone: str, before: Fix | None, fix: Fix) -> int:
         """Return when the zone's edge was stepped over between two places."""

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.people.detector import Box, Sight, common_area
+from hardware.people.detector import Box, Sight, Stood, common_area, overlap
 
 HITS_MIN = 2
 START_SCORE_MIN = 0.4
 WEAK_OVERLAP_MIN = 0.25
 HOLD_MS = 3_000
 HOLD_AT_EDGE_MS = 600
+HOLD_EMPTY_MS = 600
 HOLD_HIDDEN_MS = 60_000
 # Nothing has changed where somebody was last seen, so there they are. The limit is for posters.
 HOLD_STILL_MS = 600_000
@@ -31,6 +32,9 @@ REACH_HEIGHTS_PER_S = 1.6
 REACH_HEIGHTS_MIN = 0.35
 REACH_S_MAX = 1.5
 SPEED_OVER_MS = 1_000
+# Whoever went from a place began to be followed so long before the place is seen empty.
+GONE_MS_MAX = 15_000
+LEFT_OVERLAP_MIN = 0.5
 MOVED_HEIGHTS_MIN = 0.25
 # What speaks against a pair, in body heights: a track that goes on as if it had stopped, each
 # doubling in size, a track seen once only, and weak boxes after all others.
@@ -58,7 +62,8 @@ class Track:
 
     `seen_ms` is when a box last showed them; `there_ms` is when they were still there, also
     without being looked at, since nothing had moved. `over` is set the last time they are told of.
-    `number` means nothing outside this camera's memory.
+    `number` means nothing outside this camera's memory. `stood` is where somebody was before they
+    were noticed, and since when; `void` is set where there was nobody after all.
     """
 
     number: int
@@ -69,6 +74,8 @@ class Track:
     missed_ms: int | None = None
     moved: bool = False
     over: bool = False
+    void: bool = False
+    stood: Step | None = None
 
     @property
     def box(self) -> Box:
@@ -112,8 +119,37 @@ class Tracker:
                     Track(number=self._next, steps=(step,), first_ms=at_ms, there_ms=at_ms)
                 )
                 self._next += 1
-        self.tracks = tuple(_proven(track, sight, followed, at_ms) for track in followed)
+        proven = [_proven(track, sight, followed, at_ms) for track in followed]
+        for stood in sight.stood:
+            proven = self._with_past(proven, stood, at_ms)
+        self.tracks = tuple(proven)
         return self.tracks
+
+    def _with_past(self, tracks: list[Track], stood: Stood, at_ms: int) -> list[Track]:
+        """Return the tracks, the one of whoever stood there now knowing it.
+
+        What was followed at the place itself is the shop behind them, if they were seen to go.
+        """
+        began = [track for track in tracks if at_ms - track.first_ms <= GONE_MS_MAX]
+        left = max(began, key=lambda track: overlap(track.box, stood.box), default=None)
+        if left is not None and overlap(left.box, stood.box) < LEFT_OVERLAP_MIN:
+            left = None
+        since = Step(at_ms=stood.since_ms, box=stood.box)
+        near = [
+            track
+            for track in began
+            if track is not left and common_area(track.steps[0].box, stood.box) > 0
+        ]
+        if near:
+            person = max(near, key=lambda track: common_area(track.steps[0].box, stood.box))
+            changed = {person.number: replace(person, stood=since, moved=True)}
+            if left is not None:
+                changed[left.number] = replace(left, over=True, void=True)
+        elif left is not None:
+            changed = {left.number: replace(left, stood=since, moved=True, over=True)}
+        else:
+            return tracks
+        return [changed.get(track.number, track) for track in tracks]
 
     def finish(self) -> tuple[Track, ...]:
         """Return everybody for the last time: there are no further frames."""
@@ -123,7 +159,7 @@ class Tracker:
     def _unseen(self, track: Track, sight: Sight, at_ms: int) -> Track:
         """Return a track after a frame without its box: it is there, missed, or over."""
         is_still = sight.motion.last_ms(track.box) <= track.seen_ms + STILL_SLACK_MS
-        is_still = is_still and not self._leaves(track)
+        is_still = is_still and not self._leaves(track) and track.box not in sight.empty
         if not sight.looked_at(track.box):
             return replace(track, there_ms=at_ms) if is_still and track.sure else track
         since_ms = at_ms if track.missed_ms is None else track.missed_ms
@@ -136,6 +172,8 @@ class Tracker:
         return replace(missed, over=at_ms - track.there_ms > self._hold_ms(track, sight))
 
     def _hold_ms(self, track: Track, sight: Sight) -> int:
+        if track.box in sight.empty:
+            return HOLD_EMPTY_MS
         x, y = track.box.centre
         if any(box.left <= x <= box.right and box.top <= y <= box.bottom for box in sight.boxes):
             return HOLD_HIDDEN_MS

@@ -100,7 +100,10 @@ def _fault(entry: object, kind: object) -> str:
 
 def _parse(content: bytes, *, toml: bool) -> dict[str, object]:
     text = content.decode("utf-8-sig")
-    parsed: object = tomllib.loads(text) if toml else json.loads(text)
+    try:
+        parsed: object = tomllib.loads(text) if toml else json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is no valid {'TOML' if toml else 'JSON'}: {error}") from error
     if not isinstance(parsed, dict):
         raise ValueError("expects an object with `zones` and `lines`")
     return parsed

@@ -45,7 +45,7 @@ def look(
     """Look through a camera, and say in words what is wrong; ends with 1 where something is."""
     from storebridge.camera_check import report, title_of, watch_for
 
-    opened = _source(source)
+    opened = _source(source, as_json=as_json)
     result = {"source": title_of(source), **report(watch_for(opened, time_s))}
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
     if result["wrong"]:
@@ -59,23 +59,26 @@ def zones(
 ) -> None:
     """Show a still of a camera on a page of this machine, and draw zones and lines over it."""
     from hardware.cameras.frames import AwayError, FrameError, SourceEndedError
+    from hardware.driver import DeviceError
     from storebridge.drawing.still import serve_still, take_still
 
     try:
         still = take_still(_source(source))
-    except (AwayError, FrameError, SourceEndedError) as error:
+    except (AwayError, DeviceError, FrameError, SourceEndedError) as error:
         typer.echo(f"There is no picture to draw on: {error}", err=True)
         raise typer.Exit(NOT_POSSIBLE) from None
     typer.echo("The still is kept in memory only, and gone when this ends (Ctrl-C).")
     serve_still(still, port, typer.echo)
 
 
-def _source(source: str) -> "FrameSource":
+def _source(source: str, *, as_json: bool = False) -> "FrameSource":
     from hardware.cameras.camera import make_source
 
     try:
         return make_source(source)
     except ValueError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}, ensure_ascii=False))
         typer.echo(str(error), err=True)
         raise typer.Exit(NOT_POSSIBLE) from None
 

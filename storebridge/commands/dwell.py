@@ -32,6 +32,10 @@ def dwell(
         Path | None,
         typer.Option(help="Write a copy of the video with boxes, zones and counts drawn into it."),
     ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames a second, where the file does not say or is wrong."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure how long people stand in the zones of a video, and how many pass its lines."""
@@ -39,34 +43,55 @@ def dwell(
     from hardware.people.zone_file import ZoneFileError, read_zone_file
 
     try:
-        result = measure(video, read_zone_file(zones), model, audit)
+        result = measure(video, read_zone_file(zones), model, audit, fps)
     except (DeviceError, ZoneFileError, ValueError) as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}, ensure_ascii=False))
         typer.echo(f"Nothing was measured: {error}", err=True)
         raise typer.Exit(2) from None
+    if "fps_assumed" in result:
+        typer.echo(
+            f"{video.name} does not say how many frames a second it has: {result['fps_assumed']} "
+            "are assumed, and every time depends on it; tell them with --fps",
+            err=True,
+        )
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
 
 
 def measure(
-    video: Path, zones: "ZoneMap", model: str = "", audit: Path | None = None
+    video: Path,
+    zones: "ZoneMap",
+    model: str = "",
+    audit: Path | None = None,
+    fps: float | None = None,
 ) -> dict[str, object]:
     """Return what a counter sees in a video, every frame of it, ready to be printed.
+
+    With `fps` the frames are so many a second, whatever the file says. `fps_assumed` is there only
+    where neither says it.
 
     Raises DeviceError when the video cannot be played, or the model or audit file not be used, and
     ValueError for zones outside its picture.
     """
+    from hardware.cameras.camera import FRAMES_PER_S_MAX, frames_per_s, says_its_rate
     from hardware.driver import DeviceError
     from hardware.people.detectors import detector_for
     from hardware.people.people import PeopleCounter
 
     if not video.is_file():
-        raise DeviceError(f"there is no file {video}")
+        what = "is a folder: name one video file" if video.is_dir() else "does not exist"
+        raise DeviceError(f"{video} {what}")
+    if fps is not None and not 0 < fps <= FRAMES_PER_S_MAX:
+        raise ValueError(f"--fps: expects more than 0 and at most {FRAMES_PER_S_MAX:.0f}")
     if audit is not None and audit.exists() and audit.samefile(video):
         raise DeviceError(f"{audit} is the video itself: name another file for the audit")
     detector = detector_for(model)
     counter = PeopleCounter(zones, detector)
     began_cpu_s = time.process_time()
-    times_ms, readings = _played(video, zones, counter, _audit_clip(video, zones, audit))
+    clip = _audit_clip(video, zones, audit, fps)
+    times_ms, readings = _played(video, zones, counter, clip, fps)
     cpu_s = time.process_time() - began_cpu_s
+    assumed = {} if fps or says_its_rate(video) else {"fps_assumed": frames_per_s(video)}
     lasted_s = (times_ms[-1] - times_ms[0]) / 1000 if times_ms else 0.0
     return {
         "frames": len(times_ms),
@@ -75,16 +100,19 @@ def measure(
         "detector": f"{detector.name} (fallback)" if detector.fallback else detector.name,
         "footfall": {name: _footfall(name, readings) for name in zones.lines},
         "zones": {name: _visits(name, readings, times_ms) for name in zones.zones},
+        **assumed,
     }
 
 
-def _audit_clip(video: Path, zones: "ZoneMap", audit: Path | None) -> "AuditClip | None":
+def _audit_clip(
+    video: Path, zones: "ZoneMap", audit: Path | None, fps: float | None
+) -> "AuditClip | None":
     if audit is None:
         return None
     from hardware.cameras.camera import frames_per_s
     from storebridge.audit_clip import AuditClip
 
-    return AuditClip(audit, frames_per_s(video), zones)
+    return AuditClip(audit, fps or frames_per_s(video), zones)
 
 
 def _check(zones: "ZoneMap", frame: "Frame") -> None:
@@ -100,14 +128,18 @@ def _check(zones: "ZoneMap", frame: "Frame") -> None:
 
 
 def _played(
-    video: Path, zones: "ZoneMap", counter: "PeopleCounter", clip: "AuditClip | None"
+    video: Path,
+    zones: "ZoneMap",
+    counter: "PeopleCounter",
+    clip: "AuditClip | None",
+    fps: float | None,
 ) -> "tuple[list[int], list[PeopleReading]]":
     """Return the time of each frame of a video, and what was counted in it and at its end."""
     from hardware.cameras.camera import CaptureSource
     from hardware.cameras.frames import SourceEndedError
     from hardware.driver import DeviceError
 
-    source = CaptureSource(str(video), real_time=False)
+    source = CaptureSource(str(video), real_time=False, frames_per_s=fps)
     readings: list[PeopleReading] = []
     times_ms: list[int] = []
     console = Console(stderr=True)
