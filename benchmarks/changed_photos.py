@@ -5,16 +5,73 @@ changed photos of one half and reported on those of the other: nobody has looked
 """
 
 import zlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
+import zxingcpp
+from pyzbar import pyzbar
 
-from benchmarks.photos import Photo
+from benchmarks.photos import Photo, is_same
+from benchmarks.result import Goal, Result
 from hardware.cameras.frames import Pixels
+from hardware.codes.decoder import SELF_PROVING, Decoder
 
 Chance = np.random.Generator
 Change = Callable[[Pixels, Chance], Pixels]
+
+
+def measure_changed(photos: Sequence[Photo], still: Decoder) -> Iterator[Result]:
+    """Read the changed photos of the half that is held back: by symbology, and what was wrong."""
+    shown: Counter[str] = Counter()
+    right: dict[str, Counter[str]] = defaultdict(Counter)
+    wrong: Counter[str] = Counter()
+    for _, photo in changed_photos(photos, CHANGES, held_back=True):
+        shown[photo.kind] += 1
+        for name, texts in _read(photo.grey, still).items():
+            right[name][photo.kind] += any(_is_right(text, photo) for text in texts)
+            wrong[name] += any(not _is_right(text, photo) for text in texts)
+    for kind in sorted(shown.keys() - {"NONE"}):
+        best = max(("zxing-cpp", "pyzbar"), key=lambda name: right[name][kind])
+        yield Result(
+            name=f"codes: {kind} read in changed photos",
+            value=right["ours"][kind],
+            unit=f"of {shown[kind]}",
+            goal=Goal(of="value", better="at least", number=right[best][kind]),
+            peer=f"the better of zxing-cpp and pyzbar: {best}",
+            peer_value=right[best][kind],
+        )
+    yield Result(
+        name="codes: changed photos read wrong, before any catalogue",
+        value=wrong["ours"],
+        unit=f"of {shown.total()}, {wrong['certain']} of them certain",
+        goal=Goal(of="value", better="at most", number=min(wrong["zxing-cpp"], wrong["pyzbar"])),
+        peer=f"the better of zxing-cpp ({wrong['zxing-cpp']}) and pyzbar ({wrong['pyzbar']})",
+        peer_value=min(wrong["zxing-cpp"], wrong["pyzbar"]),
+    )
+
+
+def _read(grey: Pixels, still: Decoder) -> dict[str, list[str]]:
+    """Return what each reader says of a picture, and what ours is certain of."""
+    ours = still.decode(grey)
+    return {
+        "ours": [_text(code.data) for code in ours],
+        "certain": [_text(code.data) for code in ours if code.trust != "doubtful"],
+        "zxing-cpp": [code.text for code in zxingcpp.read_barcodes(grey)],
+        "pyzbar": [_text(code.data) for code in pyzbar.decode(grey)],
+    }
+
+
+def _is_right(text: str, photo: Photo) -> bool:
+    """Tell whether a text is what the photo says; square ones prove themselves."""
+    if photo.kind in SELF_PROVING:
+        return bool(text)
+    return photo.kind != "NONE" and is_same(text, photo.expected)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def changed_photos(
