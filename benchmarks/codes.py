@@ -3,28 +3,26 @@
 Thresholds are chosen on one half of the photos and of the lookalikes, and hold for the other.
 """
 
-import csv
-import os
 import random
 import statistics
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
 import zxingcpp
 from pyzbar import pyzbar
 
+from benchmarks.changed_photos import CHANGES, measure_changed
 from benchmarks.lookalikes import LOOKALIKES, lookalikes
 from benchmarks.mutations import mutate_codes
+from benchmarks.photos import Photo, all_photos, is_same
 from benchmarks.result import Goal, Result
 from hardware.cameras.frames import Pixels
-from hardware.cameras.images import read_image, to_grey
+from hardware.cameras.images import to_grey
 from hardware.codes.acceptance import Candidate, judge
 from hardware.codes.cascade import LaneCascade, StillCascade
 from hardware.codes.decoder import SYMBOLOGIES_DEFAULT, Decoded
@@ -38,21 +36,6 @@ OTHERS = ("Code128", "ITF", "DataMatrix", "MicroQR")
 CATALOGUE_NUMBERS = 10_000
 DRAWN = 200
 LOOKALIKES_OF_A_KIND = 30
-# Two photos show another number than their label says: the digits are printed below the bars.
-MISLABELLED = {
-    "zxing-cpp/ean13-2/23.webp": "9784872348880",
-    "zxing-cpp/ean13-2/28.webp": "9784872348880",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A photo and what it shows; one that is `held_back` is not to be tuned on."""
-
-    kind: str
-    expected: str
-    grey: Pixels
-    held_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +71,8 @@ def codes(*, every: int = 1, mutated: int = 1_000_000) -> Iterator[Result]:
         unit=f"of {len(empty)}",
         goal=Goal(of="value", better="at most", number=0),
     )
+    changes = dict(list(CHANGES.items())[:: max(1, every // 6)])
+    yield from measure_changed(photos, still, changes)
     yield from _empty_frames(empty)
     yield from mutate_codes(mutated)
 
@@ -310,33 +295,7 @@ def _count(
     return sum(holds(reading, photo) for reading, photo in zip(readings, photos, strict=True))
 
 
-def is_same(text: str, expected: str) -> bool:
-    """Tell whether a text is the expected one, with its add-on or without."""
-    return text in {expected, expected[:13]}
-
-
 def _cpu_ms(work: Callable[[], object]) -> float:
     began = time.process_time()
     work()
     return (time.process_time() - began) * 1000
-
-
-def is_held_back(file: str) -> bool:
-    """Tell whether a photo, by its name alone, belongs to the half that nothing is tuned on."""
-    return zlib.crc32(file.encode()) % 2 == 1
-
-
-def all_photos(every: int = 1) -> list[Photo]:
-    """Return every so manieth photo of each kind."""
-    folder = Path(os.environ.get("STOREBRIDGE_DATA", "../shared/data")) / "codes"
-    seen: dict[str, int] = {}
-    photos = []
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as manifest:
-        for row in csv.DictReader(manifest):
-            kind = row["symbology"]
-            seen[kind] = seen.get(kind, -1) + 1
-            if seen[kind] % every == 0:
-                grey = to_grey(read_image(folder / row["file"]))
-                expected = MISLABELLED.get(row["file"], row["expected"])
-                photos.append(Photo(kind, expected.strip(), grey, is_held_back(row["file"])))
-    return photos

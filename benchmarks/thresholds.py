@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.codes import PRODUCTS, all_photos, is_same
+from benchmarks.codes import PRODUCTS
 from benchmarks.lookalikes import LOOKALIKES, WHOLE, lookalikes
+from benchmarks.photos import all_photos, is_same
 from hardware.cameras.frames import Pixels
 from hardware.codes.decoder import Decoded
 from hardware.codes.likeliest import Likeliest

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from types import UnionType
+from typing import TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -20,7 +21,8 @@ class OptionsError(ValueError):
 def read_options(options: Mapping[str, object], kind: type[OptionsT]) -> OptionsT:
     """Return the options as `kind`, each value checked against its field's type.
 
-    Raises OptionsError naming every unknown, missing and ill-typed key, and what is expected.
+    Raises OptionsError naming every unknown, missing and ill-typed key, those of tables within the
+    options, too, and what is expected. A struct names each fault of its own in a line.
     """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     problems = [
@@ -33,7 +35,9 @@ def read_options(options: Mapping[str, object], kind: type[OptionsT]) -> Options
                 problems.append(f"{name}: is missing")
             continue
         try:
-            values[field.name] = msgspec.convert(options[name], field.type, str_keys=True)
+            values[field.name] = _read_value(options[name], field.type)
+        except OptionsError as error:
+            problems += [f"{name}.{problem}" for problem in error.problems]
         except msgspec.ValidationError as error:
             problems.append(f"{name}: {_without_root(str(error))}")
     if problems:
@@ -41,7 +45,17 @@ def read_options(options: Mapping[str, object], kind: type[OptionsT]) -> Options
     try:
         return kind(**values)
     except ValueError as error:
-        raise OptionsError((str(error),)) from error
+        raise OptionsError(tuple(str(error).splitlines())) from error
+
+
+def _read_value(value: object, kind: object) -> object:
+    """Return an option's value as its field's type, a table as the struct that is made of it."""
+    if isinstance(value, Mapping):
+        kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+        for each in kinds:
+            if isinstance(each, type) and issubclass(each, msgspec.Struct):
+                return read_options(value, each)
+    return msgspec.convert(value, kind, str_keys=True)
 
 
 def _without_root(text: str) -> str:

@@ -81,7 +81,12 @@ SHOWN = (
         ("3112345678901234", ""),
         ("6901234567892", ""),
         ("https://alipay.com.example/x", ""),
-        ("１３４５６７８９０１２３４５６７８９", ""),
+        ("１３４５６７８９０１２３４５６７８９", "wechat"),
+        ("\ufeff13456789\u200b0123456789\x00", "wechat"),
+        ("https://qr.alipay.com./fkx", "alipay"),
+        ("https://pay@qr.alipay.com:443?fkx", "alipay"),
+        ("https://alipay.com@example.com/x", ""),
+        ("https://evilalipay.com/x", ""),
     ],
 )
 def test_a_payment_code_is_known_by_its_form(text: str, way: str):

@@ -164,6 +164,48 @@ def test_codes_of_every_kind_are_found_beside_each_other_and_turned() -> None:
     assert {code.data.decode() for code in found} == set(texts)
 
 
+def test_bright_bars_on_dark_are_read_also_in_a_lane() -> None:
+    page = np.full((300, 460), 25, np.uint8)
+    said = {
+        "Code128": "ABC-123",
+        "EAN13": "9501101530003",
+        "UPCE": "01234565",
+        "ITF": "15400141288763",
+    }
+    for kind, text in said.items():
+        drawn = create_barcode(text, getattr(BarcodeFormat, kind)).to_image(
+            scale=2, add_quiet_zones=True
+        )
+        bright = page.copy()
+        bright[90 : 90 + drawn.shape[0], 40 : 40 + drawn.shape[1]] = 255 - np.asarray(drawn)
+        (code,) = StillCascade(ALL).decode(bright)
+        assert (code.trust, text in code.data.decode()) == (
+            ("seen" if kind in {"Code128", "ITF"} else "proven"),
+            kind != "UPCE",
+        )
+        lane = LaneCascade(ALL)
+        assert any(lane.decode(bright) for _ in range(10)), kind
+
+
+def test_bright_bars_are_no_other_goods_to_the_likeliest_digits() -> None:
+    chance = np.random.default_rng(5)
+    reader = ProductCodeReader(["EAN-13", "EAN-8", "UPC-A"])
+    for number in range(5):
+        dark = draw_product((480, 360), gtin_of(number), number)
+        grey = 255 - to_grey(dark).astype(np.int16) + chance.normal(0, 3, (360, 480))
+        assert not reader.decode(np.clip(grey, 0, 255).astype(np.uint8))
+
+
+def test_a_part_of_a_code_is_not_listed_beside_the_whole() -> None:
+    quad = ((0, 0), (90, 0), (90, 40), (0, 40))
+    for kind in ("ITF", "Code128"):
+        whole = Decoded(data=b"CNK8181G2C", symbology=kind, quad=quad)
+        part = Decoded(data=b"C", symbology=kind, quad=((70, 0), (90, 0), (90, 40), (70, 40)))
+        beside = replace(part, quad=((200, 0), (290, 0), (290, 40), (200, 40)))
+        assert settled([part, whole]) == [whole]
+        assert settled([beside, whole]) == [beside, whole]
+
+
 def test_bars_that_lie_aslant_are_read() -> None:
     drawn = np.asarray(
         create_barcode("ABC-123", BarcodeFormat.Code128).to_image(scale=2, add_quiet_zones=True)

@@ -1,5 +1,6 @@
 """The cloud's commands share the embedded database, and say in a line what the world prevents."""
 
+import json
 import os
 import signal
 import socket
@@ -14,8 +15,10 @@ import msgspec
 import psutil
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from cloud_sync.catalogue_file import SAMPLE
+from storebridge.commands.cloud import app
 from storebridge.demo.children import Child, own_environ
 from storebridge.ports import free_port
 from storebridge.postgres import EmbeddedPostgres
@@ -173,3 +176,20 @@ def test_no_tenant_is_named_as_no_store_could_be(tmp_path: Path):
         )
         assert done.returncode == 2
         assert "1 to 40 of a-z 0-9" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_looking_at_the_keys_makes_no_database(tmp_path: Path) -> None:
+    config = write(tmp_path, "")
+    looked = CliRunner().invoke(app, ["code-keys", str(config), "--tenant", "acme"])
+    assert looked.exit_code == 1
+    assert "there is no database" in looked.stderr
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_every_problem_of_a_configuration_is_told_as_json(tmp_path: Path) -> None:
+    config = write(tmp_path, "")
+    well = CliRunner().invoke(app, ["check", str(config), "--json"])
+    assert (well.exit_code, json.loads(well.stdout)["problems"]) == (0, [])
+    config.write_text('folder = ""\nport = 1\n')
+    wrong = CliRunner().invoke(app, ["check", str(config), "--json"])
+    assert (wrong.exit_code, len(json.loads(wrong.stdout)["problems"])) == (2, 2)

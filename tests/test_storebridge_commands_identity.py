@@ -21,8 +21,8 @@ def said(*arguments: object) -> dict:
 
 def refused(*arguments: object) -> str:
     result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
-    assert (result.exit_code, result.stdout) == (2, "")
-    return result.stderr
+    assert (result.exit_code, result.stderr) == (2, "")
+    return json.loads(result.stdout)["error"]
 
 
 def test_records_are_linked_and_the_links_measured(tmp_path: Path):
@@ -132,3 +132,27 @@ def test_files_that_hold_identifiers_are_their_owners_alone(tmp_path: Path):
     about = said("replay", events, "--out", out, "--shared", shared)
     for private in (shared, Path(about["rejects_file"])):
         assert private.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_text_is_refused_without_repeating_its_bytes(tmp_path: Path):
+    jpeg, packed = tmp_path / "people.jpg", tmp_path / "people.csv.gz"
+    jpeg.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x01\n" + bytes(range(256)))
+    packed.write_bytes(gzip.compress(b"unique_id,full_name\n" * 99)[:-9] + b"\x00" * 9)
+    out = tmp_path / "out"
+    for file, why in ((jpeg, "its first line is no text"), (packed, "damaged or cut off")):
+        for arguments in (("link", file, "--out", out), ("evaluate", file, file)):
+            assert refused(*arguments).endswith(why)
+    for file, why in ((jpeg, "holds no event: line 1"), (packed, "damaged or cut off")):
+        said_of_it = refused("replay", file, "--out", out)
+        assert why in said_of_it
+        assert said_of_it.isprintable()
+    assert sorted(tmp_path.iterdir()) == [packed, jpeg]
+
+
+def test_an_empty_name_is_refused_and_nothing_half_written_stays(tmp_path: Path):
+    plain = written(tmp_path / "people.csv", made_up(5, seed=5))
+    empty = CliRunner().invoke(app, ["link", str(plain), "--out", ""])
+    assert (empty.exit_code, "the name is empty" in empty.stderr) == (2, True)
+    (tmp_path / "folder").mkdir()
+    assert "cannot be written" in refused("link", plain, "--out", tmp_path / "folder")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "people.csv"]

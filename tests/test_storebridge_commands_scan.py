@@ -94,3 +94,20 @@ def test_a_pipe_and_a_broken_picture_are_reported_and_the_rest_go_on(tmp_path: P
     assert (pipe["codes"], pipe["error"]) == ([], "no file")
     assert half["codes"] == []
     assert [code["text"] for code in card["codes"]] == ["sb:m:A"]
+
+
+def test_an_empty_name_or_folder_is_told_and_reads_nothing(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, [""])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the name is empty" in result.stderr
+    result = CliRunner().invoke(app, [str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"there is no file in {tmp_path}" in result.stderr
+    result = CliRunner().invoke(app, [str(tmp_path), "--json"])
+    assert (result.exit_code, list(json.loads(result.stdout))) == (1, ["error"])
+
+
+def test_a_file_name_cannot_move_the_cursor(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J.png").write_text("no image")
+    result = CliRunner().invoke(app, [str(tmp_path)])
+    assert "a\\x1b[2J.png: not read" in result.stdout

@@ -69,14 +69,20 @@ def test_an_update_is_shown_with_its_views(tmp_path: Path):
 
 
 @given(message=all_messages)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_every_message_is_shown(message: Message, tmp_path: Path):
     shown, _ = show(message, tmp_path)
     assert shown["message"] == type(message).__name__
 
 
 @given(payload=damaged(all_messages.map(encode)))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_damaged_message_is_refused_in_one_line(payload: bytes, tmp_path: Path):
     file = tmp_path / "captured"
     file.write_bytes(payload)
@@ -103,6 +109,18 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path):
         code, _, err = run(absent)
         assert code == 1
         assert "cannot be read" in err
+
+
+def test_the_error_is_json_where_that_was_asked_for(tmp_path: Path):
+    file = tmp_path / "captured"
+    file.write_bytes(b"\xff\xd8\xff\xe0JFIF")
+    result = CliRunner().invoke(app, ["decode", str(file), "--json"])
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert "holds no message of the wire" in json.loads(result.stdout)["error"]
+    file.write_bytes(encode(Batch(stream=b"s" * 16, first=1, lane="live", before=0, rows=())))
+    result = CliRunner().invoke(app, ["decode", str(file), "--json"])
+    assert json.loads(result.stdout)["message"] == "Batch"
+    assert result.stdout.count("\n") == 1
 
 
 def test_what_a_message_says_cannot_reach_the_terminal(tmp_path: Path):

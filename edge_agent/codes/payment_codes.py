@@ -5,8 +5,11 @@ every code first, and all that is ever recorded of one is that it was shown.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
+# An address of a company, however it is written: a name before it, a full stop or port behind it.
+_HOST = r"https?://(?:[^/?#]*@)?(?:[\w-]+\.)*{}\.com\.?(?::[0-9]*)?[/?#]"
 # The ways to pay that are known by their form, each as its issuer describes it. Digits may be
 # written in groups.
 DIGITS: Mapping[str, re.Pattern[str]] = {
@@ -21,11 +24,9 @@ TEXTS: Mapping[str, re.Pattern[str]] = {
     # EMV QRCPS, consumer-presented: base64 of the tag 85 with the value CPV01, then a card's data.
     "emv-card": re.compile(r"hQVDUFYwM.*", re.DOTALL),
     "wechat": re.compile(r"(?:wxp|weixin)://.*", re.DOTALL | re.IGNORECASE),
-    "alipay": re.compile(
-        r"(?:alipays?://|https?://(?:[\w-]+\.)*alipay\.com/).*", re.DOTALL | re.IGNORECASE
-    ),
+    "alipay": re.compile(rf"(?:alipays?://|{_HOST.format('alipay')}).*", re.DOTALL | re.IGNORECASE),
     "unionpay": re.compile(
-        r"(?:upwallet://|https?://(?:[\w-]+\.)*95516\.com/).*", re.DOTALL | re.IGNORECASE
+        rf"(?:upwallet://|{_HOST.format('95516')}).*", re.DOTALL | re.IGNORECASE
     ),
 }
 # Digits of each kind, for whoever has to tell whether a rule would take payment codes for others.
@@ -44,7 +45,12 @@ _GAPS = re.compile(r"[ -]")
 
 
 def way_to_pay(text: str) -> str:
-    """Return which way to pay a text is of; empty for none."""
+    """Return which way to pay a text is of; empty for none.
+
+    What cannot be seen in it, and how wide its letters are, makes no difference.
+    """
+    seen = unicodedata.normalize("NFKC", text)
+    text = "".join(letter for letter in seen if letter.isprintable())
     digits = _GAPS.sub("", text)
     if digits.isascii() and digits.isdecimal():
         return next((way for way, form in DIGITS.items() if form.fullmatch(digits)), "")

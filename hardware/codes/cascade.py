@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.cameras.frames import Pixels
-from hardware.codes.decoder import SELF_PROVING, Decoded, Decoder, Trust, overlap
+from hardware.codes.decoder import PARTLY_READ, SELF_PROVING, Decoded, Decoder, Trust, overlap
 from hardware.codes.gtin import is_gtin
 from hardware.codes.places import PLACES_MAX
 from hardware.codes.product_codes import PRODUCT_CODES, ProductCodeReader, place_of
@@ -50,10 +50,23 @@ MOVED_MIN = 12
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage of the cascade and its name."""
+    """One stage of the cascade and its name.
+
+    Where its decoder finds nothing, the one for `bright` bars on dark sees the picture inverted:
+    no library reads these. Square ones are read either way by whoever does all it can.
+    """
 
     name: str
     decoder: Decoder
+    bright: Decoder | None = None
+
+    def read(self, grey: Pixels, checker: ProductCodeReader) -> Sequence[Decoded]:
+        """Return what the stage finds, each with what speaks for it."""
+        found = list(checked(grey, self.decoder.decode(grey), checker))
+        if found or self.bright is None:
+            return found
+        inverted = np.asarray(cv2.bitwise_not(grey), np.uint8)
+        return list(checked(inverted, self.bright.decode(inverted), checker))
 
 
 def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[Stage]:
@@ -62,10 +75,17 @@ def deep_stages(symbologies: Sequence[str], places: int = PLACES_MAX) -> list[St
     if not PRODUCT_CODES.isdisjoint(symbologies):
         reader = ProductCodeReader(symbologies, places)
         stages.append(Stage("likeliest", Resized(reader, DEEP_PIXELS_MAX)))
-    zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(_zbars(symbologies))
-    stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX)))
+    zxing, zbar = ZxingDecoder(symbologies), ZbarDecoder(symbologies)
+    bars = bars_of(symbologies)
+    bright = Resized(Turned(ZxingDecoder(bars, "look"), places), DEEP_PIXELS_MAX) if bars else None
+    stages.append(Stage("all", Resized(zxing, DEEP_PIXELS_MAX), bright))
     stages.append(Stage("zbar", Resized(zbar, ZBAR_PIXELS_MAX)))
     return stages
+
+
+def bars_of(symbologies: Sequence[str]) -> list[str]:
+    """Return those of the symbologies that are made of bars."""
+    return [name for name in symbologies if name not in SELF_PROVING]
 
 
 class StillCascade:
@@ -77,7 +97,7 @@ class StillCascade:
 
     def __init__(self, symbologies: Sequence[str]) -> None:
         matrix = [name for name in symbologies if name in SELF_PROVING]
-        bars = [name for name in symbologies if name not in SELF_PROVING]
+        bars = bars_of(symbologies)
         self._checker = ProductCodeReader(symbologies)
         rows = Stage("rows", Rows(ZxingDecoder(bars, "glance"), ROWS))
         glance = Stage("glance", Resized(ZxingDecoder(matrix, "glance"), LOOK_PIXELS_MAX))
@@ -89,10 +109,14 @@ class StillCascade:
         # tried first where squares are all that is expected.
         self._quick = [[rows, looks[0]], [looks[1]] if bars else [glance, looks[1]]]
         self._thorough = [Stage("all", Resized(ZxingDecoder(symbologies), DEEP_PIXELS_MAX))]
-        zbar = ZbarDecoder(_zbars(symbologies))
+        zbar = ZbarDecoder(symbologies)
         self._deep = [
             *deep_stages(symbologies),
-            Stage("turned", Turned(ZxingDecoder(bars, "look"))),
+            Stage(
+                "turned",
+                Turned(ZxingDecoder(bars, "look")),
+                bright=Resized(self._checker, DEEP_PIXELS_MAX),
+            ),
             Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
             Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
             Stage("whole", Larger(ZxingDecoder(symbologies), DEEP_PIXELS_MAX)),
@@ -113,7 +137,7 @@ class StillCascade:
     def _until_certain(self, grey: Pixels, stages: Sequence[Stage]) -> list[Decoded]:
         found: list[Decoded] = []
         for stage in stages:
-            found += checked(grey, stage.decoder.decode(grey), self._checker)
+            found += stage.read(grey, self._checker)
             if _certain(found):
                 break
         return found
@@ -148,7 +172,7 @@ class LaneCascade:
             if turn is not None:
                 stage = self._deep[turn]
                 self.tried[stage.name] += 1
-                found += checked(grey, stage.decoder.decode(grey), self._checker)
+                found += stage.read(grey, self._checker)
         trusts = {code.trust for code in found}
         self._was_proven = "proven" in trusts
         self._once_more = ONCE_MORE_FRAMES if "seen" in trusts else max(0, self._once_more - 1)
@@ -184,11 +208,6 @@ def checked(
             yield code
 
 
-def _zbars(symbologies: Sequence[str]) -> list[str]:
-    """Return what ZBar is asked for: it reads too many parts of ITF codes as whole ones."""
-    return [name for name in symbologies if name != "ITF"]
-
-
 def room_of(grey: Pixels, codes: Sequence[Decoded]) -> float:
     """Return how many times as large as its codes a picture is.
 
@@ -212,8 +231,10 @@ def settled(codes: Sequence[Decoded]) -> list[Decoded]:
     """Return each code once, without doubtful ones where something more certain stands.
 
     A square one within another proves itself, and stays. A product code that one row shows with its
-    add-on and another without is listed with it, as certain as the number is.
+    add-on and another without is listed with it, as certain as the number is; a part of a code made
+    of bars is not listed beside the whole.
     """
+    codes = [code for code in codes if not any(_is_part(code, other) for other in codes)]
     by_trust = sorted(codes, key=lambda code: TRUSTS.index(code.trust))
     kept: list[Decoded] = []
     for code in by_trust:
@@ -234,6 +255,14 @@ def _outweighs(one: Decoded, other: Decoded) -> bool:
     """Tell whether one of two codes at a place is believed and the other is not."""
     both_prove_themselves = {one.symbology, other.symbology} <= SELF_PROVING
     return one.trust != "doubtful" and not both_prove_themselves
+
+
+def _is_part(code: Decoded, whole: Decoded) -> bool:
+    """Tell whether a code is only a part of another of its kind at its place, and no surer."""
+    is_alike = code.symbology == whole.symbology and code.symbology in PARTLY_READ
+    is_part = len(code.data) < len(whole.data) and code.data in whole.data
+    is_surer = TRUSTS.index(code.trust) < TRUSTS.index(whole.trust)
+    return is_alike and is_part and not is_surer and overlap(code, whole)
 
 
 def _goes_on(code: Decoded, other: Decoded) -> bool:

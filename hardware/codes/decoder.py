@@ -24,6 +24,9 @@ Trust = Literal["doubtful", "seen", "proven"]
 # Bars carry one check digit, so one wrong number in ten passes it; these carry error correction.
 SELF_PROVING = frozenset({"QR", "MicroQR", "DataMatrix"})
 
+# Codes of no fixed length: readers take a part of one for a code.
+PARTLY_READ = frozenset({"Code128", "Code39", "ITF"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:

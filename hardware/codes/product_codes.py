@@ -4,7 +4,7 @@ A place with bars is turned upright and cut into bands across the bars; the band
 bars are clearest say together what the code is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import atan2, ceil, hypot
 from typing import NamedTuple
@@ -52,7 +52,7 @@ class Bar(NamedTuple):
 # need more: the digits of a UPC-E are never certain where nobody else read them. The record of
 # decisions says on which pictures these were chosen (0012).
 AGREED = {
-    "EAN-13": Bar(fit=FIT_MIN, guards_fit=0.5, worst_fit=0.7, lead=0.1),
+    "EAN-13": Bar(fit=FIT_MIN, guards_fit=0.5, worst_fit=0.7, lead=0.15),
     "EAN-8": Bar(fit=0.9, guards_fit=0.7, worst_fit=0.85, lead=0.25),
     "UPC-E": Bar(fit=0.9, guards_fit=0.8, worst_fit=0.85, lead=0.1),
 }
@@ -64,6 +64,9 @@ ALONE = {
     "EAN-8": (Bar(fit=0.94, guards_fit=0.75, worst_fit=0.9, lead=0.35),),
     "UPC-E": (),
 }
+# A number that somebody else read differently needs more still: seen from one side, a code may fit
+# another number almost as well.
+AGAINST = {**ALONE, "EAN-13": (Bar(fit=0.93, guards_fit=0.5, worst_fit=0.75, lead=0.33),)}
 # One line of usual look has to fit so well before more lines and looks are tried: where somebody
 # else read a code, and where nobody did (of all codes found so in photos the worst fits by 0.88).
 LINE_FIT_MIN = 0.6
@@ -130,7 +133,7 @@ class ProductCodeReader:
     def read(self, grey: Pixels, place: Place) -> Decoded | None:
         """Return the code at a place with bars, None where it is not certain."""
         for code, best in self.readings(grey, place):
-            if _stands_alone(code, best):
+            if _is_certain(code, best, ALONE):
                 return code
         return None
 
@@ -158,7 +161,7 @@ class ProductCodeReader:
             if read.data == code.data[: len(read.data)]:
                 if bar.passed_by(best):
                     return replace(code, trust="proven")
-            elif _stands_alone(read, best):
+            elif _is_certain(read, best, AGAINST):
                 return read
         return replace(code, trust="doubtful")
 
@@ -205,10 +208,10 @@ def held_flat(grey: Pixels, code: Decoded, line: float) -> Likeliest | None:
     return held_against(said, dark, grammar)
 
 
-def _stands_alone(code: Decoded, best: Likeliest) -> bool:
-    """Tell whether a code is certain though nobody else read it."""
+def _is_certain(code: Decoded, best: Likeliest, bars: Mapping[str, tuple[Bar, ...]]) -> bool:
+    """Tell whether a code passes one of the bars though nobody else read it."""
     kind = _KINDS[_GRAMMARS[code.symbology]]
-    return any(bar.passed_by(best) for bar in ALONE[kind])
+    return any(bar.passed_by(best) for bar in bars[kind])
 
 
 def _gtin(digits: str, grammar: Grammar) -> tuple[str, str]:
@@ -225,13 +228,16 @@ def _read(
 ) -> _Reading | None:
     """Return what stands between these ends, unless it is clearly no such code."""
     one = _sampled(bands[:1], begin, end, grammar)
-    both = lay_out(np.concatenate([one, one[:, ::-1]]), grammar)
+    both_ways = np.concatenate([one, one[:, ::-1]])
+    both = lay_out(both_ways, grammar)
     backwards = bool(both.fits[1] > both.fits[0])
     if both.fits[int(backwards)] < line_fit_min:
         return None
     lines = _sampled(bands, begin, end, grammar)
     lines = lines[:, ::-1] if backwards else lines
     best = likeliest(lines, lay_out(lines, grammar), grammar)
+    if best.fit >= FIT_MIN and max(lay_out(-both_ways, grammar).fits) > max(both.fits):
+        return None  # bright bars on dark, in which other digits may be seen
     return _Reading(grammar, best, begin, end, backwards)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hardware.cameras.frames import Pixels
 from hardware.codes.decoder import Decoded, Decoder
-from hardware.codes.places import Place, cut_out, find_bars
+from hardware.codes.places import PLACES_MAX, Place, cut_out, find_bars
 from hardware.readings import Quad
 
 # A code needs its quiet zones: so much of what is beside a place with bars is seen with it.
@@ -80,14 +80,19 @@ class Rows:
 
 
 class Turned:
-    """Turns each place with bars upright for a decoder that reads along rows alone."""
+    """Turns each place with bars upright for a decoder that reads along rows alone.
 
-    def __init__(self, decoder: Decoder) -> None:
+    At most `places` with bars are looked at in a picture.
+    """
+
+    def __init__(self, decoder: Decoder, places: int = PLACES_MAX) -> None:
         self._decoder = decoder
+        self._places = places
 
     def decode(self, grey: Pixels) -> Sequence[Decoded]:
         """Return every code found, each once."""
-        return [code for place in find_bars(grey) for code in self._upright(grey, place)]
+        places = find_bars(grey)[: self._places]
+        return [code for place in places for code in self._upright(grey, place)]
 
     def _upright(self, grey: Pixels, place: Place) -> Iterator[Decoded]:
         length = place.length * BESIDE

@@ -12,7 +12,7 @@ import numpy as np
 from pyzbar import wrapper
 
 from hardware.cameras.frames import Pixels
-from hardware.codes.decoder import Decoded
+from hardware.codes.decoder import PARTLY_READ, Decoded
 from hardware.codes.gtin import expand_upc_e
 from hardware.readings import CODE_BYTES_MAX, Quad
 
@@ -37,6 +37,8 @@ class ZbarDecoder:
     """Reads the given symbologies; those ZBar does not know are left to other decoders.
 
     UPC codes come as their 13-digit GTIN, beginning with 0, as the same number in EAN-13 would.
+    What no check digit holds together must be seen along more than one line: of the codes that
+    were seen along one alone most were parts of another.
     """
 
     def __init__(self, symbologies: Sequence[str]) -> None:
@@ -78,8 +80,10 @@ class ZbarDecoder:
             if name and length <= CODE_BYTES_MAX:
                 data = ctypes.string_at(wrapper.zbar_symbol_get_data(symbol), length)
                 name, data = _gtin_form(name, data)
-                if name in self._wanted:
-                    yield Decoded(data=data, symbology=name, quad=_quad(symbol))
+                quad = _quad(symbol)
+                seen_once = name in PARTLY_READ and len(set(quad)) == 1
+                if name in self._wanted and not seen_once:
+                    yield Decoded(data=data, symbology=name, quad=quad)
             symbol = wrapper.zbar_symbol_next(symbol)
 
     def _configure(self, symbol: int, setting: int, value: int) -> None:

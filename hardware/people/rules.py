@@ -25,7 +25,11 @@ class PeopleRules(msgspec.Struct, frozen=True, kw_only=True):
     staff_s: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if isinstance(value, float | int) and not 0 <= value <= 86_400:
-                raise ValueError(f"{name}: expects 0 to 86400 seconds, not {value}")
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        wrong = [
+            f"{name}: expects 0 to 86400 seconds, not {value}"
+            for name, value in given.items()
+            if isinstance(value, float | int) and not 0 <= value <= 86_400
+        ]
+        if wrong:
+            raise ValueError("\n".join(wrong))

@@ -1,6 +1,7 @@
 """`storebridge agent`: the program of one store."""
 
 import getpass
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.listing import list_settings
+from storebridge.listing import list_settings, tell_problems
+from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from edge_agent.config import AgentConfig
@@ -20,8 +22,13 @@ PROGRAM = "storebridge.store_program"
 HEAPS = {"MALLOC_ARENA_MAX": "2"}
 
 
+ConfigFile = Annotated[
+    Path, typer.Argument(help="The store's TOML file.", parser=named_file, metavar="FILE")
+]
+
+
 @app.command()
-def run(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) -> None:
+def run(config: ConfigFile) -> None:
     """Run the agent of a store until Ctrl-C."""
     from edge_agent.config import ConfigError, load
 
@@ -36,20 +43,24 @@ def run(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) 
 
 
 @app.command()
-def check(config: Annotated[Path, typer.Argument(help="The store's TOML file.")]) -> None:
+def check(
+    config: ConfigFile,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
     """Check a store's configuration and name every wrong key."""
     from edge_agent.config import ConfigError, load
 
     try:
         checked = load(config, os.environ)
+        if missing := list(_missing_models(checked)):
+            raise ConfigError(str(config), missing)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        tell_problems(error, as_json=as_json)
         raise typer.Exit(2) from error
-    missing = list(_missing_models(checked))
-    for problem in missing:
-        typer.echo(f"{config}: {problem}", err=True)
-    if missing:
-        raise typer.Exit(2)
+    if as_json:
+        right = {"tenant": checked.tenant, "store": checked.store}
+        typer.echo(json.dumps({"file": str(config), "problems": [], **right}))
+        return
     typer.echo(f"{config}: store {checked.store} of {checked.tenant} is well configured.")
 
 

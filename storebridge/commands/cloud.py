@@ -1,5 +1,6 @@
 """`storebridge cloud`: the service that makes one view of many stores and channels."""
 
+import json
 import logging
 import os
 import threading
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.listing import list_settings
+from storebridge.listing import list_settings, tell_problems
+from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
@@ -29,7 +31,10 @@ RESTART_S_MAX = 30.0
 # A connector that takes longer to end is left: what it was sending is sent again, with the same id.
 CONNECTORS_CLOSE_S_MAX = 5.0
 
-ConfigFile = Annotated[Path, typer.Argument(help="The service's TOML file.")]
+ConfigFile = Annotated[
+    Path, typer.Argument(help="The service's TOML file.", parser=named_file, metavar="FILE")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 def tenant_name(text: str) -> str:
@@ -47,14 +52,14 @@ Tenant = Annotated[
 ]
 
 
-def read_config(path: Path) -> "CloudConfig":
+def read_config(path: Path, *, as_json: bool = False) -> "CloudConfig":
     """Read a configuration, or say everything that is wrong with it and exit."""
     from cloud_sync.config import ConfigError, load
 
     try:
         return load(path, os.environ)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
+        tell_problems(error, as_json=as_json)
         raise typer.Exit(2) from error
 
 
@@ -210,9 +215,13 @@ def _bring_back(server: "EmbeddedPostgres", ended: threading.Event) -> None:
 
 
 @app.command()
-def check(config: ConfigFile) -> None:
+def check(config: ConfigFile, as_json: Json = False) -> None:
     """Check the service's configuration and name every wrong key."""
-    checked = read_config(config)
+    checked = read_config(config, as_json=as_json)
+    if as_json:
+        right = {"file": str(config), "problems": [], "tenants": sorted(checked.tenants)}
+        typer.echo(json.dumps(right))
+        return
     tenants = ", ".join(sorted(checked.tenants)) or "none"
     typer.echo(f"{config}: the cloud is well configured; tenants over HTTP: {tenants}.")
 
@@ -237,7 +246,12 @@ def migrate(config: ConfigFile) -> None:
 @app.command("catalogue")
 def import_catalogue(
     config: ConfigFile,
-    file: Annotated[Path, typer.Argument(help="Products and shelf plans, as JSON or CSV.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Products and shelf plans, as JSON or CSV.", parser=named_file, metavar="FILE"
+        ),
+    ],
     tenant: Tenant,
 ) -> None:
     """Import a catalogue and tell every store what changed for it."""
@@ -267,6 +281,7 @@ def set_keys(
     tenant: Tenant,
     keys: Annotated[list[str] | None, typer.Argument(help="Public keys, 64 hex digits.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Believe no key any more.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Set the public keys that the tenant's codes are signed for, or show them, one a line.
 
@@ -275,7 +290,9 @@ def set_keys(
     from cloud_sync.code_keys import code_keys, set_code_keys
     from storebridge.assembly import tell_stores
 
-    with opened(read_config(config)) as database:
+    # Looking at the keys makes no database where there is none.
+    opening = opened if keys or remove else opened_as_it_is
+    with opening(read_config(config, as_json=as_json)) as database:
         if keys or remove:
             try:
                 with database.shopper(tenant) as connection:
@@ -285,8 +302,9 @@ def set_keys(
                 raise typer.Exit(2) from error
             typer.echo(f"{tell_stores(database, tenant)} stores told.", err=True)
         with database.shopper(tenant) as connection:
-            for each in code_keys(connection, tenant):
-                typer.echo(each)
+            held = list(code_keys(connection, tenant))
+    for line in [json.dumps({"keys": held})] if as_json else held:
+        typer.echo(line)
 
 
 @app.command("key")

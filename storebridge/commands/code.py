@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from storebridge.commands.wire import printable, refusal
+from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,7 +33,14 @@ def main() -> None:
 
 @app.command("key")
 def make_key(
-    file: Annotated[Path, typer.Argument(help="Where the private key is written; keep it safe.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Where the private key is written; keep it safe.",
+            parser=named_file,
+            metavar="FILE",
+        ),
+    ],
 ) -> None:
     """Make a key that codes are signed with, and print the public key for `codes.public_keys`."""
     from cloud_sync.signing_key import SigningKeyError, make_signing_key
@@ -47,10 +55,17 @@ def make_key(
 def make(
     kind: Annotated[str, typer.Argument(help="member, coupon, store, device, page or payment.")],
     subject: Annotated[str, typer.Argument(help="The member's code, or the name it is about.")],
-    key: Annotated[Path, typer.Option(help="The file of the private key.")],
+    key: Annotated[
+        Path, typer.Option(help="The file of the private key.", parser=named_file, metavar="FILE")
+    ],
     lifetime: Annotated[int, typer.Option(help="How long it holds, in s; 0: for good.")] = 0,
     image: Annotated[
-        Path | None, typer.Option(help="Also draw it as a QR code: a file .svg or .png.")
+        Path | None,
+        typer.Option(
+            help="Also draw it as a QR code: a file .svg or .png.",
+            parser=named_file,
+            metavar="FILE",
+        ),
     ] = None,
 ) -> None:
     """Make a signed code and print its text; a member's holds the keyed identifier alone.
@@ -82,7 +97,10 @@ def make(
 def read(
     text: Annotated[str, typer.Argument(help="What the code says; - reads it from the input.")],
     config: Annotated[
-        Path | None, typer.Option(help="Read it as the store of this TOML file would.")
+        Path | None,
+        typer.Option(
+            help="Read it as the store of this TOML file would.", parser=named_file, metavar="FILE"
+        ),
     ] = None,
     public_key: Annotated[
         list[str] | None, typer.Option(help="A public key that codes are signed for.")

@@ -7,12 +7,14 @@ import os
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
+
+from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from cloud_sync.identity.replay import Replay
@@ -44,8 +46,23 @@ def rules_main() -> None:
 
 @app.command()
 def link(
-    file: Annotated[Path, typer.Argument(help="CSV with unique_id and names, dates, places; .gz.")],
-    out: Annotated[Path, typer.Option("--out", help="CSV to write: unique_id, cluster_id.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with unique_id and names, dates, places; .gz.",
+            parser=named_file,
+            metavar="FILE",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="CSV to write: unique_id, cluster_id.",
+            parser=named_file,
+            metavar="FILE",
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Group the records of each person, without being told any pair that is right."""
@@ -53,15 +70,15 @@ def link(
     from cloud_sync.identity.linkage.people import PeopleError, read_people
 
     began = time.monotonic()
-    _refuse_one_file({"the file of records": file, "--out": out})
+    _refuse_one_file({"the file of records": file, "--out": out}, as_json)
     try:
         people = read_people(file)
         linked = link_people(people)
         _write_csv(out, ("unique_id", "cluster_id"), zip(people.ids, linked.groups, strict=True))
     except PeopleError as error:
-        raise refusal(f"Nothing was linked: {error}") from None
+        raise refusal(f"Nothing was linked: {error}", as_json) from None
     except OSError as error:
-        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+        raise refusal(f"{out} cannot be written: {error.strerror}", as_json) from None
     sizes = Counter(linked.groups)
     say(
         {
@@ -80,8 +97,18 @@ def link(
 
 @app.command()
 def evaluate(
-    links: Annotated[Path, typer.Argument(help="CSV with unique_id and cluster_id.")],
-    file: Annotated[Path, typer.Argument(help="CSV with unique_id and the true group.")],
+    links: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with unique_id and cluster_id.", parser=named_file, metavar="LINKS"
+        ),
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with unique_id and the true group.", parser=named_file, metavar="FILE"
+        ),
+    ],
     truth: Annotated[str, typer.Option(help="The column of the true group.")] = "cluster",
     as_json: Json = False,
 ) -> None:
@@ -92,12 +119,13 @@ def evaluate(
     try:
         found, true = read_column(links, "cluster_id"), read_column(file, truth)
     except PeopleError as error:
-        raise refusal(f"Nothing was measured: {error}") from None
+        raise refusal(f"Nothing was measured: {error}", as_json) from None
     measured = compare(found, {record: group for record, group in true.items() if group})
     if not measured.true:
         raise refusal(
             f"There is nothing to measure: no two of the {measured.records} records that have a"
-            f" {truth!r} in {file} have the same one"
+            f" {truth!r} in {file} have the same one",
+            as_json,
         )
     say(
         {
@@ -118,11 +146,28 @@ def evaluate(
 
 @app.command()
 def replay(
-    events: Annotated[Path, typer.Argument(help="JSON Lines, an event a line; .gz.")],
-    out: Annotated[Path, typer.Option("--out", help="JSON Lines to write: event_id, shopper_id.")],
+    events: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON Lines, an event a line; .gz.", parser=named_file, metavar="EVENTS"
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            help="JSON Lines to write: event_id, shopper_id.",
+            parser=named_file,
+            metavar="FILE",
+        ),
+    ],
     shared: Annotated[
         Path | None,
-        typer.Option(help="JSON Lines to write: what many people use, each with the reason."),
+        typer.Option(
+            help="JSON Lines to write: what many people use, each with the reason.",
+            parser=named_file,
+            metavar="FILE",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -135,8 +180,8 @@ def replay(
     began = time.monotonic()
     rejects = out.with_name(f"{out.name}.rejects.jsonl")
     files = {"the file of events": events, "--out": out, "the file of rejects": rejects}
-    _refuse_one_file(files | ({"--shared": shared} if shared else {}))
-    replayed = _replayed(events)
+    _refuse_one_file(files | ({"--shared": shared} if shared else {}), as_json)
+    replayed = _replayed(events, as_json)
     assigned = assign(replayed.events)
     try:
         write_lines(
@@ -152,7 +197,7 @@ def replay(
         if replayed.rejects:
             write_lines(rejects, (each.as_json() for each in replayed.rejects), mode=PRIVATE)
     except OSError as error:
-        raise refusal(f"{out} cannot be written: {error.strerror}") from None
+        raise refusal(f"{out} cannot be written: {error.strerror}", as_json) from None
     figures = {
         **assigned.figures(),
         "repeated_events": replayed.repeated,
@@ -165,9 +210,17 @@ def replay(
 
 @rules.command("try")
 def try_rules(
-    file: Annotated[Path, typer.Argument(help="TOML: a table a kind, with what is to differ.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="TOML: a table a kind, with what is to differ.", parser=named_file, metavar="FILE"
+        ),
+    ],
     events: Annotated[
-        Path | None, typer.Option(help="JSON Lines, as for `identity replay`.")
+        Path | None,
+        typer.Option(
+            help="JSON Lines, as for `identity replay`.", parser=named_file, metavar="EVENTS"
+        ),
     ] = None,
     cloud: Annotated[
         Path | None, typer.Option(help="The service's TOML file: what its data bank has.")
@@ -183,14 +236,16 @@ def try_rules(
     from cloud_sync.identity.trial import RulesError, compare, read_rules
 
     if (events is None) == (cloud is None) or bool(tenant) != (cloud is not None):
-        raise refusal("Nothing was tried: give --events FILE, or --cloud FILE and --tenant NAME")
+        raise refusal(
+            "Nothing was tried: give --events FILE, or --cloud FILE and --tenant NAME", as_json
+        )
     try:
         ladder = read_rules(file)
     except RulesError as error:
-        raise refusal(f"Nothing was tried: {error}") from None
+        raise refusal(f"Nothing was tried: {error}", as_json) from None
     rejects = 0
     if events is not None:
-        replayed = _replayed(events)
+        replayed = _replayed(events, as_json)
         before, after = assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers
         rejects = len(replayed.rejects)
     else:
@@ -254,13 +309,16 @@ def say(figures: Mapping[str, object], as_json: bool) -> None:
         typer.echo(f"{name.replace('_', ' ')}: {figure}")
 
 
-def refusal(reason: str) -> typer.Exit:
-    """Print why nothing was done, and return the exit that says so."""
-    typer.echo(reason, err=True)
+def refusal(reason: str, as_json: bool = False) -> typer.Exit:
+    """Print why nothing was done, and return the exit that says so.
+
+    Whoever asked for JSON finds it where the answer would have been.
+    """
+    typer.echo(json.dumps({"error": reason}) if as_json else reason, err=not as_json)
     return typer.Exit(NOT_POSSIBLE)
 
 
-def _refuse_one_file(files: Mapping[str, Path]) -> None:
+def _refuse_one_file(files: Mapping[str, Path], as_json: bool) -> None:
     """Refuse to write over the input, or one output over another, by whatever name or link."""
     names: dict[object, str] = {}
     for name, path in files.items():
@@ -271,12 +329,14 @@ def _refuse_one_file(files: Mapping[str, Path]) -> None:
         for known in found & names.keys():
             raise refusal(
                 f"Nothing was done: {names[known]} and {name} are the same file, {path};"
-                " give each a name of its own"
+                " give each a name of its own",
+                as_json,
             )
         names |= dict.fromkeys(found, name)
 
 
-def _replayed(events: Path) -> "Replay":
+def _replayed(events: Path, as_json: bool) -> "Replay":
+    from cloud_sync.identity.linkage.people import why_unread
     from cloud_sync.identity.replay import Replay
 
     replayed = Replay()
@@ -284,18 +344,23 @@ def _replayed(events: Path) -> "Replay":
         with _opened(events) as lines:
             replayed.take(lines)
     except (OSError, EOFError, zlib.error) as error:
-        raise refusal(f"{events} cannot be read: {error}") from None
+        raise refusal(f"{events} cannot be read: {why_unread(error)}", as_json) from None
+    if replayed.rejects and not replayed.events:
+        first = replayed.rejects[0]
+        raise refusal(
+            f"{events} holds no event: line {first.line} is none ({first.reason}), nor is another;"
+            " expected is a JSON object a line",
+            as_json,
+        )
     return replayed
 
 
 def write_lines(out: Path, rows: Iterable[Mapping[str, object]], *, mode: int = 0o666) -> None:
     """Write one JSON object a line, the file whole or not at all; `mode` says who may read it."""
-    partial = out.with_name(f"{out.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    partial.replace(out)
+    with _partial(out) as partial:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -308,9 +373,19 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _write_csv(out: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a file whole or not at all."""
-    partial = out.with_name(f"{out.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with _partial(out) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-    partial.replace(out)
+
+
+@contextmanager
+def _partial(out: Path) -> Iterator[Path]:
+    """Yield the name to write under; what was written whole then takes its own, else it is gone."""
+    partial = out.with_name(f"{out.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
+from storebridge.named_file import named_file
+
 app = typer.Typer(no_args_is_help=True, help="The models with which cameras know people.")
 
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="An ONNX file of a YOLOX model.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="An ONNX file of a YOLOX model.", parser=named_file, metavar="FILE"),
+    ],
     sha256: Annotated[
         str, typer.Option(help="Its digest, for a model that is not a known one.")
     ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Check a model's digest, try it, and keep it where cameras find it by its name."""
     from hardware.driver import DeviceError
@@ -25,8 +31,12 @@ def add(
         YoloxModel(file)
         added = add_model(file, sha256)
     except DeviceError as error:
-        typer.echo(f"Nothing was added: {error}", err=True)
+        refused = f"Nothing was added: {error}"
+        typer.echo(json.dumps({"error": refused}) if as_json else refused, err=not as_json)
         raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(json.dumps({"name": added.stem, "file": str(added)}))
+        return
     typer.echo(f"{added.stem} was added as {added}; cameras use it by this name.")
 
 

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from storebridge.named_file import named_file
+
 if TYPE_CHECKING:
     from hardware.codes.acceptance import Candidate, Verdict
     from hardware.codes.decoder import Decoded, Decoder
@@ -27,19 +29,28 @@ ENCODINGS = ("utf-8", "shift_jis", "latin-1")
 
 @app.command()
 def scan(
-    paths: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Image files, or folders of them.", parser=named_file, metavar="PATH..."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each file.")] = False,
     add_ons: Annotated[
         bool, typer.Option("--add-ons", help="Also the digits beside product codes (EAN-2, EAN-5).")
     ] = False,
     catalogue: Annotated[
         Path | None,
-        typer.Option(help="Known product numbers: one a line, or CSV or JSON with `gtin`."),
+        typer.Option(
+            help="Known product numbers: one a line, or CSV or JSON with `gtin`.",
+            parser=named_file,
+            metavar="FILE",
+        ),
     ] = None,
 ) -> None:
     """Read the codes in image files; a file that is no image is reported, and the rest go on.
 
-    Ends with 1 where none of them could be read as an image.
+    Ends with 1 where none of them could be read as an image, or there is none.
     """
     from hardware.codes.decoders import DECODERS
     from hardware.readings import ADD_ONS, SYMBOLOGIES
@@ -50,19 +61,23 @@ def scan(
         try:
             known = read_known_numbers(catalogue).__contains__
         except CatalogueFileError as error:
-            typer.echo(str(error), err=True)
+            _refuse(str(error), as_json)
             raise typer.Exit(2) from None
     expected = [name for name in SYMBOLOGIES if name and (add_ons or name not in ADD_ONS)]
     decoder = DECODERS["still"](expected)
     console = Console(stderr=True)
     files = list(_files(paths))
+    if not files:
+        empty = ", ".join(map(str, paths))
+        _refuse(f"there is no file in {empty}; name image files, or folders of them", as_json)
+        raise typer.Exit(1)
     shown = track(files, "reading", console=console, disable=not console.is_terminal)
     unread = 0
     for path in shown:
         result = scan_file(path, decoder, known)
         typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _line(result))
         unread += "error" in result
-    if files and unread == len(files):
+    if unread == len(files):
         raise typer.Exit(1)
 
 
@@ -120,6 +135,12 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
+def _refuse(reason: str, as_json: bool) -> None:
+    """Say why nothing is read, as JSON where that was asked for."""
+    shown = json.dumps({"error": reason}, ensure_ascii=False) if as_json else _visible(reason)
+    typer.echo(shown, err=not as_json)
+
+
 def _verdict(
     code: "Decoded", codes: Sequence["Decoded"], known: Callable[[str], bool]
 ) -> "Verdict":
@@ -152,10 +173,10 @@ def _code(code: "Decoded") -> dict[str, object]:
 def _line(result: dict[str, object]) -> str:
     codes = result["codes"]
     if "error" in result:
-        return f"{result['file']}: not read: {result['error']}"
+        return _visible(f"{result['file']}: not read: {result['error']}")
     if not isinstance(codes, list) or not codes:
-        return f"{result['file']}: no code"
-    return "\n".join(f"{result['file']}: {_shown(code)}" for code in codes)
+        return _visible(f"{result['file']}: no code")
+    return "\n".join(f"{_visible(str(result['file']))}: {_shown(code)}" for code in codes)
 
 
 def _shown(code: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from storebridge.named_file import named_file
 from wire.codec import MESSAGE_BYTES_MAX, DecodeError, decode
 from wire.plain import plain_message
 
@@ -19,7 +20,15 @@ def main() -> None:
 
 @app.command("decode")
 def decode_file(
-    file: Annotated[Path, typer.Argument(help="The payload of one MQTT message, as captured.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="The payload of one MQTT message, as captured.", parser=named_file, metavar="FILE"
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="In one line, and what is wrong as JSON, too.")
+    ] = False,
 ) -> None:
     """Print a captured message as JSON, its events and views included."""
     try:
@@ -27,15 +36,25 @@ def decode_file(
             payload = captured.read(MESSAGE_BYTES_MAX + 1)
         message = decode(payload)
     except OSError as error:
-        raise refusal(f"{file} cannot be read: {error.strerror}") from error
+        raise refusal(f"{file} cannot be read: {error.strerror}", as_json=as_json) from error
     except DecodeError as error:
-        raise refusal(f"{file} holds no message of the wire: {error}") from error
-    typer.echo(printable(json.dumps(plain_message(message), ensure_ascii=False, indent=2)))
+        raise refusal(f"{file} holds no message of the wire: {error}", as_json=as_json) from error
+    typer.echo(
+        printable(
+            json.dumps(plain_message(message), ensure_ascii=False, indent=None if as_json else 2)
+        )
+    )
 
 
-def refusal(reason: str) -> typer.Exit:
-    """Print in one line why nothing can be shown, and return the exit that says so."""
-    typer.echo(printable(reason).replace("\n", " "), err=True)
+def refusal(reason: str, *, as_json: bool = False) -> typer.Exit:
+    """Print in one line why nothing can be shown, and return the exit that says so.
+
+    Whoever asked for JSON finds it where the answer would have been.
+    """
+    line = printable(reason).replace("\n", " ")
+    typer.echo(
+        json.dumps({"error": line}, ensure_ascii=False) if as_json else line, err=not as_json
+    )
     return typer.Exit(1)
 
 

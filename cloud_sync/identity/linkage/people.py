@@ -17,6 +17,8 @@ FIELD_BYTES_MAX = 1 << 20
 RECORDS_MAX = 2_000_000
 # Of bad lines so many are named; all are counted.
 LINES_NAMED_MAX = 10
+# Of a first line without the column that is needed, so much is shown.
+NAMES_SHOWN_CHARACTERS_MAX = 300
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -67,8 +69,7 @@ def read_people(path: Path) -> People:
     if header is None:
         raise PeopleError(f"{path} is empty: a first line with the names of columns is needed")
     names = [name.strip() for name in header]
-    if ID_COLUMN not in names:
-        raise PeopleError(f"{path} has no column {ID_COLUMN!r}; it has: {', '.join(names)}")
+    _need(ID_COLUMN, names, path)
     roles = roles_of(names)
     if not roles:
         raise PeopleError(f"{path} has no column that says who somebody is, such as full_name")
@@ -94,12 +95,29 @@ def read_column(path: Path, column: str) -> dict[str, str]:
     rows = _rows(_text(path, problems), problems)
     names = [name.strip() for name in next(rows, [])]
     for needed in (ID_COLUMN, column):
-        if needed not in names:
-            said = ", ".join(names) or "nothing"
-            raise PeopleError(f"{path} has no column {needed!r}; it has: {said}")
+        _need(needed, names, path)
     at = names.index(column)
     records = _records(rows, names, problems)
     return {unique_id: row[at] for unique_id, row in records.items()}
+
+
+def why_unread(error: Exception) -> str:
+    """Return in words why a file that may be packed with gzip cannot be read."""
+    told = error.strerror if isinstance(error, OSError) else None
+    return told or "what gzip packed in it is damaged or cut off"
+
+
+def _need(column: str, names: Sequence[str], path: Path) -> None:
+    """Raise PeopleError where a first line has no such column, showing nothing that is no text."""
+    if column in names:
+        return
+    said = ", ".join(names) or "nothing"
+    if not said.isprintable():
+        raise PeopleError(f"{path} is no CSV file: its first line is no text")
+    short = (
+        said if len(said) <= NAMES_SHOWN_CHARACTERS_MAX else f"{said[:NAMES_SHOWN_CHARACTERS_MAX]}…"
+    )
+    raise PeopleError(f"{path} has no column {column!r}; it has: {short}")
 
 
 def _records(
@@ -148,7 +166,7 @@ def _text(path: Path, problems: Counter[str]) -> str:
     except FileNotFoundError:
         raise PeopleError(f"there is no file {path}") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise PeopleError(f"{path} cannot be read: {error}") from None
+        raise PeopleError(f"{path} cannot be read: {why_unread(error)}") from None
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return content.decode(encoding).replace("\x00", "")
