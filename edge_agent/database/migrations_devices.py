@@ -19,7 +19,7 @@ def m011_waiting(tables: "sqlite_utils.Database") -> None:
     tables.execute("ALTER TABLE zones_now ADD COLUMN waiting_since INTEGER")
 
 
-def m012_badges(tables: sqlite_utils.Database) -> None:
+def m012_badges(tables: "sqlite_utils.Database") -> None:
     """Note where badges of staff were shown (µs UTC), and until when their owner may be back."""
     tables.execute(
         "CREATE TABLE badges (zone TEXT NOT NULL, shown_at INTEGER NOT NULL,"
