@@ -18,8 +18,13 @@ check: setup-test
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 
+# Two at a time; then those that start whole programs and wait for clocks, which want a machine of
+# their own.
 test: setup-test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	.venv/bin/python -m pytest $(ALONE)
+ALONE = tests/browser tests/demo tests/faults $(wildcard tests/test_benchmarks_*.py) tests/test_walk.py \
+	tests/test_tools_setup.py tests/test_docs.py
 
 simulate: setup-test
 	.venv/bin/storebridge simulate delivery --seeds $(SEEDS)

@@ -10,27 +10,39 @@ from types import FrameType
 FOLLOWS_PARENT = "STOREBRIDGE_FOLLOWS_PARENT"
 # Read by number: a buffered reader would be locked by the waiting thread when the program ends.
 STANDARD_INPUT = 0
+ASKS = (signal.SIGINT, signal.SIGTERM)
 
 
 def when_asked_to_end(end: Callable[[], None]) -> None:
     """Call `end` once on Ctrl-C, on SIGTERM, or when the parent that started us is gone.
 
-    A parent that is killed can say nothing, but its end of our standard input closes.
+    To be called from the main thread. A parent that is killed can say nothing, but its end of our
+    standard input closes.
     """
-    asked = threading.Lock()
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    # A handler of Python's runs in the main thread alone: a signal that comes just before that
+    # thread waits for a lock, or that another thread is given, would wake nobody. The interpreter
+    # writes its number here in any case.
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for each in ASKS:
+        signal.signal(each, _do_nothing_more)
 
-    def ask(signum: int = 0, frame: FrameType | None = None) -> None:
-        del signum, frame
-        if asked.acquire(blocking=False):
-            threading.Thread(target=end, name="end", daemon=True).start()
+    def listen() -> None:
+        while os.read(heard, 1)[0] not in ASKS:
+            pass
+        end()
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, ask)
+    threading.Thread(target=listen, name="end", daemon=True).start()
     if os.environ.get(FOLLOWS_PARENT):
 
         def follow() -> None:
             while os.read(STANDARD_INPUT, 64):
                 pass
-            ask()
+            os.write(told, bytes([signal.SIGTERM]))
 
         threading.Thread(target=follow, name="parent", daemon=True).start()
+
+
+def _do_nothing_more(signum: int, frame: FrameType | None) -> None:
+    """Take the place of what would end the process at once."""

@@ -41,8 +41,9 @@ FLOOR_ZONES: dict[str, list[list[int]]] = {
     "shelf-a": [[20, 200], [300, 200], [300, 470], [20, 470]],
     "shelf-b": [[340, 200], [620, 200], [620, 470], [340, 470]],
 }
-# People come in at the left edge of the picture and leave at the right.
-DOOR_LINES = {"door-in": [[16, 480], [16, 160]], "door-out": [[624, 160], [624, 480]]}
+# People come in at the left edge of the picture and leave at the right: the lines lie a body's
+# width inside it, where somebody has come into sight as a whole.
+DOOR_LINES = {"door-in": [[60, 480], [60, 160]], "door-out": [[580, 160], [580, 480]]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

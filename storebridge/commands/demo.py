@@ -2,11 +2,9 @@
 
 import json
 import re
-import signal
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,9 +62,11 @@ def demo(
 ) -> None:
     """Run broker, database, cloud, stores, shoppers and a web shop until Ctrl-C."""
     from storebridge.demo.demo import FAILURES, Demo, DemoEnded, DemoOptions
+    from storebridge.parent import when_asked_to_end
 
     console = Console(stderr=as_json)
-    ended = asked_to_end()
+    ended = threading.Event()
+    when_asked_to_end(ended.set)
     running = Demo(
         DemoOptions(
             stores=stores, speed=speed, seed=seed, shoppers=shoppers, camera=camera, folder=folder
@@ -93,19 +93,6 @@ def demo(
     finally:
         with console.status("Ending every process…"):
             running.close()
-
-
-def asked_to_end() -> threading.Event:
-    """Return what is set when Ctrl-C or SIGTERM comes."""
-    ended = threading.Event()
-
-    def end(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        ended.set()
-
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGTERM, end)
-    return ended
 
 
 def addresses(demo: "Demo") -> Table:
