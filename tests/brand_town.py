@@ -250,6 +250,29 @@ def _bear(connection: Connection, tenant: str, store: str) -> None:
     )
     quarantine.keep(connection, [poison])
     connection.execute("INSERT INTO shopper_due VALUES (%s, %s, %s)", (shard, tenant, store))
+    _forget(connection, tenant, store)
+
+
+def _forget(connection: Connection, tenant: str, store: str) -> None:
+    """Let somebody say no, and be erased: the store has answered."""
+    connection.execute(
+        "INSERT INTO atom_consent (tenant, atom, purpose, mark, version, via, place)"
+        " VALUES (%s, gen_random_uuid(), 'offers', 2, '1', 'kiosk', %s)",
+        (tenant, store),
+    )
+    connection.execute(
+        "INSERT INTO erasure (tenant, erasure, erased_at, asked_by, since, finished_at)"
+        " VALUES (%s, %s, 0, %s, '1999-01-01', 0)",
+        (tenant, store, f"{tenant}'s desk"),
+    )
+    connection.execute(
+        "INSERT INTO erasure_store (tenant, store, erasure, told_at) VALUES (%s, %s, %s, 0)",
+        (tenant, store, store),
+    )
+    connection.execute(
+        "INSERT INTO store_signer (tenant, store, signer, since) VALUES (%s, %s, 'k', 0)",
+        (tenant, store),
+    )
 
 
 def _live(connection: Connection, tenant: str, events: Iterable[LedgerEvent]) -> None:

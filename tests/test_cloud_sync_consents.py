@@ -116,7 +116,7 @@ def test_nothing_is_read_of_who_withdrew_and_little_without_profiling(connection
     assert (set(little.products), little.followed, little.acts) == ({"p2"}, ("maru",), {})
     fold(connection, say(False, "offers"))
     nothing = profile(connection)
-    assert nothing == Profile(stores={"s0001": NOW})
+    assert nothing == Profile(stores={"s0001": NOW - DAY})
 
 
 def test_a_withdrawal_takes_back_what_stores_channels_and_the_next_arrival_show(

@@ -166,9 +166,38 @@ def test_the_ordinary_page_ends_the_visit_and_shows_nothing_personal(
     assert ended.body.by == "ordinary"
 
 
-def test_the_privacy_notice_says_how_long_and_promises_no_erasure(screens: Screens):
-    notice = create_app(replace(screens.store, visits_kept_days=17)).test_client()
-    assert "保存 17 天" in notice.get(f"{BASE}/privacy").text
+def test_who_withdraws_on_the_privacy_page_sees_the_ordinary_page_and_may_come_back(
+    screens: Screens, client: FlaskClient
+):
+    welcome(screens)
+    page = f"{BASE}/privacy"
+    assert "不要个性化优惠" in client.get(page).text
+    client.post(f"{BASE}/consent", data={**form_of(client, page), "given": "0"})
+    shown = client.get(BASE).text
+    assert "data-offer" not in shown
+    assert "好的，给我个性化优惠" in client.get(page).text
+    client.post(f"{BASE}/consent", data={**form_of(client, page), "given": "1"})
+    assert "data-offer" in client.get(BASE).text
+    said = [event.body for event in screens.shop.events("consent")]
+    assert [(each.purpose, each.given) for each in said] == [("offers", False), ("offers", True)]
+
+
+def test_nobody_without_a_name_is_asked_for_consent(screens: Screens, client: FlaskClient):
+    screens.shop.begin()
+    page = f"{BASE}/privacy"
+    assert "个性化优惠，谢谢" not in client.get(page).text
+    answer = client.post(f"{BASE}/consent", data={**form_of(client, page), "given": "0"})
+    assert answer.status_code == 400
+    assert screens.shop.events("consent") == []
+
+
+def test_the_privacy_notice_says_how_long_and_promises_no_proof(screens: Screens):
+    notice = create_app(
+        replace(screens.store, visits_kept_days=17, personal_days_max=71)
+    ).test_client()
+    text = notice.get(f"{BASE}/privacy").text
+    assert "保存 17 天" in text
+    assert "最迟 71 天" in text
     for language, texts in LOCALES.items():
         said = " ".join(text for key, text in texts.items() if key.startswith("privacy."))
         assert not re.search("erased everywhere|proof|各处删除|凭证", said), language

@@ -283,12 +283,7 @@ class VisitEnded(Body, frozen=True, tag=25):
 
 
 class Consent(Body, frozen=True, tag=40):
-    """A shopper allowed something, or withdrew it.
-
-    `purpose` is one that the cloud knows (offers, profiling, push, sharing, place, payment),
-    `version` that of the text they agreed to, `via` how they said it: kiosk, web, app, till, crm.
-    Time, store and device stand in the event.
-    """
+    """A shopper allowed a purpose, or withdrew it; `version` is the text's, `via` the channel."""
 
     purpose: str
     given: bool
@@ -297,11 +292,7 @@ class Consent(Body, frozen=True, tag=40):
 
 
 class Erased(Body, frozen=True, tag=41):
-    """A store has erased a shopper: its signed receipt (see `wire/erasures.py`).
-
-    `rows` is how many rows of the store's tables went, `done_at` when the last byte of them was
-    gone from its files (µs UTC).
-    """
+    """A store has erased a shopper, the last byte of so many rows at `done_at`: signed by it."""
 
     erasure: str
     done_at: int
