@@ -10,13 +10,14 @@ from psycopg import Connection
 
 from cloud_sync.catalogue import import_catalogue
 from cloud_sync.catalogue_file import Catalogue, Content, Product, ShelfPlan
+from cloud_sync.decisions.decide import decide
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.funnel import By, Flow, counts, flows
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import profiles_of
+from cloud_sync.shoppers.profile import profiles_of, set_members_consent
 from cloud_sync.shoppers.stage import stage_of
-from cloud_sync.shoppers.stage_rules import STAGE_RULES, STAGES, StageRule
+from cloud_sync.shoppers.stage_rules import STAGE_RULES, STAGES, StageRule, set_rules
 from tests.funnel_history import BRANDS, CONTENT, SHELF, counted, flowed, stages
 from tests.shopper_builders import (
     DAY,
@@ -42,6 +43,8 @@ from wire.events import (
     Viewed,
     Watched,
 )
+from wire.topics import SHARDS
+from wire.views import decode_view
 
 TODAY = NOW // DAY_US
 EVERY: tuple[By, ...] = ("whole", "brand", "store", "channel")
@@ -202,3 +205,18 @@ def test_a_refund_of_a_part_leaves_the_order_standing(connection):
 
 def _bought(number: str) -> Purchased:
     return Purchased(number, (Line("p1", 1, 1_000, "a"),), 1_000, "CNY")
+
+
+def test_whoever_has_a_view_is_decided_anew_when_the_rules_change(connection):
+    set_members_consent(connection, TENANT, True)
+    folded = fold_all(
+        connection, [happened(Arrival(), member("M1")), happened(Arrival(), app("a"))]
+    )
+    decide(connection, TENANT, {shopper for _, shopper in folded.touched}, NOW)
+    rules = (StageRule(stage="loyalty", act="arrived"),)
+    assert set_rules(connection, TENANT, rules) == 1
+    rows = connection.execute("SELECT shard, shopper FROM shopper_due WHERE tenant = %s", (TENANT,))
+    ((shard, shopper),) = rows.fetchall()
+    assert 0 <= shard < SHARDS
+    (change,) = decide(connection, TENANT, [shopper], NOW)
+    assert decode_view(change.change.value).stage == "loyalty"

@@ -11,7 +11,6 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
-from cloud_sync.shoppers.acts import time_of
 from cloud_sync.shoppers.identity import Key, lock, members_of, recognised, shoppers_of
 from cloud_sync.shoppers.joining import JoinError
 from cloud_sync.shoppers.profile import profiles_of
@@ -121,7 +120,7 @@ def fold_spent(connection: Connection, events: Sequence[LedgerEvent]) -> None:
         if atom is not None and order and body.points > 0:
             points = min(body.points, SPENT_MAX)
             source = each.store or each.source
-            rows.append((each.tenant, atom, source, order, points, time_of(each)))
+            rows.append((each.tenant, atom, source, order, points, each.event.occurred_at))
     if rows:
         _write(connection, rows)
 
