@@ -127,7 +127,8 @@ def test_a_truth_without_pairs_is_nothing_to_measure_by(rows: str, tmp_path: Pat
 
 def test_files_that_hold_identifiers_are_their_owners_alone(tmp_path: Path):
     events, out, shared = (tmp_path / name for name in ("events.jsonl", "out", "shared"))
-    events.write_text("nonsense")
+    event = {"event_id": "1", "occurred_at": "2026-01-01T00:00:00Z", "identifiers": []}
+    events.write_text(f"{json.dumps(event)}\nnonsense")
     shared.touch(0o644)
     about = said("replay", events, "--out", out, "--shared", shared)
     for private in (shared, Path(about["rejects_file"])):

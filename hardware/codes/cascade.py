@@ -112,11 +112,7 @@ class StillCascade:
         zbar = ZbarDecoder(symbologies)
         self._deep = [
             *deep_stages(symbologies),
-            Stage(
-                "turned",
-                Turned(ZxingDecoder(bars, "look")),
-                bright=Resized(self._checker, DEEP_PIXELS_MAX),
-            ),
+            Stage("turned", Turned(ZxingDecoder(bars, "look"))),
             Stage("enlarged", Resized(ZxingDecoder(symbologies), ENLARGED_PIXELS, enlarge=True)),
             Stage("smoothed", Resized(Smoothed(zbar, SMOOTHING_PIXELS), ZBAR_PIXELS_MAX)),
             Stage("whole", Larger(ZxingDecoder(symbologies), DEEP_PIXELS_MAX)),
