@@ -6,7 +6,8 @@ payloads were made with `wire.codec.encode` of that version from messages with t
 `means` shows; random-looking bytes in them are counted up in steps of seven, so that they compress
 no better than real ones. The unknown kind of event was written as msgpack by hand. A new version
 adds a file of its own, written in the same way, before its release. `wire-0.1-lone.jsonl` holds the
-dense frame: every kind alone, with names that the vocabulary knows and that it does not.
+dense frame: every kind alone, with names that the vocabulary knows and that it does not;
+`wire-0.1-privacy.jsonl` the kinds and the reason that came with consents and erasures.
 """
 
 import json
