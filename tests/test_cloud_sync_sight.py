@@ -130,6 +130,7 @@ def test_a_brand_reads_no_table_in_which_brands_cannot_be_told_apart(connection)
             "atom_zone",
             "coupon",
             "coupon_act",
+            "coupon_withdrawn",
         ),
     }
 
