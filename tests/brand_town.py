@@ -23,6 +23,7 @@ from cloud_sync.intake.quarantine import Poison
 from cloud_sync.publisher import put
 from cloud_sync.reports import brand_funnel
 from cloud_sync.road import Road
+from cloud_sync.shoppers import said
 from tests.shopper_builders import NOW, happened, member, web
 from wire.events import (
     AnyBody,
@@ -80,6 +81,7 @@ def settle(dsn: str) -> Town:
             _open(connection, tenant, town)
             _live(connection, tenant, [*_events(tenant)])
             _use_coupons(connection, tenant)
+            _speak(connection, tenant)
             town.strangers[tenant] = [
                 *(str(UUID(identifier_id(each))) for each in (member("rival fan"), web("r"))),
                 *_coupons(connection, tenant, RIVAL),
@@ -293,6 +295,22 @@ def _use_coupons(connection: Connection, tenant: str) -> None:
         claimed, used = CouponClaimed(code), CouponRedeemed(code, order=f"{brand}-order")
         acts = [in_store(tenant, store, each, fan, brand=brand) for each in (claimed, used)]
         _live(connection, tenant, acts)
+
+
+def _speak(connection: Connection, tenant: str) -> None:
+    """Let somebody say who is who, and let offers have been withdrawn for it."""
+    tablet = web(f"a tablet of {tenant}")
+    _live(connection, tenant, [online(tenant, Viewed(), tablet)])
+    said.demote(connection, tenant, identifier_id(tablet), because="all use it", source="staff")
+    connection.execute(
+        "INSERT INTO identity_due (tenant, identifier) VALUES (%s, %s)",
+        (tenant, identifier_id(tablet)),
+    )
+    connection.execute(
+        "INSERT INTO coupon_withdrawn SELECT tenant, owner, coupon, offer, serial + 100, product,"
+        " reason, issued_at, issued_at FROM coupon WHERE tenant = %s",
+        (tenant,),
+    )
 
 
 def _coupons(connection: Connection, tenant: str, brand: str) -> list[str]:
