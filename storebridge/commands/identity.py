@@ -31,6 +31,10 @@ NOT_POSSIBLE = 2
 # The mode of a file that holds plain identifiers: its owner's alone.
 PRIVATE = 0o600
 
+Events = Annotated[
+    Path,
+    typer.Argument(help="JSON Lines, an event a line; .gz.", parser=named_file, metavar="EVENTS"),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
@@ -146,12 +150,7 @@ def evaluate(
 
 @app.command()
 def replay(
-    events: Annotated[
-        Path,
-        typer.Argument(
-            help="JSON Lines, an event a line; .gz.", parser=named_file, metavar="EVENTS"
-        ),
-    ],
+    events: Events,
     out: Annotated[
         Path,
         typer.Option(
