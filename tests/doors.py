@@ -20,7 +20,7 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.road import Road
 from cloud_sync.shoppers.identity import Key, members_of
-from cloud_sync.shoppers.profile import Profile, profiles_of
+from cloud_sync.shoppers.profile import Profile, whole_profiles_of
 from tests.shopper_builders import KEY, TENANT, sell_sample, shopper_of
 from wire.identifiers import key_identifier
 from wire.topics import shard_of
@@ -99,7 +99,7 @@ class Doors:
         """What is known of the shopper whom an identifier names."""
         key = self.key_of(kind, plain)
         with self.database.shopper(TENANT) as connection:
-            return profiles_of(connection, members_of(connection, [key]))[key]
+            return whole_profiles_of(connection, members_of(connection, [key]))[key]
 
 
 @contextmanager

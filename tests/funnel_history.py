@@ -4,14 +4,14 @@ It knows nothing of facts, tables or SQL: what the product counts is held agains
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.funnel import By
 from cloud_sync.shoppers.acts import ACTS, time_of
 from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import merged, recognised
+from cloud_sync.shoppers.identity import recognised
 from cloud_sync.shoppers.stage_rules import STAGES, StageRule
 from wire.events import (
     BasketChanged,
@@ -56,10 +56,16 @@ class _Piece:
 
 
 def stages(
-    events: Sequence[LedgerEvent], day: int, rules: Iterable[StageRule], by: By
+    events: Sequence[LedgerEvent],
+    shoppers: Mapping[str, str],
+    day: int,
+    rules: Iterable[StageRule],
+    by: By,
 ) -> dict[tuple[str, str], int]:
-    """Return the rank of the stage of each (key, shopper) known at the end of a day."""
-    shoppers = _shoppers(events)
+    """Return the rank of the stage of each (key, shopper) known at the end of a day.
+
+    `shoppers` says whose each identifier is.
+    """
     deeds: dict[str, list[_Deed]] = defaultdict(list)
     pieces: dict[str, list[_Piece]] = defaultdict(list)
     for each in events:
@@ -103,12 +109,6 @@ def flowed(
         (key, STAGES[before[key, who]] if (key, who) in before else "", STAGES[rank])
         for (key, who), rank in after.items()
     )
-
-
-def _shoppers(events: Iterable[LedgerEvent]) -> dict[str, str]:
-    named = [list(recognised(each.event)) for each in events]
-    roots = merged((("t", one), ("t", other)) for some in named for one in some for other in some)
-    return {one: roots.get(("t", one), ("t", one))[1] for some in named for one in some}
 
 
 def _rank(deeds: Sequence[_Deed], day: int, rule: StageRule) -> int:

@@ -38,6 +38,7 @@ from cloud_sync.flow.senders import (
     WebhookSender,
 )
 from cloud_sync.privacy.erasing import erase
+from cloud_sync.privacy.kept_apart import KeptApart
 from cloud_sync.road import Road
 from cloud_sync.shoppers import consents
 from cloud_sync.shoppers.stage_rules import KNOWN_ACTS
@@ -56,7 +57,8 @@ from tests.shopper_builders import (
     web,
 )
 from wire.events import Consent, Viewed
-from wire.mqtt import MqttLink, Publisher
+from wire.mqtt import MqttLink
+from wire.mqtt_publisher import Publisher
 
 SECRET = b"a secret of thirty-two bytes, yes"
 SECOND = 1_000_000
@@ -195,7 +197,8 @@ def test_a_withdrawn_consent_an_erasure_and_a_join_are_told(
     other.posts.clear()
 
     cloud.happen(happened(Consent("sharing", False, "2026-05", "web"), member("M1"), at=NOW + 1))
-    erase(cloud.database, TENANT, [member("M2")], NOW + 1, asked_by="a test")
+    apart = KeptApart(tmp_path / "erasures.jsonl")
+    erase(cloud.database, apart, TENANT, [member("M2")], NOW + 1, asked_by="a test")
     cloud.comes("M3")
     cloud.happen(happened(VIEWED, member("M3"), web("c1"), store=None, at=NOW + 2))
     while crm.step():
