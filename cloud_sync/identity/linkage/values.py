@@ -1,7 +1,7 @@
 """Columns as numbers: each different value once, and for each record which one it has."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,21 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """The different values of a column and, for each record, the place of its own among them.
 
     `bits` says how much it tells that two records share a value: the binary logarithm of how many
-    records have any value for each that has this one.
+    records have any value for each that has this one. `number` is the place of each value, and
+    `rarest_bits` what a value tells that nobody had.
     """
 
     values: Sequence[str]
+    number: Mapping[str, int]
     codes: Ints
     known: Bools
     bits: Floats
+    rarest_bits: float
 
     @classmethod
     def of(cls, values: Sequence[str]) -> "Column":
@@ -34,7 +37,42 @@ class Column:
         counts = np.bincount(codes, minlength=len(distinct))
         known = np.array([value != "" for value in distinct], bool)
         total = max(1, int(counts[known].sum()))
-        return cls(distinct, codes, known, np.log2(total / counts))
+        return cls(
+            values=distinct,
+            number=number,
+            codes=codes,
+            known=known,
+            bits=np.log2(total / counts),
+            rarest_bits=float(np.log2(total)),
+        )
+
+    def among(self, records: Ints, value: str) -> "Column":
+        """Return the column of some records and, last, of a new one.
+
+        How telling a value is stays what it was among all records.
+        """
+        codes = np.append(self.codes[records], self.number.get(value, -1))
+        kept, codes = np.unique(codes, return_inverse=True)
+        known, bits = self.known[kept], self.bits[kept]
+        if kept[0] < 0:
+            known[0], bits[0] = value != "", self.rarest_bits
+        values = [value if at < 0 else self.values[at] for at in kept.tolist()]
+        return replace(self, values=values, number={}, codes=codes, known=known, bits=bits)
+
+    def extended(self, values: Sequence[str]) -> "Column":
+        """Return the column with more records; how telling a value is stays what it was."""
+        new = [value for value in dict.fromkeys(values) if value not in self.number]
+        first = len(self.values)
+        number = {**self.number, **{value: first + at for at, value in enumerate(new)}}
+        codes = np.array([number[value] for value in values], np.int64)
+        return replace(
+            self,
+            values=[*self.values, *new],
+            number=number,
+            codes=np.concatenate([self.codes, codes]),
+            known=np.concatenate([self.known, np.array([value != "" for value in new], bool)]),
+            bits=np.concatenate([self.bits, np.full(len(new), self.rarest_bits)]),
+        )
 
     def derive(self, derived: Callable[[str], str]) -> "Column":
         """Return the column of what each value is part of, such as its year."""
