@@ -15,6 +15,7 @@ from storebridge.commands import (
     dwell,
     guard,
     identity,
+    identity_online,
     light_stores,
     model,
     quarantine,
@@ -54,6 +55,7 @@ app.add_typer(agent.app, name="agent")
 app.add_typer(camera.app, name="camera")
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
+identity_online.join(identity.app)
 app.add_typer(identity.app, name="identity")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(user.app, name="user")

@@ -29,6 +29,7 @@ TELLING_BITS, VERY_TELLING_BITS = 6.5, 9.0
 # A day of the year that more than this share of all dates has stands for "only the year is known".
 COARSE_DAY_SHARE = 0.03
 ALIKE = 0.92
+NOT_SAID = "not said by both"
 
 
 class Comparison(Protocol):
@@ -40,6 +41,10 @@ class Comparison(Protocol):
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return the level of each pair of records; the last level is "not known"."""
+        ...
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
         ...
 
     def among(self, records: Ints, person: People) -> "Comparison":
@@ -58,6 +63,7 @@ class ColumnComparison:
     """What comparisons of a single column have in common."""
 
     plain: Callable[[str], str]
+    said: tuple[str, ...]
 
     def __init__(self, name: str, people: People) -> None:
         self.name = name
@@ -70,6 +76,10 @@ class ColumnComparison:
     def extended(self, people: People) -> Self:
         """Return the comparison with more records."""
         return self._with(self.column.extended(self._read(people)))
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        return self.said[level]
 
     def _read(self, people: People) -> list[str]:
         plain = type(self).plain
@@ -96,6 +106,19 @@ class DateComparison(ColumnComparison):
     )
 
     plain = staticmethod(plain_date)
+    said = (
+        "equal, and few have it",
+        "equal, and some have it",
+        "equal, and many have it",
+        "one typing error",
+        "one typing error, and only the year may be known",
+        "two typing errors",
+        "the same year, and only that may be known",
+        "the same year",
+        "at most two years apart",
+        "different",
+        NOT_SAID,
+    )
 
     def __init__(self, name: str, people: People) -> None:
         dates = Column.of([plain_date(value) for value in people.columns[name][1]])
@@ -143,6 +166,17 @@ class PlaceComparison:
     """
 
     _POSTCODES, _PLACES = 6, 6
+    _SAID = (
+        ("equal", "same sector", "same district", "same area", "different", NOT_SAID),
+        (
+            "equal, and few are from there",
+            "equal, and some are from there",
+            "equal, and many are from there",
+            "alike",
+            "different",
+            NOT_SAID,
+        ),
+    )
 
     def __init__(self, name: str, people: People) -> None:
         self.name = name
@@ -186,6 +220,11 @@ class PlaceComparison:
         """Return six levels of the postcode, in each six of the place."""
         return self._by_postcode(one, other) * self._PLACES + self._by_place(one, other)
 
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        postcode, place = divmod(level, self._PLACES)
+        return f"postcode {self._SAID[0][postcode]}; place {self._SAID[1][place]}"
+
     def _by_postcode(self, one: Ints, other: Ints) -> Levels:
         a, b = self.postcode.codes[one], self.postcode.codes[other]
         level = np.full(len(one), 4, np.int16)
@@ -218,6 +257,13 @@ class CategoryComparison(ColumnComparison):
     other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, 0.0)
 
     plain = staticmethod(plain_text)
+    said = (
+        "equal, and few have it",
+        "equal, and some have it",
+        "equal, and many have it",
+        "different",
+        NOT_SAID,
+    )
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 to 2 for equal words (rare to common), 3 for different ones."""
@@ -236,6 +282,7 @@ class NumberComparison(ColumnComparison):
     other: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 0.0)
 
     plain = staticmethod(plain_number)
+    said = ("equal", "equal, and many have it", "one typing error", "different", NOT_SAID)
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 for an equal rare number, 1 for an equal common one, 2 mistyped, 3 another."""

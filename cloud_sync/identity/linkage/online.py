@@ -19,6 +19,7 @@ from cloud_sync.identity.linkage.link import CHANCE_MIN, GROUP_RECORDS_MAX, link
 from cloud_sync.identity.linkage.model import Model, levels_of, probability
 from cloud_sync.identity.linkage.people import People, PeopleError
 from cloud_sync.identity.linkage.values import Ints, Levels
+from cloud_sync.identity.linkage.waterfall import Step, Waterfall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Index:
     ) -> None:
         self.learned = learned
         self.people = people
+        self.learned_of = len(people.ids)
         self.groups: list[str] = []
         self.near: list[Chances] = []
         self.ids: list[str] = []
@@ -104,9 +106,9 @@ class Index:
         return cls(people, linked.groups, near, learned)
 
     @property
-    def names(self) -> list[str]:
-        """Return the names of the comparisons, in the order of the weights."""
-        return [each.name for each in self._comparisons]
+    def level_counts(self) -> list[int]:
+        """Return how many levels each comparison has."""
+        return [len(each.same) for each in self._comparisons]
 
     def person(self, record: str, values: Mapping[str, str]) -> People:
         """Return one record with the columns of the index; what it does not say is empty."""
@@ -125,8 +127,9 @@ class Index:
         chances = probability(self.learned.model.bits(self.levels(near, person)))
         likely = np.flatnonzero(chances >= CHANCE_MIN)
         found = dict(zip(near[likely].tolist(), chances[likely].tolist(), strict=True))
-        means = self._means(found)
-        group = self._group(found, means)
+        own = self.place.get(record, -1)
+        means = self._means(found, own)
+        group = self._group(found, means, own)
         others = [mean for each, mean in means.items() if each != group]
         runner_up = max(others, default=0.0)
         chance = means[group] if group is not None else runner_up
@@ -174,19 +177,22 @@ class Index:
         self.groups.append(group)
         self.near.append(chances)
 
-    def _means(self, chances: Chances) -> dict[str, float]:
-        """Return the mean chance with all records of each group that is not full."""
+    def _means(self, chances: Chances, own: int) -> dict[str, float]:
+        """Return the mean chance with all records of each group that is not full.
+
+        The place `own` is that of the record itself, should it be in the index.
+        """
         sums: dict[str, float] = {}
         for at, chance in chances.items():
             group = self.groups[at]
             sums[group] = sums.get(group, 0.0) + chance
         return {
-            group: total / len(self._members[group])
+            group: total / (len(self._members[group]) - (own in self._members[group]))
             for group, total in sums.items()
             if total >= SUM_MIN and len(self._members[group]) < GROUP_RECORDS_MAX
         }
 
-    def _group(self, chances: Chances, means: Mapping[str, float]) -> str | None:
+    def _group(self, chances: Chances, means: Mapping[str, float], own: int) -> str | None:
         """Return the group that a record is in when its neighbours are grouped once more.
 
         Grouped are all records of the groups it may belong to, by the rule of the batch: what it is
@@ -196,12 +202,12 @@ class Index:
             ((group, mean),) = means.items()
             if mean >= CLEAR_CHANCE:
                 return group
-        records = sorted(at for group in means for at in self._members[group])
+        records = sorted(at for group in means for at in self._members[group] if at != own)
         if not records:
             return None
         number = {at: place for place, at in enumerate(records)}
-        own = len(records)
-        pairs = [(number[at], own, chance) for at, chance in chances.items() if at in number]
+        last = len(records)
+        pairs = [(number[at], last, chance) for at, chance in chances.items() if at in number]
         for at in records:
             pairs += [
                 (number[before], number[at], chance)
@@ -209,13 +215,13 @@ class Index:
                 if before in number
             ]
         one, other, weight = map(np.array, zip(*pairs, strict=True))
-        joins = average_linkage(own + 1, one, other, weight, records_max=GROUP_RECORDS_MAX)
+        joins = average_linkage(last + 1, one, other, weight, records_max=GROUP_RECORDS_MAX)
         stop = int((joins.chances >= self.learned.threshold).sum())
         grouped = joins.groups_after(stop)
         beside = Counter(
             self.groups[at]
             for at, group in zip(records, grouped.tolist(), strict=False)
-            if group == grouped[own]
+            if group == grouped[last]
         )
         return min(beside, key=lambda group: (-beside[group], group), default=None)
 
@@ -229,3 +235,39 @@ class Index:
         before = np.array([self.ids[at] < record for at in records.tolist()], bool)
         one, other = np.where(before, theirs, own), np.where(before, own, theirs)
         return levels_of(among, one, other)
+
+    def together(self, one: str, other: str) -> bool:
+        """Tell whether two records of the index are of one person."""
+        return self.groups[self.place[one]] == self.groups[self.place[other]]
+
+    def explain(self, one: str, other: str) -> Waterfall:
+        """Say what speaks for two records being of one person, comparison by comparison.
+
+        Raises PeopleError for a record that is not in the index.
+        """
+        for record in (one, other):
+            if record not in self.place:
+                raise PeopleError(f"there is no record {record!r} in the index")
+        person = self.people.of_records([self.place[other]])
+        levels = self.levels(np.array([self.place[one]]), person)
+        model = self.learned.model
+        bits = model.bits(levels)
+        steps = [
+            Step(
+                comparison=comparison.name,
+                level=int(level[0]),
+                found=comparison.describe(int(level[0])),
+                bits=float(weights[level[0]]),
+            )
+            for comparison, level, weights in zip(
+                self._comparisons, levels, model.weights, strict=True
+            )
+        ]
+        return Waterfall(
+            one=one,
+            other=other,
+            prior_bits=model.prior_bits,
+            steps=steps,
+            bits=float(bits[0]),
+            chance=float(probability(bits)[0]),
+        )

@@ -29,6 +29,12 @@ SPELLING_WORDS_MAX = 200
 MISTYPED_SHARE, MISTYPED_BITS, INITIAL_BITS = 0.6, 1.0, 1.5
 SHARED_BITS = (0.5, 3, 5, 7, 9, 11, 13, 16, 20)
 _LEFT_OVER = 4
+LEFT_OVER_SAID = (
+    "none is left over",
+    "one has more words",
+    "each has a word of its own",
+    "each has several words of its own",
+)
 
 
 class WordComparison:
@@ -54,6 +60,16 @@ class WordComparison:
         self.bits[:-1] = [np.log2(total / counts[word]) for word in self.vocabulary]
         self.words = self.rows_of(texts)
         self.near: Ints | None = None
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        if level == len(self.same) - 1:
+            return "not said by both"
+        step, left = divmod(level, _LEFT_OVER)
+        least = SHARED_BITS[step - 1] if step else 0
+        most = SHARED_BITS[step] if step < len(SHARED_BITS) else None
+        told = f"{least:g} bits or more" if most is None else f"{least:g} to {most:g} bits"
+        return f"shared words tell {told}; {LEFT_OVER_SAID[left]}"
 
     def among(self, records: Ints, person: People) -> "WordComparison":
         """Return the comparison of some records and, last, of a new one."""
