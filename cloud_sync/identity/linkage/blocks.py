@@ -18,18 +18,15 @@ class Blocks:
 
     def __init__(self, people: People, reaches: Sequence[int]) -> None:
         self._reaches = reaches
-        self._parts = frozenset(keys_of(people))
         keys: list[int] = []
         records: list[int] = []
-        lengths: list[int] = []
         parts = keys_of(people)
+        self._passes = [all(part in parts for part in each) for each in PASSES]
         for number in range(len(PASSES)):
-            before = len(keys)
             for record in range(len(people.ids)):
                 found = list(self._keys(parts, number, record))
                 keys += found
                 records += [record] * len(found)
-            lengths.append(len(keys) - before)
         every, of = np.array(keys, np.int64), np.array(records, np.int64)
         order = np.argsort(every, kind="stable")
         self._keys_sorted, self._records = every[order], of[order]
@@ -38,18 +35,22 @@ class Blocks:
     def near(self, person: People) -> Ints:
         """Return the places of the records that share a block with a person, in their order."""
         parts = keys_of(person)
-        found: list[Ints] = []
-        for number, reach in enumerate(self._reaches):
-            keys = list(self._keys(parts, number, 0))
-            if not keys:
-                continue
-            first = np.searchsorted(self._keys_sorted, keys)
-            last = np.searchsorted(self._keys_sorted, keys, "right")
-            for key, begin, end in zip(keys, first.tolist(), last.tolist(), strict=True):
-                added = self._added.get(key, ())
-                if 0 < end - begin + len(added) < reach:
-                    found += [self._records[begin:end], np.array(added, np.int64)]
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+        keys = [
+            (key, reach)
+            for number, reach in enumerate(self._reaches)
+            for key in self._keys(parts, number, 0)
+        ]
+        asked = [key for key, _ in keys]
+        first = np.searchsorted(self._keys_sorted, asked).tolist()
+        last = np.searchsorted(self._keys_sorted, asked, "right").tolist()
+        found: list[Ints] = [np.empty(0, np.int64)]
+        for (key, reach), begin, end in zip(keys, first, last, strict=True):
+            added = self._added.get(key, ())
+            if 0 < end - begin + len(added) < reach:
+                found.append(self._records[begin:end])
+                if added:
+                    found.append(np.array(added, np.int64))
+        return np.unique(np.concatenate(found))
 
     def add(self, person: People, place: int) -> None:
         """Add a record at a place of its own."""
@@ -60,7 +61,7 @@ class Blocks:
 
     def _keys(self, parts: Mapping[str, Keys], number: int, record: int) -> Iterator[int]:
         each = PASSES[number]
-        if not all(part in self._parts and part in parts for part in each):
+        if not self._passes[number] or each[0] not in parts or each[-1] not in parts:
             return
         if len(each) == 1:
             yield from (hash((number, key)) for key in parts[each[0]][record])

@@ -142,7 +142,7 @@ class DateComparison(ColumnComparison):
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values, bits = self.column.values, self.column.bits
         typing_errors = process.cpdist(
-            [values[at] for at in one], [values[at] for at in other], scorer=OSA.distance
+            values[one].tolist(), values[other].tolist(), scorer=OSA.distance
         )
         coarse = self._coarse[one] | self._coarse[other]
         apart = np.abs(self._year[one] - self._year[other])
@@ -192,9 +192,10 @@ class PlaceComparison:
         """Return the comparison of some records and, last, of a new one."""
         postcodes, places = self._read(person)
         changed = copy(self)
-        changed.take(
-            self.postcode.among(records, postcodes[0]), self.place.among(records, places[0])
-        )
+        changed.postcode = self.postcode.among(records, postcodes[0])
+        changed.place = self.place.among(records, places[0])
+        of, own = self.postcode.codes[records], postcode_areas(postcodes[0])
+        changed.areas = [area.codes_among(of, own[wide]) for wide, area in enumerate(self._areas)]
         return changed
 
     def extended(self, people: People) -> Self:
@@ -214,7 +215,8 @@ class PlaceComparison:
         """Take the values to compare, and the areas that postcodes are in."""
         self.postcode, self.place = postcode, place
         areas = [postcode_areas(value) for value in postcode.values]
-        self._areas = [Column.of([area[wide] for area in areas]).codes for wide in range(3)]
+        self._areas = [Column.of([area[wide] for area in areas]) for wide in range(3)]
+        self.areas = [area.codes for area in self._areas]
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return six levels of the postcode, in each six of the place."""
@@ -229,7 +231,8 @@ class PlaceComparison:
         a, b = self.postcode.codes[one], self.postcode.codes[other]
         level = np.full(len(one), 4, np.int16)
         for at in (2, 1, 0):
-            level[self._areas[at][a] == self._areas[at][b]] = at + 1
+            areas = self.areas[at]
+            level[areas[a] == areas[b]] = at + 1
         level[a == b] = 0
         level[~(self.postcode.known[a] & self.postcode.known[b])] = 5
         return level
@@ -240,7 +243,7 @@ class PlaceComparison:
 
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values = self.place.values
-        texts = [values[at] for at in one], [values[at] for at in other]
+        texts = values[one].tolist(), values[other].tolist()
         level = np.full(len(one), 4, np.int16)
         level[process.cpdist(*texts, scorer=fuzz.token_set_ratio) > 99.9] = 3
         level[process.cpdist(*texts, scorer=JaroWinkler.similarity) > ALIKE] = 3
@@ -292,8 +295,8 @@ class NumberComparison(ColumnComparison):
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values = self.column.values
         errors = process.cpdist(
-            [values[at] for at in one],
-            [values[at] for at in other],
+            values[one].tolist(),
+            values[other].tolist(),
             scorer=OSA.distance,
             score_cutoff=1,
         )

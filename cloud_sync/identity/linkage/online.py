@@ -13,13 +13,14 @@ import numpy as np
 from cloud_sync.identity.linkage.blocks import Blocks
 from cloud_sync.identity.linkage.clustering import average_linkage
 from cloud_sync.identity.linkage.columns import Role
-from cloud_sync.identity.linkage.comparisons import comparisons_of
+from cloud_sync.identity.linkage.comparisons import Comparison, comparisons_of
 from cloud_sync.identity.linkage.confidence import Confidence, confidence_of
 from cloud_sync.identity.linkage.link import CHANCE_MIN, GROUP_RECORDS_MAX, link
-from cloud_sync.identity.linkage.model import Model, levels_of, probability
+from cloud_sync.identity.linkage.model import WEIGHT_BITS_MAX, Model, probability
 from cloud_sync.identity.linkage.people import People, PeopleError
-from cloud_sync.identity.linkage.values import Ints, Levels
+from cloud_sync.identity.linkage.values import Floats, Ints, Levels
 from cloud_sync.identity.linkage.waterfall import Step, Waterfall
+from cloud_sync.identity.linkage.words import WordComparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Learned:
 Chances = Mapping[int, float]
 # Chances are kept to so many digits.
 CHANCE_DIGITS = 6
+# The odds of a chance that counts, in bits.
+BITS_MIN = float(np.log2(CHANCE_MIN / (1 - CHANCE_MIN)))
 # A group that joins the record with no greater sum of chances cannot change whose it is.
 SUM_MIN = 0.02
 # One group alone, with all its records this likely on average, needs no grouping once more.
@@ -124,9 +127,8 @@ class Index:
         near = near[near != self.place.get(record, -1)]
         if not len(near):
             return Match(record=record)
-        chances = probability(self.learned.model.bits(self.levels(near, person)))
-        likely = np.flatnonzero(chances >= CHANCE_MIN)
-        found = dict(zip(near[likely].tolist(), chances[likely].tolist(), strict=True))
+        likely, chances = self._likely(near, person)
+        found = dict(zip(likely.tolist(), chances.tolist(), strict=True))
         own = self.place.get(record, -1)
         means = self._means(found, own)
         group = self._group(found, means, own)
@@ -139,7 +141,7 @@ class Index:
             chance=chance,
             runner_up=runner_up if group is not None else 0.0,
             confidence=None if group is None else confidence_of(chance, runner_up=runner_up),
-            nearest=self.ids[near[int(chances.argmax())]],
+            nearest=self.ids[likely[int(chances.argmax())]] if found else None,
             compared=len(near),
             chances=found,
         )
@@ -225,16 +227,39 @@ class Index:
         )
         return min(beside, key=lambda group: (-beside[group], group), default=None)
 
+    def _likely(self, records: Ints, person: People) -> tuple[Ints, Floats]:
+        """Return those of some records that may be of the same person, with their chances.
+
+        Words, which take the most time, are compared last, and only where they may still matter.
+        """
+        weights = self.learned.model.weights
+        order = sorted(
+            range(len(weights)), key=lambda at: isinstance(self._comparisons[at], WordComparison)
+        )
+        total = np.full(len(records), self.learned.model.prior_bits)
+        ahead = sum(float(weights[at].max()) for at in order)
+        for at in order:
+            ahead -= float(weights[at].max())
+            total += weights[at][self._level(self._comparisons[at], records, person)]
+            kept = total + ahead >= BITS_MIN
+            records, total = records[kept], total[kept]
+            if not len(records):
+                break
+        bits = np.clip(total, -WEIGHT_BITS_MAX, WEIGHT_BITS_MAX)
+        return records, probability(bits)
+
     def levels(self, records: Ints, person: People) -> list[Levels]:
         """Return the levels of a person beside some records, a column a comparison."""
-        among = [each.among(records, person) for each in self._comparisons]
+        return [self._level(each, records, person) for each in self._comparisons]
+
+    def _level(self, comparison: Comparison, records: Ints, person: People) -> Levels:
         size = len(records)
         theirs, own = np.arange(size), np.full(size, size)
         # As in the batch the record whose id is smaller comes first: few levels depend on it.
         record = person.ids[0]
         before = np.array([self.ids[at] < record for at in records.tolist()], bool)
         one, other = np.where(before, theirs, own), np.where(before, own, theirs)
-        return levels_of(among, one, other)
+        return comparison.among(records, person).levels(one, other)
 
     def together(self, one: str, other: str) -> bool:
         """Tell whether two records of the index are of one person."""

@@ -10,6 +10,9 @@ Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+
+FEW_PAIRS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Column:
     `rarest_bits` what a value tells that nobody had.
     """
 
-    values: Sequence[str]
+    values: Texts
     number: Mapping[str, int]
     codes: Ints
     known: Bools
@@ -38,7 +41,7 @@ class Column:
         known = np.array([value != "" for value in distinct], bool)
         total = max(1, int(counts[known].sum()))
         return cls(
-            values=distinct,
+            values=np.array(distinct, object),
             number=number,
             codes=codes,
             known=known,
@@ -51,13 +54,28 @@ class Column:
 
         How telling a value is stays what it was among all records.
         """
-        codes = np.append(self.codes[records], self.number.get(value, -1))
-        kept, codes = np.unique(codes, return_inverse=True)
-        known, bits = self.known[kept], self.bits[kept]
-        if kept[0] < 0:
-            known[0], bits[0] = value != "", self.rarest_bits
-        values = [value if at < 0 else self.values[at] for at in kept.tolist()]
-        return replace(self, values=values, number={}, codes=codes, known=known, bits=bits)
+        codes = self.codes[records]
+        size, own = len(codes), self.number.get(value, -1)
+        values, known = np.empty(size + 1, object), np.empty(size + 1, bool)
+        bits = np.empty(size + 1)
+        values[:size], values[size] = self.values[codes], value
+        known[:size], known[size] = self.known[codes], value != ""
+        bits[:size], bits[size] = self.bits[codes], self.rarest_bits if own < 0 else self.bits[own]
+        return Column(
+            values=values,
+            number={},
+            codes=self.codes_among(records, value),
+            known=known,
+            bits=bits,
+            rarest_bits=self.rarest_bits,
+        )
+
+    def codes_among(self, records: Ints, value: str) -> Ints:
+        """Return codes that tell which of some records have the value of a new one, the last."""
+        size = len(records)
+        codes = np.arange(size + 1)
+        codes[:size][self.codes[records] == self.number.get(value, -1)] = size
+        return codes
 
     def extended(self, values: Sequence[str]) -> "Column":
         """Return the column with more records; how telling a value is stays what it was."""
@@ -67,7 +85,7 @@ class Column:
         codes = np.array([number[value] for value in values], np.int64)
         return replace(
             self,
-            values=[*self.values, *new],
+            values=np.array([*self.values, *new], object),
             number=number,
             codes=np.concatenate([self.codes, codes]),
             known=np.concatenate([self.known, np.array([value != "" for value in new], bool)]),
@@ -83,7 +101,12 @@ class Column:
 def for_each_pair(
     one: Ints, other: Ints, size: int, work: Callable[[Ints, Ints], Levels]
 ) -> Levels:
-    """Work out something about pairs of codes below `size`, once for each different pair."""
+    """Work out something about pairs of codes below `size`, once for each different pair.
+
+    The smaller code comes first; few pairs are worked out without a look for equal ones.
+    """
+    if len(one) <= FEW_PAIRS:
+        return work(np.minimum(one, other), np.maximum(one, other))
     key = np.minimum(one, other) * size + np.maximum(one, other)
     different, back = np.unique(key, return_inverse=True)
     return work(different // size, different % size)[back]

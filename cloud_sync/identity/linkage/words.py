@@ -22,6 +22,8 @@ PAIRS_AT_A_TIME = 100_000
 LETTERS_MIN = 3
 SHORTENED_LETTERS_MIN = 3
 ALIKE = 0.9
+# A word of at most 30 letters and its beginning of three or more are at least this much alike.
+SHORTENED_ALIKE = 0.78
 # Of the words that share a spelling with a letter left out so many are compared.
 SPELLING_WORDS_MAX = 200
 # A mistyped word tells a bit less and a part of what the word itself tells; an initial is one of
@@ -82,11 +84,15 @@ class WordComparison:
         rows = np.full((len(records) + 1, WORDS_MAX), -1, np.int64)
         rows[:-1] = self.words[records]
         rows[-1, : len(own)] = own
+        # Most have few words, and all pairs of them are looked at.
+        rows = rows[:, : max(1, int((rows >= 0).any(0).sum()))]
         kept, codes = np.unique(rows, return_inverse=True)
         kept, codes = (kept[1:], codes - 1) if kept[0] < 0 else (kept, codes)
         small = copy(self)
         small.number = {}
-        small.vocabulary = [self.vocabulary[at] if at < size else new[at - size] for at in kept]
+        known = int(np.searchsorted(kept, size))
+        told = (new[at - size] for at in kept[known:].tolist())
+        small.vocabulary = [*self._spelt[kept[:known]].tolist(), *told]
         bits = np.where(kept < size, self.bits[np.minimum(kept, size)], self._rarest_bits)
         small.bits = np.append(bits, 0.0)
         small.words = codes.reshape(rows.shape)
@@ -121,6 +127,7 @@ class WordComparison:
 
     def derive(self) -> None:
         """Work out from the vocabulary which words are initials."""
+        self._spelt = np.array(self.vocabulary, object)
         self._initial = np.array([ord(word[0]) for word in self.vocabulary] + [0])
         self._is_initial = np.array([len(word) == 1 for word in self.vocabulary] + [False])
 
@@ -158,7 +165,10 @@ class WordComparison:
         told = np.maximum(self.bits[a] * MISTYPED_SHARE - MISTYPED_BITS, 0)
         shared += (told * near.any(2)).sum(1)
         left_a, left_b = left_a & ~near.any(2), left_b & ~near.any(1)
-        initial = self._among(a, b, left_a, left_b, self._is_initial_of)
+        if self._is_initial.any():
+            initial = self._among(a, b, left_a, left_b, self._is_initial_of)
+        else:
+            initial = np.zeros_like(equal)
         shared += INITIAL_BITS * initial.any(2).sum(1)
         over_a = (left_a & ~initial.any(2)).sum(1)
         over_b = (left_b & ~initial.any(1)).sum(1)
@@ -173,7 +183,7 @@ class WordComparison:
         self, a: Ints, b: Ints, left_a: Bools, left_b: Bools, test: Callable[[Ints, Ints], Bools]
     ) -> Bools:
         at = np.nonzero(left_a[:, :, None] & left_b[:, None, :])
-        found = np.zeros((len(a), WORDS_MAX, WORDS_MAX), bool)
+        found = np.zeros((len(a), a.shape[1], a.shape[1]), bool)
         found[at] = test(a[at[0], at[1]], b[at[0], at[2]])
         return found
 
@@ -220,26 +230,17 @@ def near_to(few: Sequence[int], vocabulary: Sequence[str]) -> set[tuple[int, int
     own = [vocabulary[at] for at in few]
     if not own:
         return set()
-    likeness = process.cdist(own, vocabulary, scorer=JaroWinkler.similarity, score_cutoff=ALIKE)
+    likeness = process.cdist(own, vocabulary, scorer=JaroWinkler.similarity)
     errors = process.cdist(own, vocabulary, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)
     found: set[tuple[int, int]] = set()
-    for at, other in zip(*np.nonzero((likeness > 0) | (errors <= 1)), strict=True):
-        one, another = own[at], vocabulary[other]
-        if min(len(one), len(another)) >= LETTERS_MIN and one != another:
-            alike = are_alike(one, another) and _spellings(one) & _spellings(another)
-            found |= {(few[at], int(other))} if alike else set()
-    for at, word in zip(few, own, strict=True):
-        if len(word) >= SHORTENED_LETTERS_MIN:
-            found |= {
-                (at, other)
-                for other, longer in enumerate(vocabulary)
-                if other != at and longer.startswith(word)
-            }
-        found |= {
-            (at, other)
-            for other, short in enumerate(vocabulary)
-            if other != at and len(short) >= SHORTENED_LETTERS_MIN and word.startswith(short)
-        }
+    likely = (likeness >= SHORTENED_ALIKE) | (errors <= 1)
+    for at, other in zip(*(each.tolist() for each in np.nonzero(likely)), strict=True):
+        short, long = sorted((own[at], vocabulary[other]), key=len)
+        if len(short) < LETTERS_MIN or few[at] == other:
+            continue
+        is_short_form = len(short) >= SHORTENED_LETTERS_MIN and long.startswith(short)
+        if is_short_form or (are_alike(short, long) and _spellings(short) & _spellings(long)):
+            found.add((few[at], other))
     return found
 
 
