@@ -45,6 +45,12 @@ def _identity() -> Iterable[Result]:
     return identity()
 
 
+def _identity_online() -> Iterable[Result]:
+    from benchmarks.identity_online import identity_online
+
+    return identity_online()
+
+
 def _lane() -> Iterable[Result]:
     from benchmarks.lamp import lamp
     from benchmarks.lane import lane
@@ -102,4 +108,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "tokens": _tokens,
     "codes": _codes,
     "identity": _identity,
+    "identity_online": _identity_online,
 }

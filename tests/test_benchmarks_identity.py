@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.identity import identity
+from benchmarks.identity_online import identity_online
 
 
 def test_the_benchmark_runs_on_few_people(
@@ -14,3 +15,9 @@ def test_the_benchmark_runs_on_few_people(
     results = list(identity(every=40, people=300))
     assert [result.name for result in results if result.holds is False] == []
     assert len(results) == 12
+
+
+def test_the_online_benchmark_runs_on_few_records() -> None:
+    *times, agreement = identity_online(records=1_500, new=100)
+    assert [result.unit for result in times] == ["ms", "ms"]
+    assert agreement.value >= 0.98

@@ -85,6 +85,7 @@ class Index:
         self._blocks = Blocks(people, learned.reaches)
         for record, group, chances in zip(people.ids, groups, near, strict=True):
             self._note(record, group, chances)
+        self._ids = np.array(self.ids, object)
 
     @classmethod
     def of(cls, people: People) -> "Index":
@@ -166,6 +167,7 @@ class Index:
         for at, record in enumerate(people.ids):
             self._blocks.add(people.of_records([at]), len(self.ids))
             self._note(record, groups[at], near[at])
+        self._ids = np.array(self.ids, object)
         columns = {
             name: (role, [*values, *people.columns[name][1]])
             for name, (role, values) in self.people.columns.items()
@@ -256,8 +258,7 @@ class Index:
         size = len(records)
         theirs, own = np.arange(size), np.full(size, size)
         # As in the batch the record whose id is smaller comes first: few levels depend on it.
-        record = person.ids[0]
-        before = np.array([self.ids[at] < record for at in records.tolist()], bool)
+        before = self._ids[records] < person.ids[0]
         one, other = np.where(before, theirs, own), np.where(before, own, theirs)
         return comparison.among(records, person).levels(one, other)
 

@@ -22,8 +22,9 @@ PAIRS_AT_A_TIME = 100_000
 LETTERS_MIN = 3
 SHORTENED_LETTERS_MIN = 3
 ALIKE = 0.9
-# A word of at most 30 letters and its beginning of three or more are at least this much alike.
-SHORTENED_ALIKE = 0.78
+# A word of at most 30 letters and its beginning of three or more are at least this much alike, and
+# so are two words of four or more with one typing error.
+LIKELY_ALIKE = 0.78
 # Of the words that share a spelling with a letter left out so many are compared.
 SPELLING_WORDS_MAX = 200
 # A mistyped word tells a bit less and a part of what the word itself tells; an initial is one of
@@ -231,9 +232,8 @@ def near_to(few: Sequence[int], vocabulary: Sequence[str]) -> set[tuple[int, int
     if not own:
         return set()
     likeness = process.cdist(own, vocabulary, scorer=JaroWinkler.similarity)
-    errors = process.cdist(own, vocabulary, scorer=OSA.distance, score_cutoff=1, dtype=np.uint8)
     found: set[tuple[int, int]] = set()
-    likely = (likeness >= SHORTENED_ALIKE) | (errors <= 1)
+    likely = likeness >= LIKELY_ALIKE
     for at, other in zip(*(each.tolist() for each in np.nonzero(likely)), strict=True):
         short, long = sorted((own[at], vocabulary[other]), key=len)
         if len(short) < LETTERS_MIN or few[at] == other:
