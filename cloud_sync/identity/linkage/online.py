@@ -18,7 +18,7 @@ from cloud_sync.identity.linkage.confidence import Confidence, confidence_of
 from cloud_sync.identity.linkage.link import CHANCE_MIN, GROUP_RECORDS_MAX, link
 from cloud_sync.identity.linkage.model import WEIGHT_BITS_MAX, Model, probability
 from cloud_sync.identity.linkage.people import People, PeopleError
-from cloud_sync.identity.linkage.values import Floats, Ints, Levels
+from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels
 from cloud_sync.identity.linkage.waterfall import Step, Waterfall
 from cloud_sync.identity.linkage.words import WordComparison
 
@@ -240,11 +240,13 @@ class Index:
         )
         total = np.full(len(records), self.learned.model.prior_bits)
         ahead = sum(float(weights[at].max()) for at in order)
+        # As in the batch the record whose id is smaller comes first: few levels depend on it.
+        before = self._ids[records] < person.ids[0]
         for at in order:
             ahead -= float(weights[at].max())
-            total += weights[at][self._level(self._comparisons[at], records, person)]
+            total += weights[at][self._level(self._comparisons[at], records, person, before)]
             kept = total + ahead >= BITS_MIN
-            records, total = records[kept], total[kept]
+            records, total, before = records[kept], total[kept], before[kept]
             if not len(records):
                 break
         bits = np.clip(total, -WEIGHT_BITS_MAX, WEIGHT_BITS_MAX)
@@ -252,13 +254,14 @@ class Index:
 
     def levels(self, records: Ints, person: People) -> list[Levels]:
         """Return the levels of a person beside some records, a column a comparison."""
-        return [self._level(each, records, person) for each in self._comparisons]
+        before = self._ids[records] < person.ids[0]
+        return [self._level(each, records, person, before) for each in self._comparisons]
 
-    def _level(self, comparison: Comparison, records: Ints, person: People) -> Levels:
+    def _level(
+        self, comparison: Comparison, records: Ints, person: People, before: Bools
+    ) -> Levels:
         size = len(records)
         theirs, own = np.arange(size), np.full(size, size)
-        # As in the batch the record whose id is smaller comes first: few levels depend on it.
-        before = self._ids[records] < person.ids[0]
         one, other = np.where(before, theirs, own), np.where(before, own, theirs)
         return comparison.among(records, person).levels(one, other)
 
