@@ -127,12 +127,20 @@ class DateComparison(ColumnComparison):
         self._coarse_days = {day for day, often in zip(days.values, common, strict=True) if often}
         super().__init__(name, people)
 
+    def among(self, records: Ints, person: People) -> Self:
+        """Return the comparison of some records and, last, of a new one."""
+        codes, (value,) = self.column.codes[records], self._read(person)
+        changed = copy(self)
+        changed.column = self.column.among(records, value)
+        changed.coarse = np.append(self.coarse[codes], value[4:8] in self._coarse_days)
+        changed.years = np.append(self.years[codes], _year(value))
+        return changed
+
     def take(self, column: Column) -> None:
         """Take dates, and their years."""
         super().take(column)
-        self._coarse = np.array([date[4:8] in self._coarse_days for date in column.values], bool)
-        years = [date[:4] for date in column.values]
-        self._year = np.array([int(year) if year.isdecimal() else -9 for year in years])
+        self.coarse = np.array([date[4:8] in self._coarse_days for date in column.values], bool)
+        self.years = np.array([_year(date) for date in column.values], np.int64)
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 to 2 for equal dates (rare to common), then less and less alike."""
@@ -144,8 +152,8 @@ class DateComparison(ColumnComparison):
         typing_errors = process.cpdist(
             values[one].tolist(), values[other].tolist(), scorer=OSA.distance
         )
-        coarse = self._coarse[one] | self._coarse[other]
-        apart = np.abs(self._year[one] - self._year[other])
+        coarse = self.coarse[one] | self.coarse[other]
+        apart = np.abs(self.years[one] - self.years[other])
         level = np.full(len(one), self._OTHER, np.int16)
         level[apart <= 2] = self._YEARS
         level[apart == 0] = self._YEAR
@@ -336,6 +344,10 @@ def rarity(
 ) -> Levels:
     """Return 0 for values that few have, 1 for those that more have, 2 for common ones."""
     return np.where(bits > very_telling, 0, np.where(bits > telling, 1, 2)).astype(np.int16)
+
+
+def _year(date: str) -> int:
+    return int(date[:4]) if date[:4].isdecimal() else -9
 
 
 def _first(values: Sequence[str]) -> str:

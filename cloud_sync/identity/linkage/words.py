@@ -92,12 +92,12 @@ class WordComparison:
         small = copy(self)
         small.number = {}
         known = int(np.searchsorted(kept, size))
-        told = (new[at - size] for at in kept[known:].tolist())
+        told = [new[at - size] for at in kept[known:].tolist()]
         small.vocabulary = [*self._spelt[kept[:known]].tolist(), *told]
         bits = np.where(kept < size, self.bits[np.minimum(kept, size)], self._rarest_bits)
         small.bits = np.append(bits, 0.0)
         small.words = codes.reshape(rows.shape)
-        small.derive()
+        small.initials = np.concatenate([self.initials[kept[:known]], _initials([*told, ""])])
         mine = small.words[-1]
         near = near_to(mine[mine >= 0].tolist(), small.vocabulary)
         small.near = _both_ways(near, len(kept))
@@ -127,10 +127,9 @@ class WordComparison:
         self.derive()
 
     def derive(self) -> None:
-        """Work out from the vocabulary which words are initials."""
+        """Work out from the vocabulary its spellings and initials, to be asked by number."""
         self._spelt = np.array(self.vocabulary, object)
-        self._initial = np.array([ord(word[0]) for word in self.vocabulary] + [0])
-        self._is_initial = np.array([len(word) == 1 for word in self.vocabulary] + [False])
+        self.initials = _initials([*self.vocabulary, ""])
 
     def rows_of(self, texts: Sequence[Sequence[str]]) -> Ints:
         """Return the most telling words of each text, by number."""
@@ -166,7 +165,7 @@ class WordComparison:
         told = np.maximum(self.bits[a] * MISTYPED_SHARE - MISTYPED_BITS, 0)
         shared += (told * near.any(2)).sum(1)
         left_a, left_b = left_a & ~near.any(2), left_b & ~near.any(1)
-        if self._is_initial.any():
+        if (self.initials < 0).any():
             initial = self._among(a, b, left_a, left_b, self._is_initial_of)
         else:
             initial = np.zeros_like(equal)
@@ -197,9 +196,18 @@ class WordComparison:
         return found
 
     def _is_initial_of(self, one: Ints, other: Ints) -> Bools:
-        short = self._is_initial[one] | self._is_initial[other]
-        found: Bools = short & (self._initial[one] == self._initial[other])
+        a, b = self.initials[one], self.initials[other]
+        found: Bools = ((a < 0) | (b < 0)) & (np.abs(a) == np.abs(b))
         return found
+
+
+def _initials(vocabulary: Sequence[str]) -> Ints:
+    """Return the number of each word's first letter, below 0 where the word is nothing else."""
+    letters = [ord(word[0]) if word else 0 for word in vocabulary]
+    return np.array(
+        [-at if len(word) == 1 else at for at, word in zip(letters, vocabulary, strict=True)],
+        np.int64,
+    )
 
 
 def _both_ways(pairs: Iterable[tuple[int, int]], size: int) -> Ints:
