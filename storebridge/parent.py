@@ -44,5 +44,12 @@ def when_asked_to_end(end: Callable[[], None]) -> None:
         threading.Thread(target=follow, name="parent", daemon=True).start()
 
 
+def asked_to_end() -> threading.Event:
+    """Return what is set when this program is asked to end; see `when_asked_to_end`."""
+    ended = threading.Event()
+    when_asked_to_end(ended.set)
+    return ended
+
+
 def _do_nothing_more(signum: int, frame: FrameType | None) -> None:
     """Take the place of what would end the process at once."""

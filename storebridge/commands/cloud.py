@@ -131,12 +131,11 @@ def run(
     from cloud_sync.chores import Chores
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_worker
-    from storebridge.parent import when_asked_to_end
+    from storebridge.parent import asked_to_end
 
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     checked = read_config(config)
-    ended = threading.Event()
-    when_asked_to_end(ended.set)
+    ended = asked_to_end()
     postgres = embedded(checked)
     with opened(checked, postgres) as database, ExitStack() as ending:
         server = build_cloud_web(checked, database) if web else None

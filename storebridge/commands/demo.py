@@ -62,11 +62,10 @@ def demo(
 ) -> None:
     """Run broker, database, cloud, stores, shoppers and a web shop until Ctrl-C."""
     from storebridge.demo.demo import FAILURES, Demo, DemoEnded, DemoOptions
-    from storebridge.parent import when_asked_to_end
+    from storebridge.parent import asked_to_end
 
     console = Console(stderr=as_json)
-    ended = threading.Event()
-    when_asked_to_end(ended.set)
+    ended = asked_to_end()
     running = Demo(
         DemoOptions(
             stores=stores, speed=speed, seed=seed, shoppers=shoppers, camera=camera, folder=folder

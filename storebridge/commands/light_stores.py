@@ -1,7 +1,6 @@
 """`storebridge light-stores`: the small stores of the demo, in one process (a hidden command)."""
 
 import logging
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,8 @@ import typer
 def light_stores(plan: Annotated[Path, typer.Argument(help="The demo's plan.")]) -> None:
     """Run the demo's light stores until asked to end."""
     from storebridge.demo.light_stores import read_plan, run
-    from storebridge.parent import when_asked_to_end
+    from storebridge.parent import asked_to_end
 
     logging.basicConfig(level=logging.WARNING)
-    ended = threading.Event()
-    when_asked_to_end(ended.set)
+    ended = asked_to_end()
     run(read_plan(plan), ended)

@@ -1,7 +1,6 @@
 """Serves one still of a camera to the browser of this machine, from memory alone."""
 
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from edge_agent.web import WebServer
 from hardware.cameras.camera import is_live
 from hardware.cameras.frames import AwayError, FrameSource, Pixels
 from storebridge.drawing.zone_text import DrawingError, zone_toml
-from storebridge.parent import when_asked_to_end
+from storebridge.parent import asked_to_end
 
 HOST = "127.0.0.1"
 THREADS = 4
@@ -105,8 +104,7 @@ def serve_still(still: Still, port: int, say: Callable[[str], object]) -> None:
     """Serve the page until asked to end; raises WebError where the port is taken."""
     token = secrets.token_urlsafe(16)
     server = WebServer(create_page(still, token), HOST, port, THREADS)
-    ended = threading.Event()
-    when_asked_to_end(ended.set)
+    ended = asked_to_end()
     server.start()
     say(f"Open http://{HOST}:{server.port}/{token}/ in a browser of this machine.")
     ended.wait()
