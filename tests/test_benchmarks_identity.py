@@ -18,6 +18,6 @@ def test_the_benchmark_runs_on_few_people(
 
 
 def test_the_online_benchmark_runs_on_few_records() -> None:
-    *times, agreement = identity_online(records=1_500, new=100)
+    *times, agreement = identity_online(records=400, new=40)
     assert [result.unit for result in times] == ["ms", "ms"]
-    assert agreement.value >= 0.98
+    assert agreement.value >= 0.95
