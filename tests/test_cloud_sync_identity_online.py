@@ -111,6 +111,19 @@ def test_a_line_cut_off_by_a_power_cut_costs_that_record_alone(
     assert load(path).ids == cut.ids
 
 
+def test_two_programs_do_not_write_over_each_other(people: People, index: Index, tmp_path: Path):
+    path = tmp_path / "both.idx"
+    save(index, path)
+    one, other = new(people)[:2]
+    late = load(path)
+    index.accept(one, None, {})
+    append(index, path)
+    late.accept(other, None, {})
+    with pytest.raises(PeopleError, match="another program"):
+        append(late, path)
+    assert load(path).ids == index.ids
+
+
 def test_a_damaged_index_is_refused(saved: Path, tmp_path: Path):
     path = tmp_path / "damaged.idx"
     lines = saved.read_text(encoding="utf-8").splitlines(keepends=True)

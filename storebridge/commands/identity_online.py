@@ -128,12 +128,15 @@ def _accepted(
     """Add a record that needs nobody to look at it, to the index and to its file."""
     from cloud_sync.identity.linkage.confidence import needs_review
     from cloud_sync.identity.linkage.index_file import append
+    from cloud_sync.identity.linkage.people import PeopleError
 
     if needs_review(matched.confidence) or matched.record in known.place:
         return False
     known.accept(person, matched.group, matched.chances)
     try:
         append(known, path)
+    except PeopleError as error:
+        raise _refused(f"{matched.record} was not accepted: {error}", as_json) from None
     except OSError as error:
         raise _refused(f"{path} cannot be written: {error.strerror}", as_json) from None
     return True

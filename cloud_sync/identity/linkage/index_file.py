@@ -5,6 +5,7 @@ batch; each further line is a record. What is accepted later is a line more. The
 records say, as the file it was made of does, so only its owner may read it.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -54,10 +55,16 @@ def save(index: Index, path: Path) -> None:
 def append(index: Index, path: Path) -> None:
     """Write the newest record of an index behind the others, and wait until it is on disk.
 
-    A line that was not written to its end, as when the machine stopped, is cut off before.
+    A line that was not written to its end, as when the machine stopped, is cut off before. Raises
+    PeopleError where another program has added to the file since it was loaded.
     """
     with path.open("r+b") as file:
-        whole = file.read().rfind(b"\n") + 1
+        fcntl.flock(file, fcntl.LOCK_EX)
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        # The first line is no record, and the newest record is not there yet.
+        if content.count(b"\n") != len(index.ids):
+            raise PeopleError(f"another program has added to {path}: load it again")
         file.seek(whole)
         file.truncate()
         file.write(_line(index, len(index.ids) - 1).encode())
