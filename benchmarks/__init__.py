@@ -57,6 +57,12 @@ def _identity() -> Iterable[Result]:
     return identity()
 
 
+def _identity_online() -> Iterable[Result]:
+    from benchmarks.identity_online import identity_online
+
+    return identity_online()
+
+
 def _lane() -> Iterable[Result]:
     from benchmarks.lamp import lamp
     from benchmarks.lane import lane
@@ -116,4 +122,5 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "identity": _identity,
     "funnel": _funnel,
     "identity_durable": _durable,
+    "identity_online": _identity_online,
 }

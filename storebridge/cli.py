@@ -20,6 +20,7 @@ from storebridge.commands import (
     guard,
     identity,
     imports,
+    identity_online,
     light_stores,
     model,
     points,
@@ -68,11 +69,12 @@ app.add_typer(cloud.app, name="cloud")
 app.add_typer(code.app, name="code")
 app.add_typer(connector.app, name="connector")
 app.add_typer(funnel.app, name="funnel")
+identity_online.join(identity.app)
 app.add_typer(identity.app, name="identity")
+forget.plug_into(shopper.app)
 app.add_typer(shopper.app, name="shopper")
 app.add_typer(imports.app, name="import")
 app.add_typer(simulate.app, name="simulate")
-app.add_typer(forget.app, name="shopper")
 app.add_typer(traits.app, name="traits")
 app.add_typer(user.app, name="user")
 app.add_typer(points.app, name="points")

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.durable import durable
 from benchmarks.identity import identity
+from benchmarks.identity_online import identity_online
 
 
 def test_the_benchmark_runs_on_few_people(
@@ -21,3 +22,9 @@ def test_the_benchmark_of_durable_identity_runs_small() -> None:
     results = list(durable(identifiers=4_000, links=5_000, runs=1))
     assert [result.runs for result in results] == [1, 1, 1]
     assert all(result.value > 0 and result.peer_value for result in results)
+
+
+def test_the_online_benchmark_runs_on_few_records() -> None:
+    *times, agreement = identity_online(records=400, new=40)
+    assert [result.unit for result in times] == ["ms", "ms"]
+    assert agreement.value >= 0.95

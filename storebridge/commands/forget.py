@@ -225,7 +225,3 @@ def _now() -> int:
 
 def _day(at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at // 1_000_000))
-
-
-app = typer.Typer(help="What a shopper may ask for.", no_args_is_help=True)
-plug_into(app)

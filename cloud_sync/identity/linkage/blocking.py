@@ -1,6 +1,7 @@
 """Which pairs of records are worth a comparison: those that share something not too common."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,17 +43,30 @@ PASSES: Sequence[tuple[str, ...]] = (
 Keys = Sequence[Iterable[str]]
 
 
-def candidate_pairs(people: People) -> tuple[Ints, Ints]:
-    """Return the pairs of records worth comparing, the first record before the second."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The pairs of records worth comparing, the first record before the second.
+
+    `reaches` says, for each of PASSES, how many records a block may have to be compared as a whole.
+    """
+
+    one: Ints
+    other: Ints
+    reaches: Sequence[int]
+
+
+def candidate_pairs(people: People) -> Candidates:
+    """Find the pairs of records worth comparing."""
     parts = keys_of(people)
     size = len(people.ids)
-    found = [
-        _pairs(_blocks([parts[part] for part in each]), size)
-        for each in PASSES
-        if all(part in parts for part in each)
-    ]
-    pairs = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
-    return pairs // max(1, size), pairs % max(1, size)
+    found, reaches = [np.empty(0, np.int64)], []
+    for each in PASSES:
+        reaches.append(BLOCK_RECORDS_MAX)
+        if all(part in parts for part in each):
+            pairs, reaches[-1] = _pairs(_blocks([parts[part] for part in each]), size)
+            found.append(pairs)
+    pairs = np.unique(np.concatenate(found))
+    return Candidates(one=pairs // max(1, size), other=pairs % max(1, size), reaches=reaches)
 
 
 def keys_of(people: People) -> Mapping[str, Keys]:
@@ -106,18 +120,24 @@ def _blocks(parts: Sequence[Keys]) -> dict[object, list[int]]:
     return blocks
 
 
-def _pairs(blocks: Mapping[object, list[int]], size: int) -> Ints:
-    """Return the pairs within the blocks, as one number each, the smallest blocks first."""
+def _pairs(blocks: Mapping[object, list[int]], size: int) -> tuple[Ints, int]:
+    """Return the pairs within the blocks, as one number each, the smallest blocks first.
+
+    With them comes the size up to which all blocks were taken.
+    """
     by_size: dict[int, list[list[int]]] = {}
     for block in blocks.values():
         if 2 <= len(block) <= BLOCK_RECORDS_MAX:
             by_size.setdefault(len(block), []).append(block)
     left = PASS_PAIRS_PER_RECORD * size
     found: list[Ints] = []
+    reach = BLOCK_RECORDS_MAX
     for length in sorted(by_size):
         one, other = np.triu_indices(length, 1)
         # Sorted, as the words of a name come in another order each time the program runs.
         members = np.array(sorted(by_size[length]), np.int64)[: max(0, left // len(one))]
+        if len(members) < len(by_size[length]):
+            reach = min(reach, length - 1)
         found.append((members[:, one] * size + members[:, other]).ravel())
         left -= len(found[-1])
-    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    return (np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)), reach

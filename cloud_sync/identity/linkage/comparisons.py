@@ -5,20 +5,21 @@ A level is a number; that of a pair of which one says nothing is the last one, a
 before any file was seen; the file itself soon outweighs both.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Protocol, Self
 
 import numpy as np
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from cloud_sync.identity.linkage.columns import Role
 from cloud_sync.identity.linkage.people import People
 from cloud_sync.identity.linkage.text import (
     plain_date,
     plain_number,
     plain_text,
     postcode_areas,
-    words,
 )
 from cloud_sync.identity.linkage.values import Column, Floats, Ints, Levels, for_each_pair
 from cloud_sync.identity.linkage.words import WordComparison
@@ -28,6 +29,7 @@ TELLING_BITS, VERY_TELLING_BITS = 6.5, 9.0
 # A day of the year that more than this share of all dates has stands for "only the year is known".
 COARSE_DAY_SHARE = 0.03
 ALIKE = 0.92
+NOT_SAID = "not said by both"
 
 
 class Comparison(Protocol):
@@ -41,8 +43,59 @@ class Comparison(Protocol):
         """Return the level of each pair of records; the last level is "not known"."""
         ...
 
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        ...
 
-class DateComparison:
+    def among(self, records: Ints, person: People) -> "Comparison":
+        """Return the comparison of some records and, last, of a new one of the same columns.
+
+        How telling a value is stays what it was among all records.
+        """
+        ...
+
+    def extended(self, people: People) -> "Comparison":
+        """Return the comparison with more records; how telling a value is stays what it was."""
+        ...
+
+
+class ColumnComparison:
+    """What comparisons of a single column have in common."""
+
+    plain: Callable[[str], str]
+    said: tuple[str, ...]
+
+    def __init__(self, name: str, people: People) -> None:
+        self.name = name
+        self.take(Column.of(self._read(people)))
+
+    def among(self, records: Ints, person: People) -> Self:
+        """Return the comparison of some records and, last, of a new one."""
+        return self._with(self.column.among(records, self._read(person)[0]))
+
+    def extended(self, people: People) -> Self:
+        """Return the comparison with more records."""
+        return self._with(self.column.extended(self._read(people)))
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        return self.said[level]
+
+    def _read(self, people: People) -> list[str]:
+        plain = type(self).plain
+        return [plain(value) for value in people.columns[self.name][1]]
+
+    def _with(self, column: Column) -> Self:
+        changed = copy(self)
+        changed.take(column)
+        return changed
+
+    def take(self, column: Column) -> None:
+        """Take the values to compare, and what is derived from them."""
+        self.column = column
+
+
+class DateComparison(ColumnComparison):
     """Compares dates of birth: equal, mistyped, only the year equal, or another date."""
 
     same: tuple[float, ...] = (0.2, 0.2, 0.2, 0.1, 0.05, 0.04, 0.05, 0.05, 0.02, 0.09, 0.0)
@@ -52,15 +105,42 @@ class DateComparison:
         *range(3, 11),
     )
 
-    def __init__(self, name: str, values: Sequence[str]) -> None:
-        self.name = name
-        self.column = Column.of([plain_date(value) for value in values])
-        days = self.column.derive(lambda date: date[4:8])
+    plain = staticmethod(plain_date)
+    said = (
+        "equal, and few have it",
+        "equal, and some have it",
+        "equal, and many have it",
+        "one typing error",
+        "one typing error, and only the year may be known",
+        "two typing errors",
+        "the same year, and only that may be known",
+        "the same year",
+        "at most two years apart",
+        "different",
+        NOT_SAID,
+    )
+
+    def __init__(self, name: str, people: People) -> None:
+        dates = Column.of([plain_date(value) for value in people.columns[name][1]])
+        days = dates.derive(lambda date: date[4:8])
         common = 2.0**-days.bits > COARSE_DAY_SHARE
-        coarse = {day for day, often in zip(days.values, common, strict=True) if often}
-        self._coarse = np.array([date[4:8] in coarse for date in self.column.values], bool)
-        years = [date[:4] for date in self.column.values]
-        self._year = np.array([int(year) if year.isdecimal() else -9 for year in years])
+        self._coarse_days = {day for day, often in zip(days.values, common, strict=True) if often}
+        super().__init__(name, people)
+
+    def among(self, records: Ints, person: People) -> Self:
+        """Return the comparison of some records and, last, of a new one."""
+        codes, (value,) = self.column.codes[records], self._read(person)
+        changed = copy(self)
+        changed.column = self.column.among(records, value)
+        changed.coarse = np.append(self.coarse[codes], value[4:8] in self._coarse_days)
+        changed.years = np.append(self.years[codes], _year(value))
+        return changed
+
+    def take(self, column: Column) -> None:
+        """Take dates, and their years."""
+        super().take(column)
+        self.coarse = np.array([date[4:8] in self._coarse_days for date in column.values], bool)
+        self.years = np.array([_year(date) for date in column.values], np.int64)
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 to 2 for equal dates (rare to common), then less and less alike."""
@@ -70,10 +150,10 @@ class DateComparison:
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values, bits = self.column.values, self.column.bits
         typing_errors = process.cpdist(
-            [values[at] for at in one], [values[at] for at in other], scorer=OSA.distance
+            values[one].tolist(), values[other].tolist(), scorer=OSA.distance
         )
-        coarse = self._coarse[one] | self._coarse[other]
-        apart = np.abs(self._year[one] - self._year[other])
+        coarse = self.coarse[one] | self.coarse[other]
+        apart = np.abs(self.years[one] - self.years[other])
         level = np.full(len(one), self._OTHER, np.int16)
         level[apart <= 2] = self._YEARS
         level[apart == 0] = self._YEAR
@@ -94,28 +174,73 @@ class PlaceComparison:
     """
 
     _POSTCODES, _PLACES = 6, 6
+    _SAID = (
+        ("equal", "same sector", "same district", "same area", "different", NOT_SAID),
+        (
+            "equal, and few are from there",
+            "equal, and some are from there",
+            "equal, and many are from there",
+            "alike",
+            "different",
+            NOT_SAID,
+        ),
+    )
 
-    def __init__(self, name: str, postcodes: Sequence[str], places: Sequence[str]) -> None:
+    def __init__(self, name: str, people: People) -> None:
         self.name = name
-        self.postcode = Column.of([plain_text(value) for value in postcodes])
-        self.place = Column.of([plain_text(value) for value in places])
-        areas = [postcode_areas(value) for value in self.postcode.values]
-        self._areas = [Column.of([area[wide] for area in areas]).codes for wide in range(3)]
+        postcodes, places = self._read(people)
+        self.take(Column.of(postcodes), Column.of(places))
         by_postcode = (0.55, 0.1, 0.1, 0.05, 0.2, 0.3)
         by_place = (0.2, 0.2, 0.2, 0.1, 0.3, 0.3)
         self.same = tuple(a * b for a in by_postcode for b in by_place)
         both_differ = 4 * self._PLACES + 4
         self.other = tuple(float(at == both_differ) for at in range(len(self.same)))
 
+    def among(self, records: Ints, person: People) -> Self:
+        """Return the comparison of some records and, last, of a new one."""
+        postcodes, places = self._read(person)
+        changed = copy(self)
+        changed.postcode = self.postcode.among(records, postcodes[0])
+        changed.place = self.place.among(records, places[0])
+        of, own = self.postcode.codes[records], postcode_areas(postcodes[0])
+        changed.areas = [area.codes_among(of, own[wide]) for wide, area in enumerate(self._areas)]
+        return changed
+
+    def extended(self, people: People) -> Self:
+        """Return the comparison with more records."""
+        postcodes, places = self._read(people)
+        changed = copy(self)
+        changed.take(self.postcode.extended(postcodes), self.place.extended(places))
+        return changed
+
+    def _read(self, people: People) -> tuple[list[str], list[str]]:
+        return (
+            [plain_text(_first(each)) for each in people.together("postcode")],
+            [plain_text(_joined(each)) for each in people.together("place")],
+        )
+
+    def take(self, postcode: Column, place: Column) -> None:
+        """Take the values to compare, and the areas that postcodes are in."""
+        self.postcode, self.place = postcode, place
+        areas = [postcode_areas(value) for value in postcode.values]
+        self._areas = [Column.of([area[wide] for area in areas]) for wide in range(3)]
+        self.areas = [area.codes for area in self._areas]
+
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return six levels of the postcode, in each six of the place."""
         return self._by_postcode(one, other) * self._PLACES + self._by_place(one, other)
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        postcode, place = divmod(level, self._PLACES)
+        return f"postcode {self._SAID[0][postcode]}; place {self._SAID[1][place]}"
 
     def _by_postcode(self, one: Ints, other: Ints) -> Levels:
         a, b = self.postcode.codes[one], self.postcode.codes[other]
         level = np.full(len(one), 4, np.int16)
         for at in (2, 1, 0):
-            level[self._areas[at][a] == self._areas[at][b]] = at + 1
+            areas = self.areas[at]
+            level[areas[a] == areas[b]] = at + 1
         level[a == b] = 0
         level[~(self.postcode.known[a] & self.postcode.known[b])] = 5
         return level
@@ -126,7 +251,7 @@ class PlaceComparison:
 
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values = self.place.values
-        texts = [values[at] for at in one], [values[at] for at in other]
+        texts = values[one].tolist(), values[other].tolist()
         level = np.full(len(one), 4, np.int16)
         level[process.cpdist(*texts, scorer=fuzz.token_set_ratio) > 99.9] = 3
         level[process.cpdist(*texts, scorer=JaroWinkler.similarity) > ALIKE] = 3
@@ -136,15 +261,20 @@ class PlaceComparison:
         return level
 
 
-class CategoryComparison:
+class CategoryComparison(ColumnComparison):
     """Compares words out of a list, such as an occupation: equal (rare to common) or not."""
 
     same: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2, 0.0)
     other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, 0.0)
 
-    def __init__(self, name: str, values: Sequence[str]) -> None:
-        self.name = name
-        self.column = Column.of([plain_text(value) for value in values])
+    plain = staticmethod(plain_text)
+    said = (
+        "equal, and few have it",
+        "equal, and some have it",
+        "equal, and many have it",
+        "different",
+        NOT_SAID,
+    )
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 to 2 for equal words (rare to common), 3 for different ones."""
@@ -156,15 +286,14 @@ class CategoryComparison:
         return level
 
 
-class NumberComparison:
+class NumberComparison(ColumnComparison):
     """Compares identifying numbers and addresses: equal, one typing error, or different."""
 
     same: tuple[float, ...] = (0.75, 0.05, 0.1, 0.1, 0.0)
     other: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 0.0)
 
-    def __init__(self, name: str, values: Sequence[str]) -> None:
-        self.name = name
-        self.column = Column.of([plain_number(value) for value in values])
+    plain = staticmethod(plain_number)
+    said = ("equal", "equal, and many have it", "one typing error", "different", NOT_SAID)
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 for an equal rare number, 1 for an equal common one, 2 mistyped, 3 another."""
@@ -174,8 +303,8 @@ class NumberComparison:
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values = self.column.values
         errors = process.cpdist(
-            [values[at] for at in one],
-            [values[at] for at in other],
+            values[one].tolist(),
+            values[other].tolist(),
             scorer=OSA.distance,
             score_cutoff=1,
         )
@@ -191,22 +320,20 @@ class NumberComparison:
 def comparisons_of(people: People) -> list[Comparison]:
     """Return the comparisons that the columns of a file allow."""
     found: list[Comparison] = []
-    names, addresses = people.together("name"), people.together("address")
-    if any(map(any, names)):
-        found.append(WordComparison("name", [words(each) for each in names]))
-    found += [DateComparison(*each) for each in people.of_role("date").items()]
-    postcodes, places = people.together("postcode"), people.together("place")
-    if any(map(any, postcodes)) or any(map(any, places)):
-        found.append(
-            PlaceComparison(
-                "place", [_first(each) for each in postcodes], list(map(_joined, places))
-            )
-        )
-    found += [CategoryComparison(*each) for each in people.of_role("category").items()]
-    found += [NumberComparison(*each) for each in people.of_role("number").items()]
-    if any(map(any, addresses)):
-        found.append(WordComparison("address", [words(each) for each in addresses]))
+    if _tells(people, "name"):
+        found.append(WordComparison("name", people))
+    found += [DateComparison(name, people) for name in people.of_role("date")]
+    if _tells(people, "postcode") or _tells(people, "place"):
+        found.append(PlaceComparison("place", people))
+    found += [CategoryComparison(name, people) for name in people.of_role("category")]
+    found += [NumberComparison(name, people) for name in people.of_role("number")]
+    if _tells(people, "address"):
+        found.append(WordComparison("address", people))
     return found
+
+
+def _tells(people: People, role: Role) -> bool:
+    return any(map(any, people.together(role)))
 
 
 def rarity(
@@ -217,6 +344,10 @@ def rarity(
 ) -> Levels:
     """Return 0 for values that few have, 1 for those that more have, 2 for common ones."""
     return np.where(bits > very_telling, 0, np.where(bits > telling, 1, 2)).astype(np.int16)
+
+
+def _year(date: str) -> int:
+    return int(date[:4]) if date[:4].isdecimal() else -9
 
 
 def _first(values: Sequence[str]) -> str:

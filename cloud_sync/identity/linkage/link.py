@@ -1,14 +1,14 @@
 """Noisy records joined: candidates, model, groups, and where to stop joining, without labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cloud_sync.identity.linkage.blocking import candidate_pairs
 from cloud_sync.identity.linkage.clustering import Joins, average_linkage
 from cloud_sync.identity.linkage.comparisons import comparisons_of
-from cloud_sync.identity.linkage.model import fit, levels_of, probability
+from cloud_sync.identity.linkage.model import Model, fit, levels_of, probability
 from cloud_sync.identity.linkage.people import People
 from cloud_sync.identity.linkage.values import Floats, Ints
 
@@ -22,10 +22,17 @@ SEED = 20_261_128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """The group of each record of a file, and what was found on the way."""
+    """The group of each record of a file, and what was found on the way.
+
+    Without candidates there is no model. `reaches` is that of the candidates; `likely` has the
+    pairs that may be of one person, as places in the order of the ids, with their chances.
+    """
 
     groups: Sequence[str]
     figures: Mapping[str, float]
+    model: Model | None = None
+    reaches: Sequence[int] = ()
+    likely: tuple[Ints, Ints, Floats] | None = None
 
 
 def link(people: People) -> Linked:
@@ -36,13 +43,14 @@ def link(people: People) -> Linked:
     order = sorted(range(len(people.ids)), key=people.ids.__getitem__)
     linked = _link(people.of_records(order))
     groups = dict(zip(order, linked.groups, strict=True))
-    return Linked(groups=[groups[at] for at in range(len(order))], figures=linked.figures)
+    return replace(linked, groups=[groups[at] for at in range(len(order))])
 
 
 def _link(people: People) -> Linked:
     size = len(people.ids)
     comparisons = comparisons_of(people)
-    one, other = candidate_pairs(people)
+    candidates = candidate_pairs(people)
+    one, other = candidates.one, candidates.other
     if not len(one) or not comparisons:
         return Linked(groups=list(people.ids), figures={"candidate_pairs": 0})
     levels = levels_of(comparisons, one, other)
@@ -66,6 +74,9 @@ def _link(people: People) -> Linked:
     return Linked(
         groups=[people.ids[each] for each in groups],
         figures={"candidate_pairs": len(one), "expected_matches": float(chances.sum())} | figures,
+        model=model,
+        reaches=candidates.reaches,
+        likely=(one[likely], other[likely], chances[likely]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ RECORDS_MAX = 2_000_000
 LINES_NAMED_MAX = 10
 # Of a first line without the column that is needed, so much is shown.
 NAMES_SHOWN_CHARACTERS_MAX = 300
+# This name reads what is piped in.
+STDIN = Path("-")
 GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -160,7 +163,7 @@ def _rows(text: str, problems: Counter[str]) -> Iterator[list[str]]:
 
 def _text(path: Path, problems: Counter[str]) -> str:
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
         if content.startswith(GZIP_MAGIC):
             content = gzip.decompress(content)
     except FileNotFoundError:

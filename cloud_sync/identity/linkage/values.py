@@ -1,7 +1,7 @@
 """Columns as numbers: each different value once, and for each record which one it has."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +10,26 @@ Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.object_]
+
+FEW_PAIRS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """The different values of a column and, for each record, the place of its own among them.
 
     `bits` says how much it tells that two records share a value: the binary logarithm of how many
-    records have any value for each that has this one.
+    records have any value for each that has this one. `number` is the place of each value, and
+    `rarest_bits` what a value tells that nobody had.
     """
 
-    values: Sequence[str]
+    values: Texts
+    number: Mapping[str, int]
     codes: Ints
     known: Bools
     bits: Floats
+    rarest_bits: float
 
     @classmethod
     def of(cls, values: Sequence[str]) -> "Column":
@@ -34,7 +40,57 @@ class Column:
         counts = np.bincount(codes, minlength=len(distinct))
         known = np.array([value != "" for value in distinct], bool)
         total = max(1, int(counts[known].sum()))
-        return cls(distinct, codes, known, np.log2(total / counts))
+        return cls(
+            values=np.array(distinct, object),
+            number=number,
+            codes=codes,
+            known=known,
+            bits=np.log2(total / counts),
+            rarest_bits=float(np.log2(total)),
+        )
+
+    def among(self, records: Ints, value: str) -> "Column":
+        """Return the column of some records and, last, of a new one.
+
+        How telling a value is stays what it was among all records.
+        """
+        codes = self.codes[records]
+        size, own = len(codes), self.number.get(value, -1)
+        values, known = np.empty(size + 1, object), np.empty(size + 1, bool)
+        bits = np.empty(size + 1)
+        values[:size], values[size] = self.values[codes], value
+        known[:size], known[size] = self.known[codes], value != ""
+        bits[:size], bits[size] = self.bits[codes], self.rarest_bits if own < 0 else self.bits[own]
+        return Column(
+            values=values,
+            number={},
+            codes=self.codes_among(records, value),
+            known=known,
+            bits=bits,
+            rarest_bits=self.rarest_bits,
+        )
+
+    def codes_among(self, records: Ints, value: str) -> Ints:
+        """Return codes that tell which of some records have the value of a new one, the last."""
+        size = len(records)
+        codes = np.arange(size + 1)
+        codes[:size][self.codes[records] == self.number.get(value, -1)] = size
+        return codes
+
+    def extended(self, values: Sequence[str]) -> "Column":
+        """Return the column with more records; how telling a value is stays what it was."""
+        new = [value for value in dict.fromkeys(values) if value not in self.number]
+        first = len(self.values)
+        number = {**self.number, **{value: first + at for at, value in enumerate(new)}}
+        codes = np.array([number[value] for value in values], np.int64)
+        return replace(
+            self,
+            values=np.array([*self.values, *new], object),
+            number=number,
+            codes=np.concatenate([self.codes, codes]),
+            known=np.concatenate([self.known, np.array([value != "" for value in new], bool)]),
+            bits=np.concatenate([self.bits, np.full(len(new), self.rarest_bits)]),
+        )
 
     def derive(self, derived: Callable[[str], str]) -> "Column":
         """Return the column of what each value is part of, such as its year."""
@@ -45,7 +101,12 @@ class Column:
 def for_each_pair(
     one: Ints, other: Ints, size: int, work: Callable[[Ints, Ints], Levels]
 ) -> Levels:
-    """Work out something about pairs of codes below `size`, once for each different pair."""
+    """Work out something about pairs of codes below `size`, once for each different pair.
+
+    The smaller code comes first; few pairs are worked out without a look for equal ones.
+    """
+    if len(one) <= FEW_PAIRS:
+        return work(np.minimum(one, other), np.maximum(one, other))
     key = np.minimum(one, other) * size + np.maximum(one, other)
     different, back = np.unique(key, return_inverse=True)
     return work(different // size, different % size)[back]

@@ -2,11 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from itertools import combinations
 
 import numpy as np
+from rapidfuzz import process
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from cloud_sync.identity.linkage.columns import Role
+from cloud_sync.identity.linkage.people import People
+from cloud_sync.identity.linkage.text import words
 from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels
 
 # The most telling words of a text are compared; who has more is known by these.
@@ -17,6 +22,9 @@ PAIRS_AT_A_TIME = 100_000
 LETTERS_MIN = 3
 SHORTENED_LETTERS_MIN = 3
 ALIKE = 0.9
+# A word of at most 30 letters and its beginning of three or more are at least this much alike, and
+# so are two words of four or more with one typing error.
+LIKELY_ALIKE = 0.78
 # Of the words that share a spelling with a letter left out so many are compared.
 SPELLING_WORDS_MAX = 200
 # A mistyped word tells a bit less and a part of what the word itself tells; an initial is one of
@@ -24,6 +32,12 @@ SPELLING_WORDS_MAX = 200
 MISTYPED_SHARE, MISTYPED_BITS, INITIAL_BITS = 0.6, 1.0, 1.5
 SHARED_BITS = (0.5, 3, 5, 7, 9, 11, 13, 16, 20)
 _LEFT_OVER = 4
+LEFT_OVER_SAID = (
+    "none is left over",
+    "one has more words",
+    "each has a word of its own",
+    "each has several words of its own",
+)
 
 
 class WordComparison:
@@ -36,31 +50,102 @@ class WordComparison:
     same: tuple[float, ...] = (*([0.0025] * 12), *([0.02, 0.02, 0.003, 0.001] * 7), 0.0)
     other: tuple[float, ...] = (0.0, 0.0, 0.4, 0.6, *([0.0] * 37))
 
-    def __init__(self, name: str, texts: Sequence[Sequence[str]]) -> None:
-        self.name = name
+    def __init__(self, name: Role, people: People) -> None:
+        self.name: str = name
+        self._role: Role = name
+        texts = self._read(people)
         counts = Counter(word for text in texts for word in text)
-        self.vocabulary = [word for word, _ in counts.most_common()]
-        number = {word: at for at, word in enumerate(self.vocabulary)}
         total = sum(1 for text in texts if text)
-        bits = [np.log2(total / counts[word]) for word in self.vocabulary]
-        self.bits: Floats = np.array([*bits, 0.0])
-        self.words: Ints = np.full((len(texts), WORDS_MAX), -1, np.int64)
-        for record, text in enumerate(texts):
-            codes = sorted((number[word] for word in text), reverse=True)[:WORDS_MAX]
-            self.words[record, : len(codes)] = codes
-        self._initial = np.array([ord(word[0]) for word in self.vocabulary] + [0])
-        self._is_initial = np.array([len(word) == 1 for word in self.vocabulary] + [False])
-        near = [(one, other) for one, other in _near(self.vocabulary)]
+        self._rarest_bits = float(np.log2(max(1, total)))
+        self.number: dict[str, int] = {}
+        self.bits: Floats = np.zeros(1)
+        self.take_words([word for word, _ in counts.most_common()])
+        self.bits[:-1] = [np.log2(total / counts[word]) for word in self.vocabulary]
+        self.words = self.rows_of(texts)
+        self.near: Ints | None = None
+
+    def describe(self, level: int) -> str:
+        """Say what a level means."""
+        if level == len(self.same) - 1:
+            return "not said by both"
+        step, left = divmod(level, _LEFT_OVER)
+        least = SHARED_BITS[step - 1] if step else 0
+        most = SHARED_BITS[step] if step < len(SHARED_BITS) else None
+        told = f"{least:g} bits or more" if most is None else f"{least:g} to {most:g} bits"
+        return f"shared words tell {told}; {LEFT_OVER_SAID[left]}"
+
+    def among(self, records: Ints, person: People) -> "WordComparison":
+        """Return the comparison of some records and, last, of a new one."""
+        (text,) = self._read(person)
         size = len(self.vocabulary)
-        self._near = np.unique(
-            np.array([a * size + b for pair in near for a, b in (pair, pair[::-1])], np.int64)
-        )
+        new = [word for word in text if word not in self.number]
+        own = [self.number.get(word, -1) for word in text]
+        own = sorted((at for at in own if at >= 0), reverse=True)
+        own = [*range(size + len(new) - 1, size - 1, -1), *own][:WORDS_MAX]
+        rows = np.full((len(records) + 1, WORDS_MAX), -1, np.int64)
+        rows[:-1] = self.words[records]
+        rows[-1, : len(own)] = own
+        # Most have few words, and all pairs of them are looked at.
+        rows = rows[:, : max(1, int((rows >= 0).any(0).sum()))]
+        kept, codes = np.unique(rows, return_inverse=True)
+        kept, codes = (kept[1:], codes - 1) if kept[0] < 0 else (kept, codes)
+        small = copy(self)
+        small.number = {}
+        known = int(np.searchsorted(kept, size))
+        told = [new[at - size] for at in kept[known:].tolist()]
+        small.vocabulary = [*self._spelt[kept[:known]].tolist(), *told]
+        bits = np.where(kept < size, self.bits[np.minimum(kept, size)], self._rarest_bits)
+        small.bits = np.append(bits, 0.0)
+        small.words = codes.reshape(rows.shape)
+        small.initials = np.concatenate([self.initials[kept[:known]], _initials([*told, ""])])
+        mine = small.words[-1]
+        near = near_to(mine[mine >= 0].tolist(), small.vocabulary)
+        small.near = _both_ways(near, len(kept))
+        return small
+
+    def extended(self, people: People) -> "WordComparison":
+        """Return the comparison with more records; how telling a word is stays what it was."""
+        texts = self._read(people)
+        more = copy(self)
+        told = {word: None for text in texts for word in text if word not in self.number}
+        more.take_words([*self.vocabulary, *told])
+        more.words = np.concatenate([self.words, more.rows_of(texts)])
+        more.near = None
+        return more
+
+    def _read(self, people: People) -> list[tuple[str, ...]]:
+        return [words(each) for each in people.together(self._role)]
+
+    def take_words(self, vocabulary: list[str]) -> None:
+        """Take a vocabulary that begins with the one of before; what is new is the rarest."""
+        self.vocabulary = vocabulary
+        self.number = {word: at for at, word in enumerate(vocabulary)}
+        bits = np.full(len(vocabulary) + 1, self._rarest_bits)
+        bits[: len(self.bits) - 1] = self.bits[:-1]
+        bits[-1] = 0.0
+        self.bits = bits
+        self.derive()
+
+    def derive(self) -> None:
+        """Work out from the vocabulary its spellings and initials, to be asked by number."""
+        self._spelt = np.array(self.vocabulary, object)
+        self.initials = _initials([*self.vocabulary, ""])
+
+    def rows_of(self, texts: Sequence[Sequence[str]]) -> Ints:
+        """Return the most telling words of each text, by number."""
+        rows: Ints = np.full((len(texts), WORDS_MAX), -1, np.int64)
+        for record, text in enumerate(texts):
+            codes = sorted((self.number[word] for word in text), reverse=True)[:WORDS_MAX]
+            rows[record, : len(codes)] = codes
+        return rows
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return the level of each pair of records."""
         parts = range(0, len(one), PAIRS_AT_A_TIME)
         if not parts:
             return np.empty(0, np.int16)
+        if self.near is None:
+            self.near = _both_ways(_near(self.vocabulary), len(self.vocabulary))
         return np.concatenate(
             [
                 self._compare(one[at : at + PAIRS_AT_A_TIME], other[at : at + PAIRS_AT_A_TIME])
@@ -80,7 +165,10 @@ class WordComparison:
         told = np.maximum(self.bits[a] * MISTYPED_SHARE - MISTYPED_BITS, 0)
         shared += (told * near.any(2)).sum(1)
         left_a, left_b = left_a & ~near.any(2), left_b & ~near.any(1)
-        initial = self._among(a, b, left_a, left_b, self._is_initial_of)
+        if (self.initials < 0).any():
+            initial = self._among(a, b, left_a, left_b, self._is_initial_of)
+        else:
+            initial = np.zeros_like(equal)
         shared += INITIAL_BITS * initial.any(2).sum(1)
         over_a = (left_a & ~initial.any(2)).sum(1)
         over_b = (left_b & ~initial.any(1)).sum(1)
@@ -95,22 +183,38 @@ class WordComparison:
         self, a: Ints, b: Ints, left_a: Bools, left_b: Bools, test: Callable[[Ints, Ints], Bools]
     ) -> Bools:
         at = np.nonzero(left_a[:, :, None] & left_b[:, None, :])
-        found = np.zeros((len(a), WORDS_MAX, WORDS_MAX), bool)
+        found = np.zeros((len(a), a.shape[1], a.shape[1]), bool)
         found[at] = test(a[at[0], at[1]], b[at[0], at[2]])
         return found
 
     def _are_near(self, one: Ints, other: Ints) -> Bools:
-        if not len(self._near):
+        if self.near is None or not len(self.near):
             return np.zeros(len(one), bool)
         key = one * len(self.vocabulary) + other
-        at = np.minimum(np.searchsorted(self._near, key), len(self._near) - 1)
-        found: Bools = self._near[at] == key
+        at = np.minimum(np.searchsorted(self.near, key), len(self.near) - 1)
+        found: Bools = self.near[at] == key
         return found
 
     def _is_initial_of(self, one: Ints, other: Ints) -> Bools:
-        short = self._is_initial[one] | self._is_initial[other]
-        found: Bools = short & (self._initial[one] == self._initial[other])
+        a, b = self.initials[one], self.initials[other]
+        found: Bools = ((a < 0) | (b < 0)) & (np.abs(a) == np.abs(b))
         return found
+
+
+def _initials(vocabulary: Sequence[str]) -> Ints:
+    """Return the number of each word's first letter, below 0 where the word is nothing else."""
+    letters = [ord(word[0]) if word else 0 for word in vocabulary]
+    return np.array(
+        [-at if len(word) == 1 else at for at, word in zip(letters, vocabulary, strict=True)],
+        np.int64,
+    )
+
+
+def _both_ways(pairs: Iterable[tuple[int, int]], size: int) -> Ints:
+    """Return pairs of words below `size`, each in both directions, as sorted numbers."""
+    return np.unique(
+        np.array([a * size + b for pair in pairs for a, b in (pair, pair[::-1])], np.int64)
+    )
 
 
 def _near(vocabulary: Sequence[str]) -> set[tuple[int, int]]:
@@ -119,7 +223,7 @@ def _near(vocabulary: Sequence[str]) -> set[tuple[int, int]]:
     spellings: dict[str, list[int]] = defaultdict(list)
     for at, word in enumerate(vocabulary):
         if len(word) >= LETTERS_MIN:
-            for spelling in {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}:
+            for spelling in _spellings(word):
                 spellings[spelling].append(at)
     for group in spellings.values():
         for one, other in combinations(group[:SPELLING_WORDS_MAX], 2):
@@ -128,6 +232,29 @@ def _near(vocabulary: Sequence[str]) -> set[tuple[int, int]]:
     ordered = sorted(range(len(vocabulary)), key=vocabulary.__getitem__)
     found.update(_short_forms(vocabulary, ordered))
     return found
+
+
+def near_to(few: Sequence[int], vocabulary: Sequence[str]) -> set[tuple[int, int]]:
+    """Return the pairs that `_near` finds, of which one is among a few words."""
+    own = [vocabulary[at] for at in few]
+    if not own:
+        return set()
+    likeness = process.cdist(own, vocabulary, scorer=JaroWinkler.similarity)
+    found: set[tuple[int, int]] = set()
+    likely = likeness >= LIKELY_ALIKE
+    for at, other in zip(*(each.tolist() for each in np.nonzero(likely)), strict=True):
+        short, long = sorted((own[at], vocabulary[other]), key=len)
+        if len(short) < LETTERS_MIN or few[at] == other:
+            continue
+        is_short_form = len(short) >= SHORTENED_LETTERS_MIN and long.startswith(short)
+        if is_short_form or (are_alike(short, long) and _spellings(short) & _spellings(long)):
+            found.add((few[at], other))
+    return found
+
+
+def _spellings(word: str) -> set[str]:
+    """Return a word and what is left of it without each of its letters."""
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
 
 
 def _short_forms(vocabulary: Sequence[str], ordered: Sequence[int]) -> Iterable[tuple[int, int]]:
