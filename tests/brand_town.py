@@ -253,6 +253,20 @@ def _bear(connection: Connection, tenant: str, store: str) -> None:
     quarantine.keep(connection, [poison])
     connection.execute("INSERT INTO shopper_due VALUES (%s, %s, %s)", (shard, tenant, store))
     _forget(connection, tenant, store)
+    _flow(connection, tenant, store)
+
+
+def _flow(connection: Connection, tenant: str, store: str) -> None:
+    """Let another system be told of somebody, who is in an audience."""
+    named = (tenant, f"{tenant}-{store}")
+    connection.execute("INSERT INTO connector (tenant, connector) VALUES (%s, %s)", named)
+    connection.execute(
+        "INSERT INTO connector_due VALUES (%s, %s, gen_random_uuid(), 1, 0, 0, 1, 'away')", named
+    )
+    connection.execute(
+        "INSERT INTO connector_told VALUES (%s, %s, gen_random_uuid(), 'checksum', 0)", named
+    )
+    connection.execute("INSERT INTO audience VALUES (%s, %s, 'ours', '{}')", named)
 
 
 def _forget(connection: Connection, tenant: str, store: str) -> None:
