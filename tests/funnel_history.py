@@ -23,6 +23,7 @@ from wire.events import (
     Returned,
     Saved,
     Scan,
+    Searched,
     Tried,
     Viewed,
     Watched,
@@ -124,6 +125,8 @@ def _deeds(each: LedgerEvent, act: str, by: By) -> Iterator[_Deed]:
         amount = body.dwell_ms
     elif isinstance(body, Watched):
         amount = body.watched_ms
+    if by == "brand" and isinstance(body, Searched):
+        return  # a search is about its words
     for key in _keys(each, by):
         yield _Deed(key, time_of(each) // DAY_US, act, amount)
 
