@@ -10,7 +10,7 @@ The order matters, since workers go on meanwhile:
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
 from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
+from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
 from wire.erasures import SALT_BYTES, mark_of
 from wire.identifiers import Identifier, identifier_id
 from wire.messages import Change
@@ -234,26 +235,66 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
         shoppers = now
     members = everyone | joined(connection, tenant, everyone)
     atoms = sorted(map(identifier_id, members))
-    coupons = connection.execute(
-        "SELECT coupon FROM coupon WHERE tenant = %s AND owner = ANY(%s::uuid[])",
-        (tenant, arrays.plain(atoms)),
-    ).fetchall()
-    named = {
-        "tenant": tenant,
-        "atoms": arrays.plain(atoms),
-        "hexes": arrays.plain(atoms),
-        "values": arrays.plain(sorted(each.value.hex() for each in members)),
-        "names": sorted(each.key for each in members),
-        "coupons": [coupon for (coupon,) in coupons],
-    }
+    named = _named(connection, tenant, members)
+    components = _components(connection, named)
     _uncount_pairs(connection, named)
     queue.take_back(connection, tenant, atoms)
     rows = sum(connection.execute(_deletion(trace), named).rowcount for trace in TRACES)
+    _choose_anew(connection, tenant, components)
     connection.execute(
         "UPDATE erasure SET rows = rows + %s WHERE tenant = %s AND erasure = %s",
         (rows, tenant, order.erasure),
     )
     return _Gone(members=members, rows=rows)
+
+
+def _named(
+    connection: Connection, tenant: str, members: Collection[Identifier]
+) -> dict[str, object]:
+    """Return all by which rows of the shopper are found, as traces.py names it."""
+    atoms = sorted(map(identifier_id, members))
+    named: dict[str, object] = {
+        "tenant": tenant,
+        "atoms": arrays.plain(atoms),
+        "hexes": arrays.plain(atoms),
+        "values": arrays.plain(sorted(each.value.hex() for each in members)),
+        "names": sorted(each.key for each in members),
+    }
+    coupons = connection.execute(
+        "SELECT coupon FROM coupon WHERE tenant = %(tenant)s AND owner = ANY(%(atoms)s::uuid[])",
+        named,
+    ).fetchall()
+    orders = connection.execute(
+        "SELECT DISTINCT number || '@' || ltrim(place, '@') FROM atom_order"
+        " WHERE tenant = %(tenant)s AND atom = ANY(%(atoms)s::uuid[])",
+        named,
+    ).fetchall()
+    named["coupons"] = [coupon for (coupon,) in coupons]
+    named["orders"] = [order for (order,) in orders]
+    return named
+
+
+def _components(connection: Connection, named: Mapping[str, object]) -> set[str]:
+    """Return what components of others may be called after the shopper, and lock what says so."""
+    rows = connection.execute(
+        "SELECT identifier, component FROM identifier WHERE tenant = %(tenant)s"
+        " AND identifier = ANY(%(atoms)s::uuid[]) ORDER BY identifier FOR UPDATE",
+        named,
+    )
+    return {each.hex for row in rows for each in row if each is not None}
+
+
+def _choose_anew(connection: Connection, tenant: str, components: Collection[str]) -> None:
+    """Let those who are left of components that held the shopper be decided anew.
+
+    A component is called after one of its identifiers, which may be one that went.
+    """
+    rows = connection.execute(
+        "SELECT identifier FROM identifier WHERE tenant = %s AND component = ANY(%s::uuid[])",
+        (tenant, arrays.plain(sorted(components))),
+    )
+    if left := {each.hex for (each,) in rows}:
+        regroup(connection, tenant, left, at_most=len(left) + COMPONENT_MAX)
 
 
 def _deletion(trace: Trace) -> sql.Composed:

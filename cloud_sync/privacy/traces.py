@@ -14,7 +14,7 @@ class Trace:
 
     The condition may use `atoms` (ids of the shopper's identifiers, uuid[]), `hexes` (the same as
     texts), `values` (the keyed identifiers, as uuid[]), `names` (as the downlink names them),
-    `coupons` (codes of the shopper's coupons) and `tenant`.
+    `coupons` (codes of the shopper's coupons), `orders` (as order_told names them) and `tenant`.
     """
 
     table: str
@@ -32,15 +32,30 @@ TRACES: tuple[Trace, ...] = (
     Trace(table="atom_money", where=_BY_ATOM),
     Trace(table="atom_store", where=_BY_ATOM),
     Trace(table="atom_consent", where=_BY_ATOM),
+    Trace(table="atom_order", where=_BY_ATOM),
+    Trace(table="point_spend", where=_BY_ATOM),
+    Trace(table="order_told", where="order_key = ANY(%(orders)s::text[])"),
     Trace(table="interest_due", where=_BY_ATOM),
     Trace(table="coupon_act", where="coupon = ANY(%(coupons)s::text[])"),
     Trace(table="coupon", where="owner = ANY(%(atoms)s::uuid[])"),
+    Trace(table="coupon_withdrawn", where="owner = ANY(%(atoms)s::uuid[])"),
     Trace(table="shopper_view", where="identifier = ANY(%(atoms)s::uuid[])"),
     Trace(table="visit", where="identifier = ANY(%(atoms)s::uuid[])"),
     Trace(table="prepared", where="shopper = ANY(%(atoms)s::uuid[])"),
     Trace(table="shopper_due", where="shopper = ANY(%(hexes)s::text[])"),
     Trace(table="token_pace", where="member = ANY(%(values)s::uuid[])"),
     Trace(table="downlink_key", where="view = 'shopper' AND key = ANY(%(names)s::text[])"),
+    # Whoever typed the shopper's number, and whatever the shopper typed.
+    Trace(
+        table="claim",
+        where="EXISTS (SELECT FROM unnest(%(values)s::uuid[]) AS gone (id) WHERE"
+        " value = uuid_send(id) OR position(uuid_send(id) IN identifiers) > 0)",
+    ),
+    Trace(table="identity_due", where="identifier = ANY(%(atoms)s::uuid[])"),
+    Trace(
+        table="identity_word",
+        where="(identifier = ANY(%(atoms)s::uuid[]) OR other = ANY(%(atoms)s::uuid[]))",
+    ),
     Trace(
         table="link",
         where="(identifier = ANY(%(atoms)s::uuid[]) OR other = ANY(%(atoms)s::uuid[]))",
@@ -51,7 +66,7 @@ TRACES: tuple[Trace, ...] = (
 # Columns by whose names a shopper may be found; a table with one of them is in a list here.
 TELLING_COLUMNS = frozenset(
     {"atom", "identifier", "shopper", "owner", "member", "coupon", "coupons", "visit", "row"}
-    | {"payload", "mark", "person", "phone", "email", "identifiers"}
+    | {"payload", "mark", "person", "phone", "email", "identifiers", "sealed", "order_key"}
 )
 
 # Tables with such a column that keep their rows, and why.
@@ -59,6 +74,7 @@ NOT_TRACES: Mapping[str, str] = {
     "connector_due": "until other systems were told that the shopper is gone: see flow/queue.py",
     "connector_told": "goes when that system has acknowledged that the shopper is gone",
     "ledger": "rows of the shopper are found by their bytes and made blank: see scrub.py",
+    "refused_delivery": "sealed under the tenant's key, unread; it goes after 90 days",
     "quarantine": "entries that hold the shopper's bytes are emptied: see scrub.py",
     "downlink": "its owner is a worker",
     "shard_lease": "its owner is a worker",
