@@ -13,7 +13,16 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, jsonify
 
-from cloud_sync.intake.asked import Asked, AskedForToken, AskedToRedeem
+from cloud_sync.channels.goods import PRODUCTS_PER_QUESTION_MAX
+from cloud_sync.channels.sites import Letter
+from cloud_sync.intake.asked import (
+    Asked,
+    AskedForConsents,
+    AskedForRights,
+    AskedForToken,
+    AskedToRedeem,
+    AskedToSpend,
+)
 from cloud_sync.intake.posted import (
     EVENT_ID_CHARS_MAX,
     EVENTS_PER_POST_MAX,
@@ -37,6 +46,7 @@ class Operation:
     answer: str
     refusals: Sequence[int] = (400, 401)
     public: bool = False
+    media: str = "application/json"
 
 
 # Method and path of each route, as OpenAPI writes them.
@@ -64,6 +74,82 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         sent="AskedForToken",
         answer="Token",
         refusals=(400, 401, 403, 429, 503),
+    ),
+    ("post", "/v1/points/spend"): Operation(
+        summary="Spend points for an order",
+        sent="AskedToSpend",
+        answer="Spent",
+        refusals=(400, 401, 404, 409),
+    ),
+    ("get", "/v1/catalogue"): Operation(
+        summary="What the key's channel sells, at its own prices", answer="Goods", refusals=(401,)
+    ),
+    ("post", "/v1/stock"): Operation(
+        summary="How many pieces of products lie where", sent="AskedForStock", answer="Stock"
+    ),
+    ("post", "/v1/claims"): Operation(
+        summary="Claim a phone number or an address that a shopper typed, to send a code there",
+        sent="AskedToClaim",
+        answer="Claim",
+        refusals=(400, 401, 429),
+    ),
+    ("post", "/v1/claims/{name}/prove"): Operation(
+        summary="Prove a claim by the code that was sent",
+        sent="AskedToProve",
+        answer="Proven",
+        refusals=(400, 401, 403, 410),
+    ),
+    ("get", "/v1/storebridge.js"): Operation(
+        summary="The script for pages of a shop",
+        answer="Script",
+        refusals=(),
+        public=True,
+        media="text/javascript",
+    ),
+    ("post", "/v1/sites/{name}/events"): Operation(
+        summary="What a browser on a page of a shop tells; its origin must be one of the site's",
+        sent="Letter",
+        answer="Kept",
+        refusals=(400, 403, 429),
+        public=True,
+    ),
+    ("get", "/v1/webhooks/{channel}/{name}"): Operation(
+        summary="Where systems deliver that do so by address alone; signed as they sign",
+        answer="Kept",
+        refusals=(403, 404, 405, 422),
+        public=True,
+    ),
+    ("post", "/v1/webhooks/{channel}/{name}"): Operation(
+        summary="Where other systems deliver, each in its own form and signed as they sign",
+        sent="Delivery",
+        answer="Kept",
+        refusals=(403, 404, 405, 422),
+        public=True,
+    ),
+    ("post", "/v1/consents"): Operation(
+        summary="Record what a shopper allows or withdraws",
+        sent="AskedForConsents",
+        answer="Kept",
+    ),
+    ("post", "/v1/consents/ask"): Operation(
+        summary="Ask what a shopper allows", sent="Asked", answer="Consents"
+    ),
+    ("get", "/v1/shoppers/export"): Operation(
+        summary="Everything that is known of a shopper, by `?shopper=` and an ID",
+        answer="Everything",
+        refusals=(400, 401, 403, 404),
+    ),
+    ("post", "/v1/shoppers/export"): Operation(
+        summary="Everything that is known of a shopper, by identifiers or an ID",
+        sent="AskedForRights",
+        answer="Everything",
+        refusals=(400, 401, 403, 404),
+    ),
+    ("post", "/v1/shoppers/erase"): Operation(
+        summary="Erase a shopper",
+        sent="AskedForRights",
+        answer="Erasure",
+        refusals=(400, 401, 403, 404, 503),
     ),
     ("post", "/v1/shoppers/find"): Operation(
         summary="Find the shopper IDs of plain identifiers",
@@ -96,10 +182,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 REFUSALS: Mapping[int, str] = {
     400: "Something that was sent is wrong; each field at fault is named",
     401: "No valid API key came with the request",
-    403: "The key has no right to this",
+    403: "Whoever asks has no right to this",
     404: "Nothing of that name is known",
+    405: "This is asked by another method; see Allow",
     409: "It cannot be done as things are; the message says why",
+    410: "It is over",
     413: "Too much was sent at once",
+    422: "What was delivered cannot be read; the message says whether it is set aside",
     429: "Asked too often; see Retry-After",
     503: "It cannot be served now; see Retry-After",
 }
@@ -123,6 +212,7 @@ def _ref(name: str) -> Schema:
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}
+TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
 FLAG: Schema = {"type": "boolean"}
 TIME: Schema = {"type": "integer", "description": "µs since 1970 UTC"}
 ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
@@ -145,7 +235,7 @@ ANSWERS: Mapping[str, Schema] = {
         {
             "error": _object(
                 {"message": TEXT, "fields": _list(_object({"field": TEXT, "message": TEXT}))},
-                {"reason": TEXT, "store": TEXT},
+                {"reason": TEXT, "store": TEXT, "left": {"type": ["string", "integer"]}},
             )
         }
     ),
@@ -153,6 +243,68 @@ ANSWERS: Mapping[str, Schema] = {
         {"accepted": NUMBER, "repeated": NUMBER},
         {"ignored": _list(_object({"field": TEXT, "message": TEXT}))},
     ),
+    "Kept": _object({"accepted": NUMBER, "repeated": NUMBER}),
+    "Spent": _object({"points": NUMBER, "left": NUMBER, "repeated": FLAG}),
+    "Goods": _object(
+        {
+            "products": _list(
+                _object(
+                    {
+                        "product": TEXT,
+                        "name": TEXTS,
+                        "brand": TEXT,
+                        "category": TEXT,
+                        "price_cents": NUMBER,
+                        "currency": TEXT,
+                        "image": TEXT,
+                        "about": TEXTS,
+                        "low_stock": NUMBER,
+                    }
+                )
+            )
+        }
+    ),
+    "Stock": _object(
+        {
+            "stock": {
+                "type": "object",
+                "additionalProperties": _list(
+                    _object({"store": TEXT, "quantity": NUMBER, "counted_at": TIME})
+                ),
+            }
+        }
+    ),
+    "Claim": _object({"claim": TEXT, "code": TEXT, "expires_at": TIME}),
+    "Proven": _object({"proven": {"const": True}}),
+    "Script": TEXT,
+    "Consents": _object(
+        {
+            "consents": {
+                "type": "object",
+                "additionalProperties": _object(
+                    {
+                        "given": FLAG,
+                        "by": {"enum": ["shopper", "terms"]},
+                        "said_at": TIME,
+                        "version": TEXT,
+                        "via": TEXT,
+                        "place": TEXT,
+                    }
+                ),
+            }
+        }
+    ),
+    "Everything": _object(
+        {
+            "shopper": TEXT,
+            "asked_at": {"type": "string", "format": "date-time"},
+            "identifiers": _list({"type": "object"}),
+            "consents": {"type": "object"},
+            "events": _list({"type": "object"}),
+            "events_left_out": FLAG,
+        }
+    ),
+    "Erasure": _object({"erasure": TEXT, "erased_at": TIME, "rows": NUMBER}),
     "Because": _object(
         {"reason": TEXT, "product": TEXT, "channel": TEXT, "at": TIME},
         {"category": TEXT, "count": NUMBER},
@@ -232,7 +384,39 @@ ANSWERS: Mapping[str, Schema] = {
         }
     ),
 }
-_SENT = (Asked, AskedToRedeem, AskedForToken, AskedToJoin, AskedToSplit)
+_SENT = (
+    *(Asked, AskedToRedeem, AskedToSpend, AskedForToken, AskedToJoin, AskedToSplit),
+    *(AskedForConsents, AskedForRights, Letter),
+)
+# What is read by structs that only their routes know, or by each channel in its own way.
+_SENT_BESIDE: Mapping[str, Schema] = {
+    "AskedForStock": {
+        **_object(
+            {
+                "products": _list(
+                    {"type": "string", "minLength": 1, "maxLength": 64},
+                    maxItems=PRODUCTS_PER_QUESTION_MAX,
+                )
+            }
+        ),
+        "additionalProperties": False,
+    },
+    "AskedToClaim": {
+        **_object(
+            {
+                "kind": {"enum": ["phone", "email"]},
+                "value": {"type": "string", "maxLength": 200},
+                "identifiers": _list(_ref("Named"), maxItems=IDENTIFIERS_MAX - 1),
+            }
+        ),
+        "additionalProperties": False,
+    },
+    "AskedToProve": {
+        **_object({"code": {"type": "string", "maxLength": 20}}),
+        "additionalProperties": False,
+    },
+    "Delivery": {"description": "As the channel's own documentation says"},
+}
 
 
 def blueprint() -> Blueprint:
@@ -263,7 +447,7 @@ def describe() -> Schema:
         "paths": paths,
         "security": [{"key": []}],
         "components": {
-            "schemas": {**sent, **ANSWERS, **dict(_events())},
+            "schemas": {**sent, **_SENT_BESIDE, **ANSWERS, **dict(_events())},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -274,7 +458,7 @@ def _operation(method: str, path: str, operation: Operation) -> Schema:
         "operationId": f"{method}{path.removeprefix('/v1')}".translate(_TO_NAME).strip("_"),
         "summary": operation.summary,
         "responses": {
-            "200": _content("It was done", operation.answer),
+            "200": _content("It was done", operation.answer, operation.media),
             **{str(status): _content(REFUSALS[status], "Refusal") for status in operation.refusals},
         },
     }
@@ -291,8 +475,8 @@ def _operation(method: str, path: str, operation: Operation) -> Schema:
     return found
 
 
-def _content(about: str, schema: str) -> Schema:
-    return {"description": about, "content": {"application/json": {"schema": _ref(schema)}}}
+def _content(about: str, schema: str, media: str = "application/json") -> Schema:
+    return {"description": about, "content": {media: {"schema": _ref(schema)}}}
 
 
 def _events() -> Iterator[tuple[str, Schema]]:
