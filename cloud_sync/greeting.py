@@ -8,8 +8,9 @@ from psycopg import Connection
 
 from cloud_sync.decisions import prepared
 from cloud_sync.decisions.coupons import Coupon, write_leases
-from cloud_sync.decisions.decide import SHOWN_IN_STORES, checksum, note
+from cloud_sync.decisions.decide import SHOWN_IN_STORES
 from cloud_sync.decisions.prepared import Asked
+from cloud_sync.decisions.telling import checksum, note
 from cloud_sync.intake.revisions import Put
 from cloud_sync.intake.streams import StreamKey
 from cloud_sync.publisher import put

@@ -192,7 +192,7 @@ def build_connectors(config: "CloudConfig", database: "Database") -> "list[Conne
     from cloud_sync.flow.connector import Connector, Purpose, enlist
     from cloud_sync.flow.kinds import read_secret
     from cloud_sync.flow.senders import SENDERS, Route
-    from wire.mqtt import Publisher
+    from wire.mqtt_publisher import Publisher
 
     broker = config.broker
     publisher = Publisher(broker.host, broker.port, broker.username, broker.password, broker.tls_ca)

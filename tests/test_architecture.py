@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 # Outside libraries with one home each; the composition root may start what it likes.
 HOMES: dict[str, tuple[str, ...]] = {
-    "paho": ("wire/mqtt.py",),
+    "paho": ("wire/mqtt.py", "wire/mqtt_publisher.py"),
     "cv2": (
         "hardware/",
         "storebridge/simulated/",

@@ -14,6 +14,9 @@ How it may change (a store may be years older or newer than the cloud):
 Events hold no references in circles, so the garbage collector need not visit them (`gc=False`):
 with thousands of them in memory that took more time than decoding.
 
+The bodies about goods and money stand in `trade_events`, those about what may be known of a shopper
+in `shopper_events`; all are imported from here.
+
 An event names its zone, brand and store operator itself; tenant and store stand in the header of
 the message that carries it, since one outbox belongs to one store of one tenant.
 """
@@ -22,7 +25,63 @@ from enum import IntEnum
 
 import msgspec
 
+from wire.body import Body
 from wire.identifiers import Identifier
+from wire.shopper_events import Blank, Consent, Erased, Identified
+from wire.trade_events import (
+    BasketChanged,
+    CouponClaimed,
+    CouponRedeemed,
+    Discount,
+    Line,
+    PointsSpent,
+    Purchased,
+    Returned,
+    StockCounted,
+    StockMoved,
+)
+
+__all__ = [
+    "EVENT_KINDS",
+    "KIND_OF_BODY",
+    "Acted",
+    "AnyBody",
+    "Arrival",
+    "BasketChanged",
+    "Blank",
+    "Body",
+    "Clock",
+    "Consent",
+    "CouponClaimed",
+    "CouponRedeemed",
+    "DeviceHealth",
+    "Discount",
+    "Door",
+    "Dwell",
+    "Erased",
+    "Event",
+    "Followed",
+    "HelpAnswered",
+    "HelpAsked",
+    "Identified",
+    "Line",
+    "OfferShown",
+    "Origin",
+    "PageShown",
+    "PointsSpent",
+    "Purchased",
+    "Returned",
+    "Saved",
+    "Scan",
+    "Searched",
+    "StockCounted",
+    "StockMoved",
+    "Tapped",
+    "Tried",
+    "Viewed",
+    "VisitEnded",
+    "Watched",
+]
 
 
 class Clock(IntEnum):
@@ -31,19 +90,6 @@ class Clock(IntEnum):
     UNKNOWN = 0
     FREE = 1
     SYNCED = 2
-
-
-class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What happened: the base of all event kinds."""
-
-
-class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One line of an order: `quantity` pieces of a product for `amount_cents` together."""
-
-    product: str
-    quantity: int
-    amount_cents: int
-    brand: str = ""
 
 
 class Scan(Body, frozen=True, tag=1):
@@ -172,77 +218,6 @@ class OfferShown(Body, frozen=True, tag=13):
     currency: str = ""
 
 
-class CouponClaimed(Body, frozen=True, tag=14):
-    """A shopper took a coupon."""
-
-    coupon: str
-    offer: str = ""
-
-
-class CouponRedeemed(Body, frozen=True, tag=15):
-    """A coupon was used; it cannot be used again."""
-
-    coupon: str
-    offer: str = ""
-    lease: str = ""
-    order: str = ""
-    amount_cents: int = 0
-    currency: str = ""
-
-
-class BasketChanged(Body, frozen=True, tag=16):
-    """`quantity` pieces of a product were put into the basket (negative: taken out)."""
-
-    product: str
-    quantity: int
-
-
-class Discount(msgspec.Struct, frozen=True, array_like=True):
-    """What one coupon took off an order, `amount_cents` of its currency in all."""
-
-    coupon: str
-    offer: str
-    amount_cents: int
-
-
-class Purchased(Body, frozen=True, tag=17):
-    """An order was paid.
-
-    `amount_cents` is what was paid: the sum of the lines, from which `discounts` are taken off
-    already. A discount's coupon was redeemed with this order, or before it at a kiosk.
-    """
-
-    order: str
-    lines: tuple[Line, ...]
-    amount_cents: int
-    currency: str
-    discounts: tuple[Discount, ...] = ()
-
-
-class Returned(Body, frozen=True, tag=18):
-    """Goods of an order came back and were refunded."""
-
-    order: str
-    lines: tuple[Line, ...]
-    amount_cents: int
-    currency: str
-
-
-class StockCounted(Body, frozen=True, tag=19):
-    """Staff counted `quantity` pieces of a product."""
-
-    product: str
-    quantity: int
-
-
-class StockMoved(Body, frozen=True, tag=20):
-    """Stock of a product changed by `quantity` (negative: it left), for a reason."""
-
-    product: str
-    quantity: int
-    reason: str
-
-
 class HelpAsked(Body, frozen=True, tag=21):
     """A shopper called for help; `call` names the call."""
 
@@ -261,7 +236,7 @@ class DeviceHealth(Body, frozen=True, tag=23):
 
     state: str
     reason: str = ""
-    figures: dict[str, int] = {}
+    figures: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Acted(Body, frozen=True, tag=24):
@@ -277,45 +252,6 @@ class VisitEnded(Body, frozen=True, tag=25):
 
     `by` is tap, walk_away, time_out, other_member, paid or ordinary: the wish for the ordinary
     page, after which nothing at the kiosk is joined to this shopper.
-    """
-
-    by: str
-
-
-class Consent(Body, frozen=True, tag=40):
-    """A shopper allowed a purpose, or withdrew it; `version` is the text's, `via` the channel."""
-
-    purpose: str
-    given: bool
-    version: str = ""
-    via: str = ""
-
-
-class Erased(Body, frozen=True, tag=41):
-    """A store has erased a shopper, the last byte of so many rows at `done_at`: signed by it."""
-
-    erasure: str
-    done_at: int
-    rows: int
-    signer: bytes
-    signature: bytes
-
-
-class Blank(Body, frozen=True, tag=42):
-    """What stands in the place of an event of somebody who was erased: that there was one."""
-
-
-class PointsSpent(Body, frozen=True, tag=50):
-    """Points of a shopper were spent for an order; an order spends points once."""
-
-    order: str
-    points: int
-
-
-class Identified(Body, frozen=True, tag=45):
-    """Somebody was found to be known by these identifiers: `by` list or code.
-
-    A membership list says so, or a code that was sent to one of them proved it.
     """
 
     by: str

@@ -31,7 +31,6 @@ INBOX_MESSAGES_MAX = 1000
 WINDOW_MESSAGES_MAX = 500
 CONNECT_TIMEOUT_S = 5.0
 GOODBYE_TIMEOUT_S = 2.0
-ACKNOWLEDGED_S_MAX = 30.0
 RECONNECT_DELAY_S_MIN = 0.5
 RECONNECT_DELAY_S_MAX = 30.0
 # A connection that held this long was a good one: the next delay begins small again.
@@ -203,57 +202,6 @@ class MqttLink:
         finally:
             # Also when a handler raised: a link without its handlers must not look alive.
             connection.abandon()
-
-
-class Publisher:
-    """Publishes now and then, by a connection of its own each time, and knows what arrived.
-
-    A link says only that a message was handed over; here a return means that the broker has all.
-    """
-
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        username: str = "",
-        password: str = "",
-        tls_ca: str | Path | None = None,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._username = username
-        self._password = password
-        self._tls_ca = tls_ca
-
-    def publish(self, topic: str, payloads: Sequence[bytes]) -> None:
-        """Publish with QoS 1, and return when the broker has acknowledged each.
-
-        Raises OSError, with the reason, where it has not within ACKNOWLEDGED_S_MAX.
-        """
-        client = paho.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=False)
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(WINDOW_MESSAGES_MAX)
-        if self._username:
-            client.username_pw_set(self._username, self._password)
-        if self._tls_ca is not None:
-            client.tls_set_context(ssl.create_default_context(cafile=str(self._tls_ca)))
-        try:
-            client.connect(self._host, self._port)
-        except ValueError as error:
-            raise OSError(str(error)) from error
-        client.loop_start()
-        try:
-            until = time.monotonic() + ACKNOWLEDGED_S_MAX
-            sent = [client.publish(topic, each, qos=1) for each in payloads]
-            for each in sent:
-                each.wait_for_publish(max(0.0, until - time.monotonic()))
-                if not each.is_published():
-                    raise OSError(f"the broker did not acknowledge within {ACKNOWLEDGED_S_MAX} s")
-        except (RuntimeError, ValueError) as error:
-            raise OSError(f"the broker does not take it: {error}") from error
-        finally:
-            client.disconnect()
-            client.loop_stop()
 
 
 class _Connection:

@@ -1,15 +1,12 @@
 """Deciding what each store may show to the shoppers that events have touched."""
 
-import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from msgspec import structs
 from psycopg import Connection
 
 from cloud_sync.catalogue import goods_of, sold_of
-from cloud_sync.database import arrays
 from cloud_sync.decisions import doubts
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.decisions.coupons import (
@@ -33,6 +30,7 @@ from cloud_sync.decisions.recommend import (
     ask_topic_goods,
     recommend,
 )
+from cloud_sync.decisions.telling import ask_told, tell
 from cloud_sync.decisions.visits import ask_left
 from cloud_sync.flow import queue
 from cloud_sync.shoppers.facts import DAY_US
@@ -40,8 +38,7 @@ from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, sh
 from cloud_sync.shoppers.profile import Profile, ask_profiles
 from cloud_sync.shoppers.stage import stage_of
 from wire.identifiers import Identifier, identifier_id
-from wire.messages import Change
-from wire.views import SHARED_THING, Because, CouponView, ShopperView, encode_view
+from wire.views import SHARED_THING, Because, CouponView, ShopperView
 
 # A store that has not seen a shopper for this long is told nothing more about them.
 SEEN_DAYS = 30
@@ -50,8 +47,6 @@ SHOPPERS_MAX = 500
 # A web cookie is never shown in a store, so no store is told of it.
 SHOWN_IN_STORES = frozenset({"member", "phone", "email", "app"})
 
-# Where a view is told: under which identifier, in which store.
-_Place = tuple[Identifier, str]
 _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 
 
@@ -117,9 +112,7 @@ def decide_one(known: Known, now: int) -> Decided:
     profile = known.profile
     stores = [store for store, at in profile.stores.items() if at > now - SEEN_DAYS * DAY_US]
     if not profile.consented:
-        because = Because(reason=SHARED_THING if profile.shared else "no_consent")
-        bare = ShopperView(shopper=known.shopper, stage="awareness", because=because)
-        return Decided(issued=(), leased=(), views=dict.fromkeys(stores, bare))
+        return Decided(issued=(), leased=(), views=dict.fromkeys(stores, _bare_view(known)))
     withdrawn = {each.coupon for each in without_reason(known.coupons, profile)}
     own = [each for each in known.coupons if each.coupon not in withdrawn]
     issued = propose(known.tenant, known.shopper, profile, own, known.sold, now)
@@ -176,6 +169,12 @@ def decide_one(known: Known, now: int) -> Decided:
     )
 
 
+def _bare_view(known: Known) -> ShopperView:
+    """Return what a store may show to a shopper without consent: only why there is no more."""
+    because = Because(reason=SHARED_THING if known.profile.shared else "no_consent")
+    return ShopperView(shopper=known.shopper, stage="awareness", because=because)
+
+
 def _coupon_view(coupon: Coupon, store: str, known: Known) -> CouponView:
     """Return a coupon as a store shows it: with the lease only where it is that store's."""
     ours = bool(store) and coupon.lease_store == store
@@ -218,7 +217,7 @@ def _locked(connection: Connection, asked: set[Key]) -> Members:
 def _decide_locked(
     connection: Connection, tenant: str, members: Members, now: int
 ) -> list[StoreChange]:
-    told = _ask_told(connection, tenant, members)
+    told = ask_told(connection, tenant, members)
     known = _known(connection, tenant, members, now)
     decided = {(tenant, each.shopper): decide_one(each, now) for each in known}
     doubtful = [each for one in known for each in one.coupons if each.doubtful]
@@ -238,7 +237,7 @@ def _decide_locked(
         if identifier.kind in SHOWN_IN_STORES
         for store, view in one.views.items()
     }
-    return _tell(connection, tenant, told(), views, now)
+    return tell(connection, tenant, told(), views, now)
 
 
 def _known(connection: Connection, tenant: str, members: Members, now: int) -> list[Known]:
@@ -280,80 +279,3 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
         )
         for key in members
     ]
-
-
-def _ask_told(
-    connection: Connection, tenant: str, members: Members
-) -> Callable[[], dict[_Place, bytes]]:
-    """Ask for the checksums of what stores were told of these shoppers before."""
-    by_id = {identifier_id(each): each for owned in members.values() for each in owned}
-    rows = connection.execute(
-        "SELECT identifier, store, checksum FROM shopper_view WHERE tenant = %s"
-        " AND identifier = ANY(%s::uuid[])",
-        (tenant, arrays.plain(by_id)),
-    )
-    return lambda: {(by_id[each.hex], store): bytes(checksum) for each, store, checksum in rows}
-
-
-def _tell(
-    connection: Connection,
-    tenant: str,
-    before: Mapping[_Place, bytes],
-    views: Mapping[_Place, ShopperView],
-    now: int,
-) -> list[StoreChange]:
-    """Note what stores are told and return what differs from what they were told before."""
-    # Each view is the same under all identifiers of its shopper: encoded once a store and shopper.
-    encoded = {(view.shopper, store): encode_view(view) for (_, store), view in views.items()}
-    checksums = {place: checksum(encoded[view.shopper, place[1]]) for place, view in views.items()}
-    changed = sorted(place for place in views if before.get(place) != checksums[place])
-    gone = sorted(place for place in before if place not in views)
-    note(connection, tenant, {place: checksums[place] for place in changed}, gone)
-    return [
-        *(
-            _change(tenant, place, encode_view(structs.replace(views[place], decided_at=now)))
-            for place in changed
-        ),
-        *(_change(tenant, place, None) for place in gone),
-    ]
-
-
-def note(
-    connection: Connection,
-    tenant: str,
-    changed: Mapping[_Place, bytes],
-    gone: Sequence[_Place] = (),
-) -> None:
-    """Note what stores are told, by its checksum, and what they are told to forget."""
-    if changed:
-        connection.execute(
-            "INSERT INTO shopper_view (tenant, identifier, store, checksum)"
-            " SELECT %s, * FROM unnest(%s::uuid[], %s::text[], %s::bytea[])"
-            " ON CONFLICT (tenant, identifier, store) DO UPDATE SET checksum = excluded.checksum,"
-            " told_at = excluded.told_at",
-            (tenant, *_columns(list(changed)), list(changed.values())),
-        )
-    if gone:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "DELETE FROM shopper_view WHERE tenant = %s AND identifier = %s AND store = %s",
-                [(tenant, identifier_id(identifier), store) for identifier, store in gone],
-            )
-
-
-def _columns(places: Sequence[_Place]) -> tuple[str, str]:
-    return (
-        arrays.plain(identifier_id(identifier) for identifier, _ in places),
-        arrays.texts(store for _, store in places),
-    )
-
-
-def _change(tenant: str, place: _Place, value: bytes | None) -> StoreChange:
-    identifier, store = place
-    change = Change(table="shopper", key=identifier.key, value=value)
-    return StoreChange(tenant=tenant, store=store, change=change)
-
-
-def checksum(value: bytes) -> bytes:
-    """Return by what a view is known that a store was told."""
-    return hashlib.blake2b(value, digest_size=8).digest()

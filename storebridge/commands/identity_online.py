@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.commands.identity import NOT_POSSIBLE, Json, say
+from storebridge.commands.identity_files import NOT_POSSIBLE, Json, say
 
 if TYPE_CHECKING:
     from cloud_sync.identity.linkage.online import Index, Match
