@@ -4,25 +4,49 @@ The copy is made in temporary tables, in a transaction that PostgreSQL lets writ
 that sees one moment of the database, while the service goes on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg import Connection, sql
 
+from cloud_sync.identity.links import RULES
 from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.reports import price_shown
+from cloud_sync.shoppers import consents, words
 from cloud_sync.shoppers.facts import FACT_TABLES
 from cloud_sync.shoppers.fold import fold
+from cloud_sync.shoppers.regroup import regroup
+from cloud_sync.shoppers.second_look import look_again
 
 EVENTS_PER_FOLD = 2_000
-# All that the fold of shoppers writes. How a pair was viewed together is counted by a chore of its
-# own, and in which shard's delta a pair was counted is chance, so pairs are compared by their sums.
-FOLDED = ("identifier", "link", "coupon_act", "point_spend", *(table.name for table in FACT_TABLES))
-_ONLY_WRITTEN = ("interest_due",)
+# All that is folded of shoppers, and the prices that were shown. How a pair was viewed together is
+# counted by a chore of its own, and in which shard's delta a pair was counted is chance, so pairs
+# are compared by their sums; where an order is told of, whatever came first.
+FOLDED = (
+    *("identifier", "link", "coupon_act", "point_spend", "order_told", "atom_consent"),
+    *("price_shown", *(table.name for table in FACT_TABLES)),
+)
+# What the ladder said has the time at which it was said, and what is due is soon done.
+_ONLY_WRITTEN = ("interest_due", "identity_word", "identity_due", "prepared", "shopper_due")
+# Not folded, but looked at: coupons are promised by decisions.
+_TAKEN = ("coupon",)
 _COMPARED = {
     "product_pair": "SELECT tenant, product, other, sum(bought_together)::bigint"
     " FROM {table} GROUP BY tenant, product, other HAVING sum(bought_together) <> 0",
+    "order_told": "SELECT tenant, order_key, (SELECT jsonb_agg(place ORDER BY place)"
+    " FROM jsonb_array_elements(places) AS place) FROM {table}",
+}
+# A row of which all was taken back says nothing; whether there is one follows from what of an order
+# was told first.
+_SAYING: Mapping[str, str] = {
+    table.name: " OR ".join(
+        f"{column} <> 0"
+        for column in (*table.sums, *(each for each in table.latest if each.endswith("_mark")))
+    )
+    for table in FACT_TABLES
+    if table.sums
 }
 
 
@@ -49,7 +73,7 @@ def replay(dsn: str, told: Callable[[int], None] = lambda _: None) -> list[Compa
     """
     with psycopg.connect(dsn, autocommit=True) as connection:
         columns = {table: _columns(connection, table) for table in FOLDED}
-        for table in (*FOLDED, *_ONLY_WRITTEN):
+        for table in (*FOLDED, *_ONLY_WRITTEN, *_TAKEN):
             connection.execute(
                 sql.SQL("CREATE TEMP TABLE {0} (LIKE public.{0} INCLUDING ALL)").format(
                     sql.Identifier(table)
@@ -57,13 +81,41 @@ def replay(dsn: str, told: Callable[[int], None] = lambda _: None) -> list[Compa
             )
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            _take(connection)
             for shard, position in connection.execute(
                 "SELECT shard, position FROM shard_fold WHERE position > 0 ORDER BY shard"
             ).fetchall():
                 for events in _folded(connection, shard, position):
                     fold(connection, shard, 0, events)
+                    consents.note(connection, events)
+                    price_shown.fold(connection, events)
                     told(len(events))
+            _say_again(connection)
             return [_compare(connection, table, columns[table]) for table in FOLDED]
+
+
+def _take(connection: Connection) -> None:
+    """Take over what is no fold of the ledger: coupons, and what people said of who is who."""
+    for table in _TAKEN:
+        connection.execute(
+            sql.SQL("INSERT INTO pg_temp.{0} SELECT * FROM public.{0}").format(
+                sql.Identifier(table)
+            )
+        )
+    connection.execute(
+        "INSERT INTO pg_temp.identity_word SELECT * FROM public.identity_word WHERE source <> %s",
+        (RULES,),
+    )
+
+
+def _say_again(connection: Connection) -> None:
+    """Let what people said be heard, and look again at what is kept apart, as the chore does."""
+    tenants = connection.execute("SELECT DISTINCT tenant FROM pg_temp.identity_word").fetchall()
+    for (tenant,) in sorted(tenants):
+        for word in words.read_persons(connection, tenant):
+            regroup(connection, tenant, words.about(word))
+    while look_again(connection, EVENTS_PER_FOLD):
+        pass
 
 
 def count_folded(connection: Connection) -> int:
@@ -105,7 +157,9 @@ def _compare(connection: Connection, table: str, columns: str) -> Compared:
 
 def _digest(connection: Connection, schema: str, table: str, columns: str) -> tuple[int, str]:
     """Return how many rows a table has, and a digest that their order has no part in."""
-    chosen = _COMPARED.get(table, f"SELECT {columns} FROM {{table}}")  # noqa: S608 (from pg_catalog)
+    saying = _SAYING.get(table, "true")
+    every = f"SELECT {columns} FROM {{table}} WHERE {saying}"  # noqa: S608 (from pg_catalog)
+    chosen = _COMPARED.get(table, every)
     row = connection.execute(
         (
             "SELECT count(*), coalesce(sum(hashtextextended(each::text, 0)::numeric), 0)::text,"  # noqa: S608

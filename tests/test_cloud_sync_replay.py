@@ -14,13 +14,13 @@ from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.ledger import STORE, TAGS, LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.replay import FOLDED, replay
-from cloud_sync.shoppers.fold import fold
+from cloud_sync.road import Road
 from cloud_sync.shoppers.interests import count_some
 from storebridge.cli import app
 from tests.shopper_builders import NOW, TENANT, happened, member
 from tests.test_cloud_sync_funnel import history_of
 from wire.codec import encode_event
-from wire.events import CouponClaimed, PointsSpent
+from wire.events import Consent, CouponClaimed, PointsSpent, Viewed
 from wire.topics import SHARDS, shard_of
 
 STREAM = b"s" * 16
@@ -56,6 +56,7 @@ def arrive(connection: Connection, events: list[LedgerEvent]) -> None:
 
 def fold_some(connection: Connection, chance: random.Random) -> None:
     """Fold what is waiting, the shards in any order, in parts of any size."""
+    road = Road()
     for shard in chance.sample(range(SHARDS), SHARDS):
         while True:
             (position,) = connection.execute(
@@ -64,7 +65,7 @@ def fold_some(connection: Connection, chance: random.Random) -> None:
             events = ledger.read(connection, shard, position, chance.choice([1, 3, 50]))
             if not events:
                 break
-            fold(connection, shard, 0, events)
+            road.fold(connection, shard, 0, events)
             connection.execute(
                 "UPDATE shard_fold SET position = %s WHERE shard = %s",
                 (events[-1].position, shard),
@@ -75,6 +76,8 @@ def fold_some(connection: Connection, chance: random.Random) -> None:
 def test_the_ledger_folded_anew_gives_the_same_digest_of_every_table(database, seed: int):
     chance = random.Random(seed)
     rare = [PointsSpent("o1", 5), PointsSpent("o1", 5), CouponClaimed("c1")]
+    rare += [Consent("push", True), Consent("push", False)]
+    rare.append(Viewed("6901234000016", price_cents=500, currency="CNY"))
     history = history_of(chance)
     history += [happened(each, member("M1"), store=None, accepted_at=NOW) for each in rare]
     late = chance.sample(history, len(history))
