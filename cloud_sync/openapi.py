@@ -1,7 +1,7 @@
 """The description of the HTTP API (OpenAPI 3.1), served at `/v1/openapi.json`.
 
 What may be sent is described from the very structs that it is read into; what is answered stands in
-ANSWERS. A route without a line in OPERATIONS fails a test.
+openapi_schemas.py. A route without a line in OPERATIONS fails a test.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, jsonify
 
-from cloud_sync.channels.goods import PRODUCTS_PER_QUESTION_MAX
 from cloud_sync.channels.sites import Letter
 from cloud_sync.intake.asked import (
     Asked,
@@ -30,11 +29,19 @@ from cloud_sync.intake.posted import (
     KINDS_OF_STORES_ALONE,
     TEXT_CHARS_MAX,
 )
+from cloud_sync.openapi_schemas import (
+    ANSWERS,
+    SENT_BESIDE,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    ref,
+)
 from cloud_sync.shoppers_api import AskedToJoin, AskedToSplit
 from wire.events import EVENT_KINDS
 from wire.identifiers import IDENTIFIER_KINDS
-
-Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,230 +200,10 @@ REFUSALS: Mapping[int, str] = {
     503: "It cannot be served now; see Retry-After",
 }
 
-
-def _object(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-    }
-
-
-def _list(of: Schema, **limits: int) -> Schema:
-    return {"type": "array", "items": of, **limits}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "integer"}
-TEXTS: Schema = {"type": "object", "additionalProperties": TEXT}
-FLAG: Schema = {"type": "boolean"}
-TIME: Schema = {"type": "integer", "description": "µs since 1970 UTC"}
-ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
-ID_OR_NONE: Schema = {"type": ["string", "null"], "pattern": "^[0-9a-f]{32}$"}
-
-_COUPON = {
-    "coupon": TEXT,
-    "offer": TEXT,
-    "product": TEXT,
-    "percent": NUMBER,
-    "state": {"enum": ["offered", "claimed", "redeemed"]},
-    "expires_at": TIME,
-}
-_NAMED = {"id": ID, "kind": {"enum": list(IDENTIFIER_KINDS)}}
-_STAGE: Schema = {"enum": ["awareness", "interest", "purchase", "loyalty"]}
-
-ANSWERS: Mapping[str, Schema] = {
-    "Description": {"type": "object"},
-    "Refusal": _object(
-        {
-            "error": _object(
-                {"message": TEXT, "fields": _list(_object({"field": TEXT, "message": TEXT}))},
-                {"reason": TEXT, "store": TEXT, "left": {"type": ["string", "integer"]}},
-            )
-        }
-    ),
-    "Accepted": _object(
-        {"accepted": NUMBER, "repeated": NUMBER},
-        {"ignored": _list(_object({"field": TEXT, "message": TEXT}))},
-    ),
-    "Kept": _object({"accepted": NUMBER, "repeated": NUMBER}),
-    "Spent": _object({"points": NUMBER, "left": NUMBER, "repeated": FLAG}),
-    "Goods": _object(
-        {
-            "products": _list(
-                _object(
-                    {
-                        "product": TEXT,
-                        "name": TEXTS,
-                        "brand": TEXT,
-                        "category": TEXT,
-                        "price_cents": NUMBER,
-                        "currency": TEXT,
-                        "image": TEXT,
-                        "about": TEXTS,
-                        "low_stock": NUMBER,
-                    }
-                )
-            )
-        }
-    ),
-    "Stock": _object(
-        {
-            "stock": {
-                "type": "object",
-                "additionalProperties": _list(
-                    _object({"store": TEXT, "quantity": NUMBER, "counted_at": TIME})
-                ),
-            }
-        }
-    ),
-    "Claim": _object({"claim": TEXT, "code": TEXT, "expires_at": TIME}),
-    "Proven": _object({"proven": {"const": True}}),
-    "Script": TEXT,
-    "Consents": _object(
-        {
-            "consents": {
-                "type": "object",
-                "additionalProperties": _object(
-                    {
-                        "given": FLAG,
-                        "by": {"enum": ["shopper", "terms"]},
-                        "said_at": TIME,
-                        "version": TEXT,
-                        "via": TEXT,
-                        "place": TEXT,
-                    }
-                ),
-            }
-        }
-    ),
-    "Everything": _object(
-        {
-            "shopper": TEXT,
-            "asked_at": {"type": "string", "format": "date-time"},
-            "identifiers": _list({"type": "object"}),
-            "consents": {"type": "object"},
-            "events": _list({"type": "object"}),
-            "events_left_out": FLAG,
-        }
-    ),
-    "Erasure": _object({"erasure": TEXT, "erased_at": TIME, "rows": NUMBER}),
-    "Because": _object(
-        {"reason": TEXT, "product": TEXT, "channel": TEXT, "at": TIME},
-        {"category": TEXT, "count": NUMBER},
-    ),
-    "ChannelView": _object(
-        {
-            "shopper": TEXT,
-            "known": FLAG,
-            "consented": FLAG,
-            "stage": _STAGE,
-            "because": _ref("Because"),
-            "coupons": _list(
-                _object({**_COUPON, "because": _ref("Because"), "held_by": TEXT, "brand": TEXT})
-            ),
-            "recommended": _list(_object({"product": TEXT, "because": _ref("Because")})),
-            "saved": _list(TEXT),
-            "followed": _list(TEXT),
-            "decided_at": TIME,
-        }
-    ),
-    "Redeemed": _object({"coupon": TEXT, "order": TEXT, "repeated": FLAG}),
-    "Token": _object({"token": TEXT, "expires_at": TIME, "renew_at": TIME}),
-    "FoundShoppers": _object(
-        {"shoppers": _list(_object({"identifier": ID, "shopper": ID_OR_NONE}))}
-    ),
-    "Coupon": _object({**_COUPON, "issued_at": TIME}, {"because": _ref("Because")}),
-    "Shopper": _object(
-        {
-            "shopper": ID,
-            "identifiers": _list(_object(_NAMED)),
-            "shared": FLAG,
-            "consented": FLAG,
-            "stage": _STAGE,
-            "money": {
-                "type": "object",
-                "additionalProperties": _object(
-                    {"orders": NUMBER, "paid_cents": NUMBER, "refunded_cents": NUMBER}
-                ),
-            },
-            "stores": {"type": "object", "additionalProperties": TIME},
-            "followed": _list(TEXT),
-            "saved": _list(TEXT),
-            "products": NUMBER,
-            "coupons": _list(_ref("Coupon")),
-        }
-    ),
-    "Link": _object(
-        {
-            "with": _object(_NAMED),
-            "evidence": TEXT,
-            "source": TEXT,
-            "times": NUMBER,
-            "first_at": TIME,
-            "last_at": TIME,
-        }
-    ),
-    "Explanation": _object(
-        {
-            "shopper": ID,
-            "shared": FLAG,
-            "identifiers": _list(_object({**_NAMED, "links": _list(_ref("Link"))})),
-            "said": _list(
-                _object(
-                    {"word": TEXT, "about": _list(_object(_NAMED)), "at": TIME},
-                    {"because": TEXT, "source": TEXT},
-                )
-            ),
-            "apart": _list(_object({**_NAMED, "because": _list(TEXT)})),
-            "stage": _object({"stage": _STAGE, "because": _list(_ref("Because"))}),
-            "offers": _list(_ref("Coupon")),
-        }
-    ),
-    "Said": _object(
-        {
-            "changed": _list(ID),
-            "shoppers": {"type": "object", "additionalProperties": ID_OR_NONE},
-        }
-    ),
-}
 _SENT = (
     *(Asked, AskedToRedeem, AskedToSpend, AskedForToken, AskedToJoin, AskedToSplit),
     *(AskedForConsents, AskedForRights, Letter),
 )
-# What is read by structs that only their routes know, or by each channel in its own way.
-_SENT_BESIDE: Mapping[str, Schema] = {
-    "AskedForStock": {
-        **_object(
-            {
-                "products": _list(
-                    {"type": "string", "minLength": 1, "maxLength": 64},
-                    maxItems=PRODUCTS_PER_QUESTION_MAX,
-                )
-            }
-        ),
-        "additionalProperties": False,
-    },
-    "AskedToClaim": {
-        **_object(
-            {
-                "kind": {"enum": ["phone", "email"]},
-                "value": {"type": "string", "maxLength": 200},
-                "identifiers": _list(_ref("Named"), maxItems=IDENTIFIERS_MAX - 1),
-            }
-        ),
-        "additionalProperties": False,
-    },
-    "AskedToProve": {
-        **_object({"code": {"type": "string", "maxLength": 20}}),
-        "additionalProperties": False,
-    },
-    "Delivery": {"description": "As the channel's own documentation says"},
-}
 
 
 def blueprint() -> Blueprint:
@@ -447,7 +234,7 @@ def describe() -> Schema:
         "paths": paths,
         "security": [{"key": []}],
         "components": {
-            "schemas": {**sent, **_SENT_BESIDE, **ANSWERS, **dict(_events())},
+            "schemas": {**sent, **SENT_BESIDE, **ANSWERS, **dict(_events())},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -476,21 +263,21 @@ def _operation(method: str, path: str, operation: Operation) -> Schema:
 
 
 def _content(about: str, schema: str, media: str = "application/json") -> Schema:
-    return {"description": about, "content": {media: {"schema": _ref(schema)}}}
+    return {"description": about, "content": {media: {"schema": ref(schema)}}}
 
 
 def _events() -> Iterator[tuple[str, Schema]]:
     """Yield the schemas of a post of events: a kind of event is an object, named by its kind."""
     kinds = [kind for kind in EVENT_KINDS if kind not in KINDS_OF_STORES_ALONE]
     text = {"type": "string", "minLength": 1, "maxLength": TEXT_CHARS_MAX}
-    identifier = _object({"kind": {"enum": list(IDENTIFIER_KINDS)}, "value": text})
+    identifier = object_of({"kind": {"enum": list(IDENTIFIER_KINDS)}, "value": text})
     yield (
         "Events",
-        _object({"events": _list(_ref("Event"), minItems=1, maxItems=EVENTS_PER_POST_MAX)}),
+        object_of({"events": list_of(ref("Event"), minItems=1, maxItems=EVENTS_PER_POST_MAX)}),
     )
     yield (
         "Event",
-        _object(
+        object_of(
             {
                 "event_id": {**text, "maxLength": EVENT_ID_CHARS_MAX},
                 "kind": {"enum": kinds},
@@ -499,9 +286,9 @@ def _events() -> Iterator[tuple[str, Schema]]:
                 },
             },
             {
-                "identifiers": _list(identifier, maxItems=IDENTIFIERS_MAX),
+                "identifiers": list_of(identifier, maxItems=IDENTIFIERS_MAX),
                 "brand": text,
-                "body": {"anyOf": [_ref(f"body-{kind}") for kind in kinds]},
+                "body": {"anyOf": [ref(f"body-{kind}") for kind in kinds]},
             },
         ),
     )
@@ -513,7 +300,7 @@ def _body(struct: type) -> Schema:
     """Return the schema of a struct that is an array on the wire and an object in JSON."""
     fields = msgspec.structs.fields(struct)
     return {
-        **_object(
+        **object_of(
             {each.name: _field(each.type) for each in fields if each.required},
             {each.name: _field(each.type) for each in fields if not each.required},
         ),
@@ -524,7 +311,7 @@ def _body(struct: type) -> Schema:
 def _field(wanted: Any) -> Schema:
     element = getattr(wanted, "__args__", (None,))[0]
     if isinstance(element, type(msgspec.Struct)):
-        return _list(_body(element))
+        return list_of(_body(element))
     return msgspec.json.schema(wanted)
 
 
