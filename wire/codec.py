@@ -8,6 +8,7 @@ frame byte; the old ones stay readable for ever.
 
 import zlib
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -20,9 +21,10 @@ from wire.batch import (
     decode_header,
     encode_batch,
 )
+from wire.body import Body
 from wire.compression import compress, decompress
 from wire.errors import MALFORMED, DecodeError, EncodeError, UnknownKindError
-from wire.events import EVENT_KINDS, Arrival, Event
+from wire.events import EVENT_KINDS, Arrival, Event, Viewed
 from wire.messages import Applied, Batch, Birth, Death, Heartbeat, Message, Receipt, Update
 
 __all__ = [
@@ -70,7 +72,7 @@ def encode_event(event: Event) -> bytes:
 
     Raises EncodeError when the row would exceed ROW_BYTES_MAX: what then is the recorder's choice.
     """
-    row = _without_empty_tail(_encoder.encode(event), event)
+    row = _without_empty_tail(_encoder.encode(_in_short(event)), event)
     if len(row) > ROW_BYTES_MAX:
         raise EncodeError(
             f"the {event.kind} event has {len(row)} B, above the limit of {ROW_BYTES_MAX} a row"
@@ -159,6 +161,22 @@ def decode(payload: bytes) -> Message:
         return _message_decoder.decode(body)
     except MALFORMED as error:
         raise DecodeError(f"the message is not of its form: {error}") from error
+
+
+class _PlainViewed(Body, frozen=True, tag=7):
+    """A Viewed as it was before it had more fields, which most still leave empty."""
+
+    product: str
+    content: str
+
+
+def _in_short(event: Event) -> Event:
+    """Leave out what stands at the end of a body and is empty, where a kind has grown since."""
+    body = event.body
+    if type(body) is not Viewed or body.topic or body.price_cents or body.currency:
+        return event
+    plain: Any = _PlainViewed(body.product, body.content)
+    return msgspec.structs.replace(event, body=plain)
 
 
 def _without_empty_tail(row: bytes, event: Event) -> bytes:
