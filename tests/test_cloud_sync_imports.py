@@ -22,7 +22,7 @@ from cloud_sync.imports.table_file import TableError, open_table
 from cloud_sync.intake import ledger
 from cloud_sync.road import Road
 from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import profiles_of
+from cloud_sync.shoppers.profile import whole_profiles_of
 from tests.shopper_builders import KEY, TENANT, shopper_of
 from wire.events import Identified, Purchased
 from wire.identifiers import key_identifier
@@ -171,7 +171,7 @@ def test_rows_of_an_order_are_one_purchase_at_its_place(database: Database, tmp_
     with database.ledger(SHARD) as connection:
         Road().fold(connection, SHARD, 1, events(database))
         key = shopper_of(connection, key_identifier("member", "M1", key=KEY))
-        money = profiles_of(connection, members_of(connection, [key]))[key].money
+        money = whole_profiles_of(connection, members_of(connection, [key]))[key].money
     assert money["CNY"].paid_cents == 29_520
 
 

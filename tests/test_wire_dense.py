@@ -14,7 +14,7 @@ from wire.batch import ROW_BYTES_MAX
 from wire.codec import encode_event
 from wire.digits import Reader, Table, Writer
 from wire.errors import DecodeError
-from wire.events import EVENT_KINDS, Arrival, Event, Origin, Searched
+from wire.events import EVENT_KINDS, Arrival, Event, Origin, Searched, Viewed
 from wire.forms import FORMS
 from wire.spelling import WAYS, Out
 
@@ -36,12 +36,22 @@ def event(**fields: object) -> Event:
     return Event(**{**known, **fields})  # type: ignore[arg-type]
 
 
+def _is_newer_than_the_vocabulary(event: Event) -> bool:
+    """Tell whether an event says what the frozen vocabulary of lone rows has no words for."""
+    body = event.body
+    return isinstance(body, Viewed) and bool(body.topic or body.price_cents or body.currency)
+
+
 @given(all_events)
 def test_every_packed_row_comes_back_byte_for_byte(event: Event):
     row = encode_event(event)
     packed = dense.pack(row)
     if packed is None:
-        assert event.origin is not None or len(row) > dense.DENSE_ROW_BYTES_MAX
+        assert (
+            event.origin is not None
+            or len(row) > dense.DENSE_ROW_BYTES_MAX
+            or _is_newer_than_the_vocabulary(event)
+        )
     else:
         assert dense.unpack(packed) == row
 
