@@ -104,7 +104,9 @@ def test_every_setting_stands_in_the_table_and_nowhere_else(tmp_path: Path) -> N
     (tmp_path / "secret").write_text("a secret of thirty-two characters")
     webhook = {"tenant": "acme", "channel": "shopify", "source": "web", "secret_file": "secret"}
     site = {"tenant": "acme", "source": "web", "origins": ["https://shop.example"]}
+    connector = {"tenant": "acme", "kind": "csv", "address": str(tmp_path.absolute())}
     tables = {"webhooks": {"acme": webhook}, "sites": {"acme": site}}
+    tables["connectors"] = {"acme": connector}
     tables["tenants"] = {"acme": {"identifier_key": KEY}}
     config = from_table(tables, {}, folder=tmp_path)
     assert config.identifier_keys == {"acme": bytes.fromhex(KEY)}

@@ -132,14 +132,14 @@ def test_two_shards_that_touch_one_shopper_at_once_lose_nothing(postgres_dsn: st
     database.migrate(MIGRATIONS)
     parts = [
         [
-            happened(order(f"p{number % 5}"), member(f"M{number % 3}"), app("a"), store=store)
+            happened(order(f"p{number % 5}"), member("M1"), app(f"a{number % 3}"), store=store)
             for number in range(60)
         ]
         for store in ("s0001", "s0002", "s0003")
     ]
     at_once(database, parts[0], parts[1][::-1], parts[2])
     with database.shopper(TENANT) as connection:
-        keys = {shopper_of(connection, member(f"M{number}")) for number in range(3)}
+        keys = {shopper_of(connection, app(f"a{number}")) for number in range(3)}
         profile = whole_profiles_of(connection, members_of(connection, keys)).popitem()[1]
     database.close()
     assert len(keys) == 1

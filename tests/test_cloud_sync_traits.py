@@ -9,6 +9,7 @@ import pytest
 from psycopg import Connection
 
 from cloud_sync.reports.trait_values import Asset, assets, spread, values
+from cloud_sync.shoppers import consents
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import members_of
 from cloud_sync.shoppers.lapse import CDNOW, Bought, alive, expected_orders
@@ -19,6 +20,7 @@ from cloud_sync.shoppers.own_traits import (
     read_own_traits,
     set_own_traits,
 )
+from cloud_sync.shoppers.profile import set_members_consent
 from cloud_sync.shoppers.traits import TRAITS, Trait, ask_traits
 from tests.shopper_builders import (
     DAY,
@@ -54,6 +56,7 @@ def connection(postgres_server: str) -> Iterator[Connection]:
     """The catalogue of tests/funnel_history.py: p1 and p3 of brand a, p2 of b, p1 in spring."""
     with rolled_back(postgres_server) as one:
         sell(one)
+        set_members_consent(one, TENANT, True)
         yield one
 
 
@@ -136,6 +139,9 @@ def test_a_trait_defined_later_is_as_if_it_had_been_there_from_the_start(connect
     history = history_of(random.Random(seed))
 
     def found() -> dict[str, dict[str, int]]:
+        everybody = connection.execute("SELECT identifier FROM identifier").fetchall()
+        said = {(TENANT, each.hex, "profiling"): (2 * NOW + 1, "", "", "") for (each,) in everybody}
+        consents.write(connection, said)
         return {
             each.trait: dict(values(connection, TENANT, each, TODAY))
             for each in own_traits_of(connection, TENANT)
@@ -222,3 +228,15 @@ def test_every_wrong_key_of_a_file_of_traits_is_named(tmp_path: Path):
         assert f"trait 2: {wrong}" in str(error.value) or wrong in str(error.value)
     with pytest.raises(TraitError, match="cannot be read"):
         read_own_traits(tmp_path / "none.toml", ())
+
+
+def test_of_who_does_not_allow_it_no_trait_is_worked_out(connection):
+    looked = OwnTrait(trait="looked", act="viewed", days=30)
+    set_own_traits(connection, TENANT, [looked])
+    fold_all(connection, [happened(Viewed(product="p1"), M1), bought("o1")])
+    assert {"frequency", "looked"} <= traits(connection).keys()
+    assert len(dict(values(connection, TENANT, looked, TODAY))) == 1
+    said = {(TENANT, shopper_of(connection, M1)[1], "profiling"): (2 * NOW, "", "", "")}
+    consents.write(connection, said)
+    assert not {"frequency", "looked"} & traits(connection).keys()
+    assert dict(values(connection, TENANT, looked, TODAY)) == {}

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from psycopg import Connection
 
 from cloud_sync.reports.funnel import BRAND_LINES
+from cloud_sync.shoppers.allowed import allowed
+from cloud_sync.shoppers.consents import PROFILING
 from cloud_sync.shoppers.own_traits import OwnTrait
 from cloud_sync.shoppers.touches import vocabulary_of
+
+# Leave is asked for of so many shoppers at once.
+SHOPPERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +43,15 @@ class Asset:
 def values(
     connection: Connection, tenant: str, trait: OwnTrait, day: int
 ) -> Iterator[tuple[str, int]]:
-    """Yield each shopper ID with its value at the end of a day since 1970, UTC, by ID."""
+    """Yield each shopper ID with its value at the end of a day since 1970, UTC, by ID.
+
+    Whoever does not allow that traits of them are worked out is left out.
+    """
     sql, asked = _values(connection, tenant, trait, day)
-    for shopper, value in connection.execute(f"{sql} ORDER BY shopper".encode(), asked):
-        yield shopper.hex, value
+    rows = connection.execute(f"{sql} ORDER BY shopper".encode(), asked)
+    while part := [(shopper.hex, value) for shopper, value in rows.fetchmany(SHOPPERS_AT_ONCE)]:
+        leave = allowed(connection, tenant, [shopper for shopper, _ in part], PROFILING)
+        yield from ((shopper, value) for shopper, value in part if shopper in leave)
 
 
 def spread(connection: Connection, tenant: str, trait: OwnTrait, day: int) -> Spread:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from psycopg import Connection
 
 from cloud_sync.shoppers import lapse
+from cloud_sync.shoppers.allowed import allowed
+from cloud_sync.shoppers.consents import PROFILING
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import Key, Members
 from cloud_sync.shoppers.lapse import Bought
@@ -128,12 +130,17 @@ def traits_of(known: Known, now: int, own: Sequence[TraitRule] = ()) -> list[Tra
 def ask_traits(
     connection: Connection, tenant: str, members: Members, now: int
 ) -> dict[Key, list[Trait]]:
-    """Return the traits of shoppers of a tenant, given with their identifiers."""
+    """Return the traits of shoppers of a tenant, given with their identifiers.
+
+    Of who does not allow that they are worked out, only what they said themselves is known.
+    """
     vocabulary, own = vocabulary_of(connection, tenant), own_traits_of(connection, tenant)
-    profiles, touches = profiles_of(connection, members), touches_of(connection, members)
+    leave = allowed(connection, tenant, [shopper for _, shopper in members], PROFILING)
+    profiles = profiles_of(connection, members)
+    touches = touches_of(connection, {key: members[key] for key in members if key[1] in leave})
     return {
         key: traits_of(
-            Known(profile=profiles[key], touches=touches[key], vocabulary=vocabulary),
+            Known(profile=profiles[key], touches=touches.get(key, []), vocabulary=vocabulary),
             now,
             [rule_of(each) for each in own],
         )

@@ -1,6 +1,9 @@
 """Who was erased here, and whether what lies free in the file was overwritten."""
 
-import sqlite_utils
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 ERASURES = (
     # An erasure that was done here: what went when, and when the last byte of it was gone.
@@ -16,7 +19,7 @@ ERASURES = (
 )
 
 
-def m013_erasures(tables: sqlite_utils.Database) -> None:
+def m013_erasures(tables: "sqlite_utils.Database") -> None:
     """Note erasures that were done, so that each is answered."""
     for statement in ERASURES:
         tables.execute(statement)
