@@ -23,8 +23,7 @@ check: setup-test
 test: setup-test
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 	.venv/bin/python -m pytest $(ALONE)
-ALONE = tests/browser tests/demo tests/faults $(wildcard tests/test_benchmarks_*.py) tests/test_walk.py \
-	tests/test_tools_setup.py tests/test_docs.py tests/test_privacy_erasure.py tests/test_privacy_canary.py
+ALONE = tests/browser tests/demo tests/faults tests/test_walk.py tests/test_privacy_erasure.py
 
 simulate: setup-test
 	.venv/bin/storebridge simulate delivery --seeds $(SEEDS)
