@@ -25,7 +25,7 @@ from cloud_sync.shoppers.facts import (
     is_product,
     pairs,
 )
-from cloud_sync.shoppers.order_rows import merge_order
+from cloud_sync.shoppers.order_rows import bounded_cents, merge_order
 from cloud_sync.shoppers.orders import Back, Bought, Effect, number_of
 from cloud_sync.shoppers.subjects import place_of
 from wire.events import Line
@@ -69,7 +69,7 @@ def _kept(facts: Facts, bought: Bought, quantities: dict[str, int], at: int, tim
     facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [orders, left, at, at])
     merge_order(facts, who, bought.body, number_of(bought.ledger), at, place, times)
     if CURRENCY.fullmatch(bought.body.currency):
-        paid = times * _cents(bought.body.amount_cents)
+        paid = times * bounded_cents(bought.body.amount_cents)
         facts.merge(ATOM_MONEY, (*who, bought.body.currency), [orders, paid, 0])
     for named in sorted(bought.brands):
         if brand := named.replace("\0", "")[:BRAND_CHARACTERS_MAX]:
@@ -87,7 +87,7 @@ def _came_back(facts: Facts, back: Back, quantities: dict[str, int], at: int, ti
     if back.atom is None:
         return
     who = (ledger.tenant, back.atom)
-    cents = times * _cents(back.body.amount_cents)
+    cents = times * bounded_cents(back.body.amount_cents)
     place = place_of(ledger)
     facts.merge(ATOM_ACT, (*who, at // DAY_US, "returned", place, ""), [times, cents, at, at])
     merge_order(facts, who, back.body, number_of(ledger), at, place, times)
@@ -104,7 +104,3 @@ def _quantities(lines: Iterable[Line]) -> dict[str, int]:
         if line.quantity > 0 and is_product(line.product):
             quantities[line.product] += min(line.quantity, QUANTITY_MAX)
     return quantities
-
-
-def _cents(amount: int) -> int:
-    return min(max(amount, 0), AMOUNT_CENTS_MAX)

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 
+from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX
 from cloud_sync.shoppers.facts import ATOM_ORDER, CURRENCY, DAY_US, Facts
 from cloud_sync.shoppers.subjects import part_subject
 from wire.events import Purchased, Returned
 
 NUMBER_CHARACTERS_MAX = 128
-CENTS_MAX = 10**11
 
 
 def merge_order(
@@ -28,14 +28,15 @@ def merge_order(
     parts: dict[str, int] = defaultdict(int)
     for line in body.lines:
         if subject := part_subject(line.brand, line.product):
-            parts[subject] += _cents(line.amount_cents)
-    parts[""] = _cents(body.amount_cents)
+            parts[subject] += bounded_cents(line.amount_cents)
+    parts[""] = bounded_cents(body.amount_cents)
     for subject, cents in parts.items():
-        money = times * min(cents, CENTS_MAX)
+        money = times * min(cents, AMOUNT_CENTS_MAX)
         is_bought = isinstance(body, Purchased)
         values = [times, 0, money, 0, at] if is_bought else [0, times, 0, money, 0]
         facts.merge(ATOM_ORDER, (*owner, named, subject, at // DAY_US, place, currency), values)
 
 
-def _cents(amount: int) -> int:
-    return min(max(amount, 0), CENTS_MAX)
+def bounded_cents(amount: int) -> int:
+    """Return an amount of money as it is counted: not below 0, and at most AMOUNT_CENTS_MAX."""
+    return min(max(amount, 0), AMOUNT_CENTS_MAX)
