@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 from cloud_sync.cloud import wall_time
 from cloud_sync.database import Database
+from cloud_sync.shoppers import consents
 from cloud_sync.shoppers.stage_rules import STAGE_RULES
 from storebridge.cli import app
-from tests.shopper_builders import DAY, TENANT, fold_all, happened, member, order, web
+from tests.shopper_builders import DAY, TENANT, fold_all, happened, member, order, shopper_of, web
 from wire.events import Arrival, Viewed
 
 NOW = wall_time()
@@ -112,14 +113,23 @@ def test_a_missing_configuration_is_told_as_json(tmp_path: Path):
     assert "none.toml" in json.loads(said)["error"]["message"]
 
 
-def test_a_trait_that_is_defined_today_is_filled_from_history(config, tmp_path):
+def test_a_trait_that_is_defined_today_is_filled_from_history_for_who_allows_it(
+    config, cloud_dsn, tmp_path
+):
     file, out = tmp_path / "traits.toml", tmp_path / "values.csv"
     file.write_text('[[trait]]\ntrait = "looks"\nact = "viewed"\ndays = 30\n')
     assert answer("define", config, file, group="traits") == {"traits": ["looks"]}
     assert "looks" in {each["trait"] for each in answer("list", config, group="traits")}
     found = answer("backfill", config, "looks", "--out", out, group="traits")
     assert (found["shoppers"], found["total"]) == (1, 1)
-    assert [line[-2:] for line in out.read_text().splitlines()[1:]] == [",1"]
+    assert out.read_text().splitlines()[1:] == []
+    database = Database(cloud_dsn)
+    with database.shopper(TENANT) as connection:
+        shopper = shopper_of(connection, web("c1"))[1]
+        consents.write(connection, {(TENANT, shopper, "profiling"): (NOW + 1, "", "", "")})
+    database.close()
+    answer("backfill", config, "looks", "--out", out, group="traits")
+    assert out.read_text().splitlines()[1:] == [f"{shopper},1"]
     code, said = run("backfill", config, "x", "--tenant", TENANT, "--json", group="traits")
     assert (code, "no trait 'x'" in json.loads(said)["error"]["message"]) == (2, True)
     assert answer("assets", config, group="traits") == []
