@@ -137,24 +137,30 @@ def packed_runs(shard: int, place: Place, runs: Iterable[Run]) -> Iterator[bytes
     """Yield the rows of runs as `packed` does, with a third of the work for each."""
     pieces: list[bytes] = []
     first = place.first
-    rows = 0
+    waiting = 0
     with _refusing():
         at_place = _place(shard, place)
         for run in runs:
-            named: tuple[str | bytes, ...] = (run.tenant, run.store, run.source, run.stream)
-            alike = at_place + b"".join(map(_bytes, named)) + _LIVE.pack(1, run.live) + 3 * NULL
-            pack = _NUMBERS.pack
-            for position, (seq, at, checksum, kind, row) in enumerate(
-                zip(run.seqs, run.times, run.checksums, run.kinds, run.rows, strict=True), first
-            ):
-                numbers = pack(8, position, 8, seq, 8, at, 8, checksum, 2, kind, len(row))
-                pieces += (alike, numbers, row)
+            pieces.append(_packed_run(at_place, first, run))
             first += len(run)
-            rows += len(run)
-            if rows >= ROWS_AT_ONCE:
+            waiting += len(run)
+            if waiting >= ROWS_AT_ONCE:
                 yield b"".join(pieces)
-                pieces, rows = [], 0
+                pieces, waiting = [], 0
     yield b"".join(pieces)
+
+
+def _packed_run(at_place: bytes, first: int, run: Run) -> bytes:
+    named: tuple[str | bytes, ...] = (run.tenant, run.store, run.source, run.stream)
+    alike = at_place + b"".join(map(_bytes, named)) + _LIVE.pack(1, run.live) + 3 * NULL
+    columns = zip(run.seqs, run.times, run.checksums, run.kinds, run.rows, strict=True)
+    pack = _NUMBERS.pack
+    own = [
+        pack(8, position, 8, seq, 8, at, 8, checksum, 2, kind, len(row)) + row
+        for position, (seq, at, checksum, kind, row) in enumerate(columns, first)
+    ]
+    # It stands before each of them.
+    return alike.join([b"", *own])
 
 
 @contextmanager
