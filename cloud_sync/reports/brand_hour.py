@@ -7,7 +7,6 @@ does. What no brand is known of counts for the store alone.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 from psycopg import Connection
 
@@ -16,7 +15,8 @@ from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import shelf_hour
 from cloud_sync.reports.store_hour import HOUR_US, clean
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX, time_of
+from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX, Timed
+from cloud_sync.shoppers.by_kind import by_kind
 from cloud_sync.shoppers.facts import CURRENCY, is_product
 from wire.events import (
     Body,
@@ -57,7 +57,6 @@ _PLACE = {figure: place for place, figure in enumerate(BRAND_HOUR.sums)}
 _PIECES, _ORDERS = _PLACE["pieces"], _PLACE["orders"]
 
 Figures = Mapping[str, int]
-
 
 # What one event adds to a figure: brand, product, place of the figure in a row, how much, currency.
 # Without a product it concerns the brand as a whole.
@@ -133,19 +132,21 @@ def fold(
     Events that are `gone` were counted before, and are taken back.
     """
     sums = _Sums()
-    unsaid: list[tuple[LedgerEvent, Amount, int]] = []
-    for each, times in chain(zip(events, repeat(1)), zip(gone, repeat(-1))):
-        for amount in amounts_of(each.event):
-            brand, product, *_ = amount
-            if product and not is_product(product):
-                continue
-            if brand:
-                sums.add(each, brand, amount, times)
-            else:
-                unsaid.append((each, amount, times))
+    unsaid: list[tuple[Timed, Amount, int]] = []
+    for kinds, times in ((by_kind(events), 1), (by_kind(gone), -1)):
+        for kind in _AMOUNTS:
+            for each in kinds.get(kind, ()):
+                for amount in amounts_of(each[0].event):
+                    brand, product, *_ = amount
+                    if product and not is_product(product):
+                        continue
+                    if brand:
+                        sums.add(each, brand, amount, times)
+                    else:
+                        unsaid.append((each, amount, times))
     brands = _brands_unsaid(connection, unsaid)
     for each, amount, times in unsaid:
-        if brand := brands.get((each.tenant, amount[1]), ""):
+        if brand := brands.get((each[0].tenant, amount[1]), ""):
             sums.add(each, brand, amount, times)
     sums.count_orders()
     write(connection, BRAND_HOUR, sums.rows)
@@ -158,11 +159,12 @@ class _Sums:
         self.rows: dict[Row, list[int]] = {}
         self._orders: set[tuple[int, int, Row]] = set()
 
-    def add(self, each: LedgerEvent, named: str, amount: Amount, times: int) -> None:
+    def add(self, told: Timed, named: str, amount: Amount, times: int) -> None:
         """Add one amount, or with `times` -1 take it from the row of its brand and hour."""
+        each, at = told
         _, product, place, number, currency = amount
         brand = clean(named)
-        hour = time_of(each) // HOUR_US * HOUR_US
+        hour = at - at % HOUR_US
         store = each.store or ""
         row = self._row((each.tenant, brand, hour, product, store, currency, each.shard))
         row[place] += times * number
@@ -220,11 +222,11 @@ _TOTALS = (
 
 
 def _brands_unsaid(
-    connection: Connection, unsaid: Iterable[tuple[LedgerEvent, Amount, int]]
+    connection: Connection, unsaid: Iterable[tuple[Timed, Amount, int]]
 ) -> dict[tuple[str, str], str]:
     """Return the brands, by the catalogue, of goods of which an event does not say it."""
     asked: dict[str, set[str]] = defaultdict(set)
-    for each, amount, _ in unsaid:
+    for (each, _), amount, _ in unsaid:
         asked[each.tenant].add(amount[1])
     return {
         (tenant, product): goods.brand
