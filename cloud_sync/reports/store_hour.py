@@ -3,7 +3,7 @@
 A sum is kept apart by the operator whom its events name.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -106,10 +106,13 @@ def fold(
     sums: dict[Row, int] = defaultdict(int)
     for kinds, times in ((by_kind(events), 1), (by_kind(gone), -1)):
         for kind, figure in _ONE.items():
-            for each, at in kinds.get(kind, ()):
-                operator = clean(each.event.operator)
-                hour = at - at % HOUR_US
-                sums[each.shard, each.tenant, each.store or "", hour, figure, operator] += times
+            # Many are alike, and are counted before their names are made clean.
+            alike = Counter(
+                (each.shard, each.tenant, each.store, at - at % HOUR_US, each.event.operator)
+                for each, at in kinds.get(kind, ())
+            )
+            for (shard, tenant, store, hour, operator), count in alike.items():
+                sums[shard, tenant, store or "", hour, figure, clean(operator)] += times * count
         for kind, more in _MORE.items():
             for each, at in kinds.get(kind, ()):
                 operator = clean(each.event.operator)
