@@ -35,6 +35,7 @@ from storebridge.commands import (
     webhook,
     wire,
 )
+from storebridge.endings import run_to_its_end
 
 app = typer.Typer(
     name="storebridge",
@@ -93,4 +94,4 @@ app.command("light-stores", hidden=True)(light_stores.light_stores)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    run_to_its_end(app)

@@ -78,7 +78,14 @@ def told_in_a_line() -> Iterator[None]:
     except (KeptApartError, MigrationError, PostgresError, WebError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+    except psycopg.errors.InsufficientPrivilege as error:
+        typer.echo(
+            f"the database cannot be used: {error.diag.message_primary}; what the user of "
+            'database.dsn must own and may do stands in docs/operations.md, "Who sees what"',
+            err=True,
+        )
+        raise typer.Exit(1) from error
+    except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         typer.echo(
             f"the database cannot be used: {reason}; check that it runs, and database.dsn", err=True
