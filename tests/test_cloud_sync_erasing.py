@@ -25,6 +25,7 @@ from cloud_sync.shards import Lease, claim
 from cloud_sync.shoppers.interests import count_some
 from tests.shopper_builders import (
     DAY,
+    KEY,
     TENANT,
     app,
     happened,
@@ -36,7 +37,7 @@ from tests.shopper_builders import (
 from wire.codec import decode_event, encode_event
 from wire.erasures import mark_of
 from wire.events import AnyBody, Arrival, Blank, CouponClaimed, Saved, Searched, Viewed
-from wire.identifiers import Identifier, identifier_id
+from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.topics import shard_of
 from wire.views import ErasureView, decode_view
 
@@ -262,6 +263,20 @@ def test_who_is_not_known_is_kept_out_all_the_same(town: Town):
     town.happens(Arrival(), ANNA, at=NOW)
     town.fold()
     assert town.rows_of(ANNA) == {}
+
+
+def test_what_somebody_typed_goes_with_the_number_that_was_proven(town: Town):
+    """A claim has the value of the proven one: neither lets the other through."""
+    typed = key_identifier("claimed_phone", "+86 138 1234 5678", key=KEY)
+    proven = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    town.happens(Viewed(product=TEA), proven)
+    town.fold()
+    town.erase(proven)
+    town.happens(Searched("typed before"), typed, at=NOW - 2)
+    town.happens(Searched("proven before"), proven, at=NOW - 1)
+    town.fold()
+    assert town.rows_of(proven) == {}
+    assert town.kinds() == ["blank", "blank", "blank"]
 
 
 def test_a_replay_of_the_ledger_brings_nobody_back(town: Town):
