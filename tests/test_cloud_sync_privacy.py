@@ -31,7 +31,7 @@ from storebridge.cli import app
 from tests.cloud_parts import wait_until
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, sell_sample
 from wire.events import Consent, Identified, Viewed
-from wire.identifiers import identifier_id
+from wire.identifiers import identifier_id, key_identifier
 
 NOW = time.time_ns() // 1000
 HOUR = 3_600_000_000
@@ -234,6 +234,17 @@ def test_a_store_that_does_not_answer_is_told_again(shop: Shop):
     chore(shop, "unanswered")
     erasing.tell_stores(shop.database)
     assert shop.ask(revision) > before
+
+
+def test_a_word_under_a_new_name_is_answered_by_at_once(shop: Shop):
+    """The strongest of somebody's names bears the word, and may be known to nobody yet."""
+    phone = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    shop.fold(phone)
+    whom = [{"kind": "member", "value": "NEW-1"}, {"kind": "phone", "value": "+86 138 1234 5678"}]
+    said = {"identifiers": whom, "purposes": {"push": True}, "event_id": "word-1"}
+    assert shop.post("/v1/consents", said).json == {"accepted": 1, "repeated": 0}
+    asked = shop.post("/v1/consents/ask", {"identifiers": whom}).json
+    assert asked["consents"]["push"]["given"] is True
 
 
 def test_who_is_not_heard_of_for_long_is_erased(shop: Shop):
