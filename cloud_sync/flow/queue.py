@@ -17,6 +17,11 @@ CLAIM_S = 120
 LISTED_MAX = 1_000
 SECOND = 1_000_000
 REASON_CHARACTERS_MAX = 300
+_NEWS_AGAIN = (
+    "ON CONFLICT (tenant, shopper, connector) DO UPDATE SET version = held.version + 1,"
+    " attempts = 0, dead_at = NULL, reason = '',"
+    " due_at = CASE WHEN held.dead_at IS NULL THEN held.due_at ELSE excluded.due_at END"
+)
 # A version that begins at the time: its messages are none that were sent before.
 _NOW = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at) AS now"
 
@@ -57,15 +62,12 @@ def put(
     is told of as well.
     """
     connection.execute(
-        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since, due_at,"
-        " attempts) SELECT %(tenant)s, connector, id, 1, %(now)s, %(now)s, 0 FROM"
+        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since,"  # noqa: S608
+        " due_at, attempts) SELECT %(tenant)s, connector, id, 1, %(now)s, %(now)s, 0 FROM"
         " (SELECT connector, id FROM connector, unnest(%(shoppers)s::uuid[]) AS asked (id)"
         "  WHERE tenant = %(tenant)s UNION SELECT connector, shopper FROM connector_told"
         "  WHERE tenant = %(tenant)s AND shopper = ANY(%(joined)s::uuid[])) AS news (connector, id)"
-        " ORDER BY id, connector"
-        " ON CONFLICT (tenant, shopper, connector) DO UPDATE SET version = held.version + 1,"
-        " attempts = 0, dead_at = NULL, reason = '',"
-        " due_at = CASE WHEN held.dead_at IS NULL THEN held.due_at ELSE excluded.due_at END",
+        f" ORDER BY id, connector {_NEWS_AGAIN}",
         {
             "tenant": tenant,
             "shoppers": arrays.plain(sorted(set(shoppers))),
@@ -77,13 +79,14 @@ def put(
 
 def put_everybody(connection: Connection, tenant: str, now: int) -> None:
     """Let every connector of a tenant tell of everybody whom it has told of, or who was decided."""
-    for table in ("connector_told", "prepared"):
-        rows = connection.execute(
-            f"SELECT DISTINCT shopper FROM {table} WHERE tenant = %s ORDER BY shopper",  # noqa: S608
-            (tenant,),
-        )
-        while part := rows.fetchmany(LISTED_MAX):
-            put(connection, tenant, [shopper.hex for (shopper,) in part], now)
+    connection.execute(
+        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since,"  # noqa: S608
+        " due_at, attempts) SELECT tenant, connector, id, 1, %(now)s, %(now)s, 0 FROM connector,"
+        " (SELECT shopper FROM connector_told WHERE tenant = %(tenant)s"
+        "  UNION SELECT shopper FROM prepared WHERE tenant = %(tenant)s) AS everybody (id)"
+        f" WHERE tenant = %(tenant)s ORDER BY id, connector {_NEWS_AGAIN}",
+        {"tenant": tenant, "now": now},
+    )
 
 
 def take_back(connection: Connection, tenant: str, shoppers: Collection[str]) -> None:
