@@ -120,12 +120,26 @@ def decode_batch(payload: bytes) -> Batch:
 
     Raises DecodeError when header or rows are damaged or beyond a limit.
     """
+    header, body = _unpacked(payload)
+    if payload[0] & 0xF0 == DENSE_FRAME:
+        return _batch(header, (body,))
+    return _batch(header, _split(body, header.count))
+
+
+def unpacked_rows(payload: bytes) -> bytes:
+    """Return the bytes of a Batch's rows, one after the other, also where none can be told apart.
+
+    Raises DecodeError when they cannot even be unpacked.
+    """
+    return _unpacked(payload)[1]
+
+
+def _unpacked(payload: bytes) -> tuple[BatchHeader, bytes]:
     header, start = _read_header(payload)
     if payload[0] & 0xF0 == DENSE_FRAME:
-        return _batch(header, (dense.unpack(payload[start:]),))
+        return header, dense.unpack(payload[start:])
     unpack = decompress if payload[0] & ZSTANDARD else inflate
-    body = unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
-    return _batch(header, _split(body, header.count))
+    return header, unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
 
 
 def _batch(header: BatchHeader, rows: tuple[bytes, ...]) -> Batch:

@@ -171,7 +171,9 @@ def _mark(
     connection.execute(
         "INSERT INTO erasure AS kept (tenant, erasure, erased_at, asked_by, since, pending)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, erasure)"
-        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending",
+        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending,"
+        # Whoever was joined meanwhile is searched for as well, if the search had ended already.
+        " finished_at = NULL, wiped_at = NULL",
         (
             tenant,
             erasure,
@@ -235,7 +237,7 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
         shoppers = now
     members = everyone | joined(connection, tenant, everyone)
     atoms = sorted(map(identifier_id, members))
-    named = _named(connection, tenant, members)
+    named = named_by(connection, tenant, members)
     components = _components(connection, named)
     _uncount_pairs(connection, named)
     queue.take_back(connection, tenant, atoms)
@@ -248,10 +250,10 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
     return _Gone(members=members, rows=rows)
 
 
-def _named(
+def named_by(
     connection: Connection, tenant: str, members: Collection[Identifier]
 ) -> dict[str, object]:
-    """Return all by which rows of the shopper are found, as traces.py names it."""
+    """Return all by which rows of the shopper with these identifiers are found (see traces.py)."""
     atoms = sorted(map(identifier_id, members))
     named: dict[str, object] = {
         "tenant": tenant,
