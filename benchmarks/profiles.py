@@ -99,7 +99,7 @@ def fill(
     goods: Sequence[str],
     connectors: Sequence[str] = (),
 ) -> None:
-    """Give a tenant `count` shoppers, each of whom came to a store twelve days before `now`, µs UTC.
+    """Give a tenant `count` shoppers, each of whom came to a store CAME_DAYS before `now`, µs UTC.
 
     Each connector has told of all of them.
     """
@@ -135,9 +135,7 @@ def fill(
         connection.execute("CHECKPOINT")
 
 
-def _rows(
-    count: int, stores: Sequence[str], goods: Sequence[str]
-) -> Iterator[tuple[object, ...]]:
+def _rows(count: int, stores: Sequence[str], goods: Sequence[str]) -> Iterator[tuple[object, ...]]:
     for number in range(count):
         one = member(number)
         app: tuple[str | None, bytes | None] = (None, None)

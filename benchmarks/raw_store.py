@@ -14,7 +14,7 @@ TIMEOUT_S = 30.0
 
 
 class RawStore:
-    """One store on its link; `hear` is called with each Receipt and Update, in the link's thread."""
+    """One store on its link; `hear` is called with each Receipt and Update by the link's thread."""
 
     def __init__(
         self, link: Link, name: str, hear: Callable[[Receipt | Update], None] = lambda _: None
