@@ -28,7 +28,7 @@ DROP TABLE brand_funnel;
 {seen(TENANT_ROLE, "funnel_path")}
 {seen(TENANT_ROLE, "funnel_count")}
 {seen(BRAND_ROLE, "funnel_path", f"by_what = 'brand' AND key = {BRAND}")}
-{seen(BRAND_ROLE, "funnel_count")}
+{seen(BRAND_ROLE, "funnel_count", f"{BRAND} IS NOT NULL")}
 """
 
 # Table → its distribution column, for the list in tables.py.

@@ -35,6 +35,8 @@ SHOPPERS_AT_ONCE = 50_000
 WAYS_PER_ROW = 500_000
 # A count that takes less is made for each page anew, and so is of this moment.
 QUICK_MS = 200
+# A brand is shown how its shoppers moved within so many days.
+FLOW_DAYS = 30
 _ARRAY_HEADER_BYTES = 20
 
 
@@ -90,6 +92,35 @@ def counted(connection: Connection, tenant: str) -> Counted | None:
     return Counted(counted_at=row[0], took_ms=row[1]) if row else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandFunnel:
+    """How many shoppers stand at each stage with one brand, by the count of `counted_at`, µs UTC.
+
+    `flows` tells how they came there from the stages of FLOW_DAYS before. Before the first count
+    all is 0. What happened with the goods of other brands says nothing here.
+    """
+
+    shoppers: Count
+    flows: Sequence[Flow] = ()
+    counted_at: int = 0
+
+
+def brand_funnel(connection: Connection, tenant: str, brand: str) -> BrandFunnel:
+    """Return a brand's funnel by the last count."""
+    last = counted(connection, tenant)
+    nobody = dict.fromkeys(STAGES, 0)
+    if last is None:
+        return BrandFunnel(shoppers=nobody)
+    day = last.counted_at // DAY_US
+    found = counts(connection, tenant, [day], "brand", brand)[day]
+    moved = flows(connection, tenant, day - FLOW_DAYS, day, "brand", brand)
+    return BrandFunnel(
+        shoppers=found.get(brand, nobody),
+        flows=moved.get(brand, ()),
+        counted_at=last.counted_at,
+    )
+
+
 def counts(
     connection: Connection, tenant: str, days: Sequence[int], by: By = "whole", key: str = ""
 ) -> dict[int, dict[str, Count]]:
@@ -120,7 +151,7 @@ class _Keys:
     """The names under which facts are counted, by the number that stands for each in them."""
 
     def __init__(self, connection: Connection, tenant: str, names: str, *, is_brand: bool) -> None:
-        """Raises ValueError where two names have one number, which 64 bits hardly ever do."""
+        """Read the names; raises ValueError where two have one number, which hardly ever is."""
         rows = sorted(connection.execute(names.encode(), {"tenant": tenant}).fetchall())
         self._numbers = np.array([number for number, _ in rows], dtype=np.int64)
         texts = [name for _, name in rows]
