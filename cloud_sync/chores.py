@@ -19,7 +19,7 @@ from cloud_sync.intake import ledger, quarantine
 from cloud_sync.privacy import erasing, nightly, scrub, told
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.lapsed import erase_lapsed
-from cloud_sync.reports import brand_funnel
+from cloud_sync.reports import kept_paths
 from cloud_sync.shoppers import second_look
 
 _log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="erasures", every_s=DAY_S, forget=told.forget_items),
     Chore(name="unanswered", every_s=HOUR_S, forget=told.tell_again),
     Chore(name="second_looks", every_s=MINUTE_S, forget=second_look.look_again),
-    Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
+    Chore(name="funnels", every_s=MINUTE_S, forget=kept_paths.count_due),
 )
 
 

@@ -253,7 +253,6 @@ DISTRIBUTION: dict[str, str] = {
     "shelf_hour": "shard",
     "brand_hour": "shard",
     "brand_shelf": "",
-    "brand_funnel": "",
 }
 
 MIGRATIONS: tuple[Migration, ...] = (
