@@ -5,7 +5,7 @@ import logging
 import psycopg
 from flask import Flask, Response, jsonify, redirect, request
 
-from cloud_sync import api, openapi, privacy_api, shoppers_api
+from cloud_sync import api, openapi, privacy_api, review_api, shoppers_api
 from cloud_sync.channels.claim_pages import blueprint as claims_blueprint
 from cloud_sync.channels.goods import blueprint as goods_blueprint
 from cloud_sync.channels.pages import blueprint as webhooks_blueprint
@@ -33,6 +33,7 @@ def create_app(cloud: Cloud) -> Flask:
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(privacy_api.blueprint(cloud))
     app.register_blueprint(shoppers_api.blueprint(cloud))
+    app.register_blueprint(review_api.blueprint(cloud))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(webhooks_blueprint(cloud))
     app.register_blueprint(goods_blueprint(cloud))

@@ -19,6 +19,9 @@ from cloud_sync.privacy import erasing, scrub, told
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.lapsed import erase_lapsed
 from cloud_sync.reports import brand_funnel
+from cloud_sync.review import proposals
+from cloud_sync.review.comparing import Comparer
+from cloud_sync.review.records import SealedError
 from cloud_sync.shoppers import second_look
 
 _log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="erasures", every_s=DAY_S, forget=told.forget_items),
     Chore(name="unanswered", every_s=HOUR_S, forget=told.tell_again),
     Chore(name="second_looks", every_s=MINUTE_S, forget=second_look.look_again),
+    Chore(name="proposals", every_s=HOUR_S, forget=proposals.expire),
     Chore(name="brand_funnels", every_s=MINUTE_S, forget=brand_funnel.count_due),
 )
 
@@ -103,12 +107,17 @@ class Chores:
         *,
         apart: KeptApart | None = None,
         lapsed_days: int = 0,
+        comparer: Comparer | None = None,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        """Without a list of erasures nobody is erased for not having been heard of for long."""
+        """Without a list of erasures nobody is erased for not having been heard of for long.
+
+        Without a comparer no records are compared.
+        """
         self._database = database
         self._apart = apart
         self._lapsed_days = lapsed_days
+        self._comparer = comparer
         self._look_every_s = look_every_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
@@ -140,11 +149,22 @@ class Chores:
                     erase_lapsed(self._database, self._apart, self._lapsed_days, now)
                 erasing.tell_stores(self._database)
                 scrub.finish(self._database)
+                self._compare()
             except LOST as error:
                 _log.warning("chores wait for the database (%s)", type(error).__name__)
-            except KeptApartError as error:
+            except (KeptApartError, SealedError) as error:
                 _log.warning("chores: %s", error)
             self._closing.wait(self._look_every_s)
+
+    def _compare(self) -> None:
+        """Compare records that came by imports; who is exact is joined, who is likely proposed."""
+        if self._comparer is None:
+            return
+        for tenant, done in self._comparer.compare_all(time.time_ns() // 1000).items():
+            _log.info(
+                "records of %s: %d compared, %d joined, %d proposed, %d left",
+                *(tenant, done.compared, done.joined, done.proposed, done.left),
+            )
 
     def _do(self, chore: Chore) -> None:
         forgotten = 0

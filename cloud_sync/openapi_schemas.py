@@ -198,6 +198,25 @@ ANSWERS: Mapping[str, Schema] = {
             "offers": list_of(ref("Coupon")),
         }
     ),
+    "Reviews": object_of(
+        {
+            "proposals": list_of(object_of(_PROPOSAL)),
+            **dict.fromkeys(("waiting", "decided", "a_day", "days"), NUMBER),
+        }
+    ),
+    "Review": object_of(
+        {
+            **_PROPOSAL,
+            "shoppers": _WHO,
+            "records": {
+                "type": "object",
+                "additionalProperties": list_of(
+                    object_of({"source": TEXT, "said": {"type": "object"}})
+                ),
+            },
+        }
+    ),
+    "Reviewed": object_of({**_PROPOSAL, "shoppers": _WHO}),
     "Said": object_of(
         {
             "changed": list_of(ID),
