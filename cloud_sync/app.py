@@ -11,6 +11,7 @@ from cloud_sync.channels.goods import blueprint as goods_blueprint
 from cloud_sync.channels.pages import blueprint as webhooks_blueprint
 from cloud_sync.channels.site_pages import blueprint as sites_blueprint
 from cloud_sync.cloud import Cloud
+from cloud_sync.console.reviews import add_reviews
 from cloud_sync.console.views import blueprint as console_blueprint
 from cloud_sync.intake.posted import POST_BYTES_MAX
 
@@ -39,7 +40,9 @@ def create_app(cloud: Cloud) -> Flask:
     app.register_blueprint(goods_blueprint(cloud))
     app.register_blueprint(claims_blueprint(cloud))
     app.register_blueprint(sites_blueprint(cloud))
-    app.register_blueprint(console_blueprint(cloud))
+    console = console_blueprint(cloud)
+    add_reviews(console, cloud)
+    app.register_blueprint(console)
 
     app.add_url_rule("/", "front_door", lambda: redirect("/hq/"))
     app.register_error_handler(psycopg.OperationalError, database_away)

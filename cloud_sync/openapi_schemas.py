@@ -48,6 +48,24 @@ _COUPON = {
     "expires_at": TIME,
 }
 _NAMED = {"id": ID, "kind": {"enum": list(IDENTIFIER_KINDS)}}
+_WHO: Schema = {"type": "object", "additionalProperties": ID_OR_NONE}
+_PROPOSAL = {
+    "proposal": TEXT,
+    "one": ID,
+    "other": ID,
+    "one_kind": TEXT,
+    "other_kind": TEXT,
+    "confidence": {"enum": ["exact", "strict", "loose"]},
+    "chance": {"type": "number"},
+    "worth": NUMBER,
+    "because": {"type": "object"},
+    "made_at": TIME,
+    "expires_at": TIME,
+    "state": {"enum": ["open", "joined", "apart", "expired"]},
+    "decided_at": {"type": ["integer", "null"]},
+    "decided_by": TEXT,
+    "decided_because": TEXT,
+}
 _STAGE: Schema = {"enum": ["awareness", "interest", "purchase", "loyalty"]}
 
 ANSWERS: Mapping[str, Schema] = {

@@ -65,6 +65,14 @@ def blueprint(cloud: Cloud) -> Blueprint:
         with cloud.database.seen_by(Sight(tenant=key.tenant)) as connection:
             return jsonify(telling.plain_whole(connection, key.tenant, secret, proposal))
 
+    _add_answers(api, cloud)
+    add_refusals(api)
+    return api
+
+
+def _add_answers(api: Blueprint, cloud: Cloud) -> None:
+    """Add the routes by which a proposal is decided."""
+
     @api.post("/<proposal>/join")
     def join(proposal: str) -> Response:
         return _decide(cloud, proposal, "join")
@@ -81,9 +89,6 @@ def blueprint(cloud: Cloud) -> Blueprint:
     @api.errorhandler(SaidError)
     def refused_word(error: ValueError) -> Response:
         return refusal(409, str(error))
-
-    add_refusals(api)
-    return api
 
 
 def _decide(cloud: Cloud, proposal: str, decision: Decision) -> Response:

@@ -18,26 +18,38 @@ from cloud_sync.review.comparing import Compared, Comparer
 from cloud_sync.review.proposals import Decision, Proposal
 from cloud_sync.road import Road
 from cloud_sync.shoppers.identity import shoppers_of
+from storebridge.simulated.roll import Roll, draw_roll
 from tests.shopper_builders import KEY, NOW, TENANT, sell_sample
 from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.topics import shard_of
 
-SURNAMES = "Abernathy Blythe Carmody Dunmore Ellsworth Farnham Gadsby Holroyd Ingham Jessop".split()
-NAMES = "Agatha Bertram Cecily Desmond Edith Fergus Greta Hamish Imogen Jasper".split()
-TOWNS = "Ashford Bramley Corby Dorking Esher".split()
+# A made-up list: the first record of each person stands on the club's list, the second, which is
+# mistyped here and there, on the old shop's.
+DRAWN = draw_roll(500, seed=11, roll=Roll(extra_max=1, phone_share=0))
+COLUMNS = {"given_name": "first_name", "surname": "last_name", "date_of_birth": "birth_date"}
+COLUMNS |= {"suburb": "city", "postcode": "postcode", "address_1": "address"}
 
 
-def person(at: int) -> dict[str, str]:
-    """Return somebody of a list, who is like nobody else on it."""
-    return {
-        "full_name": f"{NAMES[at % 10]} {SURNAMES[at // 10 % 10]}",
-        "birth_date": f"19{50 + at % 45}-{at % 12 + 1:02}-{at * 7 % 28 + 1:02}",
-        "postcode": f"{TOWNS[at % 5][:2].upper()}{at % 60 + 10} {at % 9}AB",
-        "city": TOWNS[at % 5],
+def row(at: int) -> dict[str, str]:
+    """Return a record as a list writes it."""
+    found = {
+        COLUMNS[name]: of[at] for name, (_, of) in DRAWN.people.columns.items() if name in COLUMNS
     }
+    day = found["birth_date"]
+    return found | {"birth_date": f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else day}
 
 
-MISTYPED = {"full_name": "Agata Abernaty", "birth_date": "1950-01-10"}
+def both_lists() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the club's list by membership code and the old shop's by e-mail address."""
+    club: dict[str, dict[str, str]] = {}
+    old = []
+    for at, record in enumerate(DRAWN.people.ids):
+        person = DRAWN.truth[record]
+        if person in club:
+            old.append({"email": f"{person}@example.org", **row(at)})
+        else:
+            club[person] = {"member": person, **row(at)}
+    return list(club.values()), old
 
 
 @dataclass
@@ -93,17 +105,13 @@ def desk(cloud_dsn: str, tmp_path: Path) -> Iterator[Desk]:
     database.close()
 
 
-def members(many: int = 100) -> list[Mapping[str, str]]:
-    return [{"member": f"M{at}", **person(at)} for at in range(many)]
-
-
 def test_exact(desk: Desk):
-    desk.bring(members(), "club")
+    club, old = both_lists()
+    print(len(club), len(old))
+    print(desk.bring(club, "club"))
     print(desk.compare())
-    old = [{"email": f"p{at}@example.org", **person(at)} for at in range(10, 40)]
-    old.append({"email": "p0@example.org", **person(0), **MISTYPED})
-    desk.bring(old, "shop")
+    print(desk.bring(old, "shop"))
     print(desk.compare())
     for each in desk.open():
-        print(each)
+        print(each.confidence, each.chance, each.because["against"], each.one[:6], each.other[:6])
     assert 0

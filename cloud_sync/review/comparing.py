@@ -123,11 +123,16 @@ class Comparer:
             for one in likely:
                 other = of[one.record].record.identifier
                 pair = (each.record.identifier, other)
-                match _join_or_propose(connection, tenant, pair, one, now):
-                    case "joined":
-                        told = replace(told, joined=told.joined + 1)
-                    case "open":
-                        told = replace(told, proposed=told.proposed + 1)
+                state = _join_or_propose(connection, tenant, pair, one, now)
+                if state:
+                    joined = state == "joined"
+                    told = replace(
+                        told,
+                        joined=told.joined + joined,
+                        proposed=told.proposed + (not joined),
+                    )
+                    # One at a time: what was joined or decided may make the others needless.
+                    break
             records.note_compared(connection, tenant, each, now)
             return told
 

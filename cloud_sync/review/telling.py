@@ -1,4 +1,4 @@
-"""A proposal as people are shown it: what both records say, side by side, and what speaks for it."""
+"""A proposal as people are shown it: what both records say, and what speaks for one person."""
 
 from collections.abc import Mapping
 
