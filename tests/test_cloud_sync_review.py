@@ -21,6 +21,7 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.privacy.erasing import erase
 from cloud_sync.privacy.kept_apart import KeptApart
+from cloud_sync.privacy.watch import Watch
 from cloud_sync.review import proposals, telling
 from cloud_sync.review.comparing import Compared, Comparer
 from cloud_sync.review.proposals import Decision, Limits, Proposal, State
@@ -103,7 +104,9 @@ class Desk:
         shard = shard_of(TENANT, f"web-{source}")
         with self.database.ledger(shard) as connection:
             found = ledger.read(connection, shard, self.read.get(shard, 0))
-            Road().fold(connection, shard, 1, found)
+            watch = Watch()
+            watch.ask(connection)()
+            Road().fold(connection, shard, 1, watch.left(connection, found))
         self.read[shard] = max([self.read.get(shard, 0), *(each.position for each in found)])
         return done
 
@@ -150,9 +153,10 @@ def test_of_a_list_with_noisy_twins_the_exact_are_joined_and_the_others_proposed
     desk.compare()
     desk.bring(old, "shop")
     done = desk.compare()
-    assert (done.compared, done.left) == (len(old), 0)
+    named = [each for each in old if each["first_name"] or each["last_name"]]
+    assert (done.compared, done.left) == (len(named), 0)
     assert done.joined > 10
-    assert done.proposed > 5
+    assert done.proposed > 2
     joined, open_now = desk.listed("joined"), desk.open()
     assert len(joined) == done.joined
     assert {each.confidence for each in joined} == {"exact"}
@@ -211,7 +215,7 @@ def offers(desk: Desk) -> list[str]:
     with desk.database.shopper(TENANT) as connection:
         changes = decide(connection, TENANT, [TWINS[0]], NOW)
     views = [decode_view(each.change.value) for each in changes if each.change.value]
-    return [coupon.product for each in views for coupon in each.coupons]
+    return sorted({coupon.product for each in views for coupon in each.coupons})
 
 
 def test_a_person_joins_two_personal_offers_appear_and_the_join_is_undone(desk: Desk):
@@ -381,7 +385,7 @@ def test_what_a_list_says_was_agreed_to_counts_with_version_time_and_place(desk:
     # A withdrawal that came after the list was written outlives the list.
     withdrawn = happened(Consent(purpose="offers", given=False), ANNA)
     with desk.database.shopper(TENANT) as connection:
-        fold_all(connection, [withdrawn])
+        Road().fold(connection, withdrawn.shard, 1, [withdrawn])
     desk.bring([*rows[:1], {"member": "M9"}], "club")
     with desk.database.shopper(TENANT) as connection:
         found = consents_of(connection, {ids["M1"]: [ANNA]})
