@@ -27,6 +27,7 @@ from storebridge.commands import (
     quarantine,
     replay,
     report,
+    review,
     scan,
     shopper,
     simulate,
@@ -81,6 +82,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(points.app, name="points")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(review.app, name="review")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")

@@ -151,6 +151,7 @@ def run(
     """
     from cloud_sync.chores import Chores
     from cloud_sync.privacy.kept_apart import KeptApart
+    from cloud_sync.review.comparing import Comparer
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import asked_to_end
@@ -164,7 +165,10 @@ def run(
         working: list[Worker | Chores] = []
         if work:
             apart = KeptApart(checked.erasures_file)
-            chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
+            comparer = Comparer(database, checked.identifier_keys)
+            chores = Chores(
+                database, apart=apart, lapsed_days=checked.lapsed_days, comparer=comparer
+            )
             working = [build_worker(checked, database), chores]
             ending.enter_context(connecting(build_connectors(checked, database)))
         for part in working:
