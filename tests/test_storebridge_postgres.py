@@ -35,6 +35,7 @@ def test_its_settings_are_in_effect_and_databases_come_and_go(embedded: Embedded
     dsn = embedded.start()
     assert ask(dsn, "SHOW shared_buffers") == "32MB"
     assert ask(dsn, "SHOW listen_addresses") == ""
+    assert ask(dsn, "SHOW wal_segment_size") == "1MB"
     other = create_database(dsn, "other")
     assert ask(other, "SELECT current_database()") == "other"
     drop_database(dsn, "other")
