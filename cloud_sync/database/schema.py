@@ -8,6 +8,7 @@ from cloud_sync.database import (
     migrations_fold,
     migrations_identity,
     migrations_intake,
+    migrations_orders,
     migrations_people,
     migrations_privacy,
     migrations_shoppers,
@@ -17,7 +18,7 @@ from cloud_sync.database.migrations import Migration
 
 # Intake counts from 1, shoppers from 100, console from 200, sight from 300, people from 380, fold
 # from 390, identity from 400, the data bank from 420, doors from 440, privacy from 460, flow from
-# 480.
+# 480, orders from 530.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
@@ -30,4 +31,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     *migrations_doors.MIGRATIONS,
     *migrations_privacy.MIGRATIONS,
     *migrations_flow.MIGRATIONS,
+    *migrations_orders.MIGRATIONS,
 )
