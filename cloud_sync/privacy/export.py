@@ -61,9 +61,7 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
         "atom_brand",
         {
             "brand": "brand",
-            "orders": "orders with goods of it",
             "followed_mark": "twice the time of the last word, plus one if it is followed",
-            "bought_at": "last bought",
         },
     ),
     "stays": (
@@ -76,13 +74,19 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "dwelt_at": "last",
         },
     ),
-    "money": (
-        "atom_money",
+    "orders": (
+        "atom_order",
         {
+            "number": "order number",
+            "subject": "what of it, empty for the whole",
+            "day": "days since 1970",
+            "place": "store, or @ and the channel",
             "currency": "currency",
-            "orders": "orders",
+            "bought": "pieces bought, of the whole: orders",
+            "returned": "pieces returned, of the whole: returns",
             "paid_cents": "paid (cents)",
             "refunded_cents": "refunded (cents)",
+            "bought_at": "when",
         },
     ),
     "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
