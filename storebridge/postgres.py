@@ -96,6 +96,12 @@ class EmbeddedPostgres:
                 # Never waits: whoever holds it alone has the turn.
                 fcntl.flock(self._use, fcntl.LOCK_SH)
                 return self._start()
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise PostgresError(
+                f"the embedded PostgreSQL in {self.folder} did not start: {error.filename}: "
+                f"{error.strerror}; give this account the right to it, name another folder, or "
+                "name your own server by a DSN"
+            ) from error
         except (
             OSError,
             RuntimeError,

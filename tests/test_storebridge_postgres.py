@@ -144,6 +144,12 @@ def test_a_folder_of_another_version_is_named_in_the_error(tmp_path: Path) -> No
         EmbeddedPostgres(tmp_path).start()
 
 
+def test_a_file_in_the_place_of_its_folder_is_named_in_the_error(tmp_path: Path) -> None:
+    (tmp_path / "postgres").write_text("a file")
+    with pytest.raises(PostgresError, match="postgres: File exists; give this account the right"):
+        EmbeddedPostgres(tmp_path / "postgres").start()
+
+
 def test_a_lock_that_another_account_left_behind_does_not_keep_it_from_starting(
     tmp_path: Path,
 ) -> None:
