@@ -305,9 +305,9 @@ def test_headquarters_sees_how_many_wait_at_the_tills_and_for_how_long(
 
 def test_a_page_draws_some_stores_and_finds_the_others_by_name(cloud: Cloud, client: FlaskClient):
     names = [f"s{number:04}" for number in range(ROWS_SHOWN_MAX + 2)]
-    with cloud.database.shopper("acme") as connection:
+    with cloud.database.shopper("maru") as connection:
         for name in names:
-            twins.born(connection, "acme", name, Birth(b"s" * 16, 1, b"n" * 8, 1, 1, 0), NOON)
+            twins.born(connection, "maru", name, Birth(b"s" * 16, 1, b"n" * 8, 1, 1, 0), NOON)
     sign_in(client)
     page = client.get("/hq/?language=en").text
     assert page.count('<tr data-store="') == ROWS_SHOWN_MAX

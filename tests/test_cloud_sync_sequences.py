@@ -39,9 +39,9 @@ from wire.events import Saved, Viewed
 from wire.identifiers import Identifier, identifier_id
 
 JOINED, ALONE = "joined-and-parted", "never-joined"
-SEQUENCES = int(os.environ.get("STOREBRIDGE_SEQUENCES", "40"))
+SEQUENCES = int(os.environ.get("STOREBRIDGE_SEQUENCES", "30"))
 # Sequences whose identifiers are in the tables at once.
-AT_ONCE = 250
+AT_ONCE = 50
 # More than there are identifiers in one sequence.
 SPLITS_MAX = 40
 
@@ -62,7 +62,6 @@ class Life:
     kept: list[tuple[str, str]]
     joined: list[tuple[str, str]]
     erased: list[str]
-    erased_after: int
     chance: random.Random
 
     @property
@@ -92,7 +91,6 @@ def a_life(number: int) -> Life:
         kept=kept,
         joined=joined,
         erased=chance.sample(ids, chance.randrange(3)),
-        erased_after=chance.randrange(len(joined) + 1),
         chance=chance,
     )
 
@@ -136,12 +134,9 @@ def live(connection: Connection, tenant: str, life: Life, *, joins: bool) -> Non
     """Let all happen that is said of a life; without `joins` nobody is joined for a while."""
     for pair in life.kept:
         join(connection, tenant, *pair)
-    joined = life.joined if joins else []
-    for pair in joined[: life.erased_after]:
-        join(connection, tenant, *pair)
     if life.erased:
         said.erase(connection, tenant, life.erased)
-    for one, other in joined[life.erased_after :]:
+    for one, other in life.joined if joins else []:
         if one not in life.erased and other not in life.erased:
             join(connection, tenant, one, other)
 
