@@ -35,8 +35,10 @@ from storebridge.commands import (
     webhook,
     wire,
 )
+from storebridge.commands.answers import Answering
 
 app = typer.Typer(
+    cls=Answering,
     name="storebridge",
     help="Joins a brand's physical stores to its online world.",
     no_args_is_help=True,
