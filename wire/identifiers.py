@@ -115,6 +115,8 @@ IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
     )
 }
 CLAIMED_KINDS = frozenset(each.name for each in IDENTIFIER_KINDS.values() if each.claims)
+# What somebody may have typed before they proved it.
+CLAIMABLE_KINDS = frozenset(each.claims for each in IDENTIFIER_KINDS.values() if each.claims)
 
 # What stands in a shop and is used by everybody never names a person, whoever sends it.
 NEVER_IDENTIFIERS = frozenset({"kiosk", "device", "scanner", "store", "terminal", "tablet"})
