@@ -36,9 +36,11 @@ from storebridge.commands import (
     webhook,
     wire,
 )
+from storebridge.commands.answers import Answering
 from storebridge.endings import run_to_its_end
 
 app = typer.Typer(
+    cls=Answering,
     name="storebridge",
     help="Joins a brand's physical stores to its online world.",
     no_args_is_help=True,

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -37,7 +38,16 @@ from tests.shopper_builders import (
 )
 from wire.codec import decode_event, encode, encode_event
 from wire.erasures import mark_of
-from wire.events import AnyBody, Arrival, Blank, CouponClaimed, Saved, Searched, Viewed
+from wire.events import (
+    AnyBody,
+    Arrival,
+    Blank,
+    CouponClaimed,
+    Identified,
+    Saved,
+    Searched,
+    Viewed,
+)
 from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.messages import Batch
 from wire.topics import shard_of
@@ -356,6 +366,32 @@ def test_who_is_joined_while_an_erasure_goes_on_is_searched_for_as_well(town: To
     scrub.finish(town.database)
     assert town.rows_of(ANNA, web("c1"), app("a1")) == {}
     assert town.ask("SELECT pending FROM erasure") == [([],)]
+
+
+def test_all_days_are_searched_of_who_did_nothing_that_is_counted(town: Town):
+    """A membership list names them, and a guest's order was given their number long before."""
+    long_ago = datetime.now(UTC).date() - timedelta(days=400)
+    phone = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    typed = key_identifier("claimed_phone", "+86 138 1234 5678", key=KEY)
+    town.happens(Identified(by="list"), ANNA, store=None)
+    town.happens(order("p1"), typed, store=None)
+    town.fold()
+    with town.database.shopper(TENANT) as connection:
+        connection.execute(
+            f"CREATE TABLE ledger_{long_ago:%Y%m%d} PARTITION OF ledger FOR VALUES"
+            f" FROM ('{long_ago}') TO ('{long_ago + timedelta(days=1)}')"
+        )
+        connection.execute("UPDATE ledger SET day = %s", (long_ago,))
+        connection.execute("UPDATE identifier SET since = %s", (NOW - 400 * DAY,))
+        connection.execute("UPDATE schema_migration SET applied_at = now() - interval '500 days'")
+    town.erase(ANNA)
+    assert town.rows_of(ANNA) == {}
+    assert town.ask("SELECT touched FROM erasure") == [([long_ago],)]
+    assert town.kinds() == ["blank", "purchased"]
+    town.happens(Identified(by="code"), phone, store=None)
+    town.fold()
+    town.erase(phone)
+    assert town.kinds() == ["blank", "blank", "blank"]
 
 
 def test_pairs_of_products_lose_the_shopper_and_empty_ones_go(town: Town):

@@ -99,7 +99,7 @@ def test_an_answer_that_finds_the_disk_full_is_told_in_a_line():
     with Path("/dev/full").open("w") as full:
         ended = run("agent", "settings", "--json", stdout=full.fileno())
     assert ended.returncode == 1
-    message = json.loads(ended.stderr)["error"]["message"]
+    message = json.loads(ended.stderr)["error"]
     assert "No space left on device; free the disk" in message
 
 

@@ -123,6 +123,8 @@ IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
     )
 }
 CLAIMED_KINDS = frozenset(each.name for each in IDENTIFIER_KINDS.values() if each.claims)
+# What somebody may have typed before they proved it.
+CLAIMABLE_KINDS = frozenset(each.claims for each in IDENTIFIER_KINDS.values() if each.claims)
 
 # What is known by what somebody typed alone: a guest's order, a line of an old list. It has a
 # profile of its own, and nothing personal is shown on the strength of it.

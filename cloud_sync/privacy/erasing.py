@@ -18,6 +18,7 @@ from functools import partial
 from psycopg import Connection, sql
 
 from cloud_sync.database import Database, arrays, retried
+from cloud_sync.database.migrations_retention import KNOWN_SINCE
 from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
@@ -27,7 +28,7 @@ from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
 from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
 from wire.erasures import SALT_BYTES, mark_of
-from wire.identifiers import Identifier, identifier_id
+from wire.identifiers import CLAIMABLE_KINDS, Identifier, identifier_id
 from wire.messages import Change
 from wire.views import ErasureView, encode_view
 
@@ -36,6 +37,9 @@ STORES_TOLD_AT_ONCE = 50
 # Where nothing was folded of somebody, the ledger is searched this far back, and where something
 # was, so much further than its first day: a clock may lie.
 SEARCHED_DAYS_MIN = 2
+# An event is folded at once, or when a backlog is: who is known since some day was not before this.
+FOLDED_LATE_DAYS = 30
+EPOCH = date(1970, 1, 1)
 # Joins may bring others while somebody is being erased; each round takes those in.
 ROUNDS_MAX = 10
 
@@ -208,19 +212,37 @@ def joined(connection: Connection, tenant: str, named: set[Identifier]) -> set[I
 
 
 def first_day(connection: Connection, tenant: str, everyone: set[Identifier], now: int) -> date:
-    """Return the first day on which the ledger may hold something of these identifiers."""
-    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    """Return the first day on which the ledger may hold something of these identifiers.
+
+    Of what somebody may have typed before it was proven, and of who was known before it was noted
+    since when, all days are searched.
+    """
+    if any(each.kind in CLAIMABLE_KINDS for each in everyone):
+        return date.min
+    atoms = arrays.plain(sorted(map(identifier_id, everyone)))
     row = connection.execute(
-        "SELECT min(day) FROM atom_act WHERE tenant = %s AND atom = ANY(%s::uuid[])",
-        (tenant, arrays.plain(sorted(map(identifier_id, everyone)))),
+        "SELECT (SELECT min(day) FROM atom_act WHERE tenant = %(tenant)s"
+        "  AND atom = ANY(%(atoms)s::uuid[])),"
+        " to_timestamp(min(since) / 1000000.0), min(since) / 1000000.0 <= coalesce((SELECT"
+        "  extract(epoch FROM applied_at) FROM schema_migration WHERE number = %(noted)s), 0)"
+        " FROM identifier WHERE tenant = %(tenant)s AND identifier = ANY(%(atoms)s::uuid[])",
+        {"tenant": tenant, "atoms": atoms, "noted": KNOWN_SINCE},
     ).fetchone()
-    first = date(1970, 1, 1) + timedelta(days=row[0]) if row and row[0] is not None else today
+    acted, since, is_older = row or (None, None, None)
+    if is_older:
+        return date.min
+    found = [datetime.fromtimestamp(now / 1_000_000, UTC).date()]
+    if acted is not None:
+        found.append(EPOCH + timedelta(days=acted))
+    if since is not None:
+        found.append(since.astimezone(UTC).date() - timedelta(days=FOLDED_LATE_DAYS))
     behind = connection.execute(
         "SELECT min(shard_fold.day) FROM shard_fold JOIN shard_head USING (shard)"
         " WHERE shard_head.position > shard_fold.position"
     ).fetchone()
-    unfolded = behind[0] if behind and behind[0] is not None else today
-    return min(first, today, unfolded) - timedelta(days=SEARCHED_DAYS_MIN)
+    if behind and behind[0] is not None:
+        found.append(behind[0])
+    return min(found) - timedelta(days=SEARCHED_DAYS_MIN)
 
 
 def _wait_for_folds(database: Database) -> None:

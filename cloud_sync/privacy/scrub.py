@@ -117,6 +117,12 @@ def _blank_some(connection: Connection, tenant: str, day: date, sought: _Sought)
         if each.event.visit and each.event.identifiers:
             sought.visits.add(each.event.visit)
         write_blank(connection, structs.replace(each, event=blank(each.event)))
+    if found:
+        connection.execute(
+            "UPDATE erasure SET touched = touched || %(day)s::date WHERE tenant = %(tenant)s"
+            " AND finished_at IS NULL AND NOT touched @> ARRAY[%(day)s::date]",
+            {"day": day, "tenant": tenant},
+        )
     return len(found)
 
 

@@ -8,6 +8,7 @@ checkpoint where `wal_recycle` is off, as in the embedded server.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import psycopg
 from psycopg import Connection, sql
@@ -50,12 +51,13 @@ def wipe(
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
         waiting = connection.execute(
-            "SELECT tenant, erasure, since FROM erasure"
+            "SELECT tenant, erasure, touched FROM erasure"
             " WHERE finished_at IS NOT NULL AND wiped_at IS NULL"
         ).fetchall()
         if not waiting:
             return Wiped(tables=(), left=())
-        days = days_since(connection, min(since for _, _, since in waiting))
+        touched = {day for _, _, days in waiting for day in days}
+        days = [day for day in days_since(connection, date.min) if day in touched]
         for table, size in [*_tables(connection), *_sizes(connection, map(partition_of, days))]:
             told(table)
             if size > bytes_max:

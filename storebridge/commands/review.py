@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from storebridge.commands.answers import AsJson, answering, refuse
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, AsJson, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from cloud_sync.review.proposals import Decision
 
 app = typer.Typer(
+    cls=Answering,
     help="Who may be one person: joins that records propose, for people to decide.",
     no_args_is_help=True,
 )
-
-NOT_POSSIBLE = 2
 
 Proposal = Annotated[str, typer.Argument(help="The proposal's name, as `review list` tells it.")]
 Because = Annotated[str, typer.Option(help="Why: it stands in the log.")]
@@ -46,7 +45,7 @@ def list_(
     from cloud_sync.database import Sight
     from cloud_sync.review import proposals, telling
 
-    with answering(as_json), _opened(config, tenant) as (database, _):
+    with _opened(config, tenant) as (database, _):
         wanted = next((each for each in proposals.STATES if each == state), None)
         if wanted is None:
             raise refuse(f"--state: expected one of {', '.join(proposals.STATES)}", NOT_POSSIBLE)
@@ -80,7 +79,7 @@ def show(config: ConfigFile, proposal: Proposal, tenant: Tenant, as_json: AsJson
     from cloud_sync.review.records import SealedError
     from storebridge.commands.shopper import say
 
-    with answering(as_json), _opened(config, tenant) as (database, secret):
+    with _opened(config, tenant) as (database, secret):
         try:
             with database.seen_by(Sight(tenant=tenant)) as connection:
                 found = telling.plain_whole(connection, tenant, secret, proposal)
@@ -123,7 +122,7 @@ def compare(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None
     from cloud_sync.review.comparing import Comparer
     from cloud_sync.review.records import SealedError
 
-    with answering(as_json), _opened(config, tenant) as (database, secret):
+    with _opened(config, tenant) as (database, secret):
         try:
             done = Comparer(database, {tenant: secret}).compare(tenant, _now())
         except SealedError as error:
@@ -153,7 +152,6 @@ def limits(
     from cloud_sync.review import proposals
 
     with (
-        answering(as_json),
         _opened(config, tenant) as (database, _),
         database.shopper(tenant) as connection,
     ):
@@ -188,7 +186,7 @@ def _decide(
     from storebridge.commands.shopper import say
 
     source = by or getpass.getuser()
-    with answering(as_json), _opened(config, tenant) as (database, _):
+    with _opened(config, tenant) as (database, _):
         try:
             done = retried(
                 lambda: database.shopper(tenant),

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened, read_config
 
-app = typer.Typer(help="Who may sign in at headquarters.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Who may sign in at headquarters.", no_args_is_help=True)
 
 
 @app.callback()
@@ -44,8 +45,7 @@ def add(
     if sys.stdin.isatty():
         password = getpass.getpass("Password: ")
         if getpass.getpass("Again: ") != password:
-            typer.echo("The two are not the same.", err=True)
-            raise typer.Exit(2)
+            raise refuse("The two are not the same.", NOT_POSSIBLE)
     else:
         password = sys.stdin.readline().rstrip("\n")
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
@@ -57,7 +57,6 @@ def add(
                 reviews=reviews,
             )
         except PeopleError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from error
+            raise refuse(str(error), NOT_POSSIBLE) from error
     place = f", brand {brand}" if brand else f", operator {operator}" if operator else ""
     typer.echo(f"{name} may sign in at headquarters of {tenant}{place}.")

@@ -34,6 +34,7 @@ class World:
     """Everything that one seed brings about; the same seed brings about the same."""
 
     def __init__(self, seed: int, rules: Rules) -> None:
+        self.seed = seed
         self.rng = Dice(seed)
         self.now_ms = 0
         self.events = 0
