@@ -117,8 +117,10 @@ class MemoryDisk:
         if boot == now.boot:
             self.heard_ms += max(0, now.mono_ms - mono_ms)
 
-    def set_aside(self, seqs: tuple[int, ...], _now: Instant) -> None:
-        """Take damaged rows out of the outbox and declare them absent."""
+    def set_aside(self, state: DeliveryState, seqs: tuple[int, ...], _now: Instant) -> None:
+        """Take damaged rows out of the outbox and declare them absent, what is held kept first."""
+        self.watermark = state.watermark
+        self.ranges = state.ranges
         for seq in seqs:
             self.rows.pop(seq, None)
             self.declare(seq, seq, "damaged")

@@ -86,8 +86,8 @@ class Disk(Protocol):
     def save(self, state: DeliveryState, now: Instant) -> None:
         """Keep what a receipt taught, and that the cloud was heard now."""
 
-    def set_aside(self, seqs: tuple[int, ...], now: Instant) -> None:
-        """Take damaged rows out of the outbox and declare them absent."""
+    def set_aside(self, state: DeliveryState, seqs: tuple[int, ...], now: Instant) -> None:
+        """Take damaged rows out of the outbox and declare them absent, what is held kept first."""
 
     def prune(self, now: Instant, kept_ms: int) -> int:
         """Delete rows whose receipt was old enough when the cloud was last heard.
