@@ -182,14 +182,19 @@ def _check(batch: Batch) -> None:
             raise EncodeError(f"the absent range {absent.first}..{absent.last} is out of range")
 
 
+def as_array(joined: bytes, count: int) -> bytes:
+    """Return so many rows, one after the other, as the msgpack array of which they are elements."""
+    return b"\xdc" + count.to_bytes(2, "big") + joined
+
+
 def _split(body: bytes, count: int) -> tuple[bytes, ...]:
-    """Cut the joined rows apart again: they are the elements of one msgpack array."""
+    """Cut the joined rows apart again."""
     try:
-        rows = _rows_decoder.decode(b"\xdc" + count.to_bytes(2, "big") + body)
+        rows = _rows_decoder.decode(as_array(body, count))
     except MALFORMED as error:
         raise DecodeError(f"the Batch's rows are not {count} msgpack values: {error}") from error
-    split = tuple(bytes(row) for row in rows)
-    if any(len(row) > ROW_BYTES_MAX for row in split):
+    split = tuple(map(bytes, rows))
+    if max(map(len, split), default=0) > ROW_BYTES_MAX:
         raise DecodeError(f"a row is above the limit of {ROW_BYTES_MAX} B")
     return split
 

@@ -21,6 +21,7 @@ from cloud_sync.decisions.recommend import (
     recommend,
 )
 from cloud_sync.fleet.twins import SILENT_S
+from cloud_sync.identity.linkage.confidence import allows_personal_offers, confidence_in
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent, told_at
@@ -105,7 +106,7 @@ def channel_view(
     key = (tenant, shopper)
     members = members_of(connection, [key])
     profile = profiles_of(connection, members)[key]
-    if not profile.consented:
+    if not (profile.consented and allows_personal_offers(confidence_in(members[key]))):
         because = Because(reason=SHARED_THING if profile.shared else "no_consent")
         return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
     issued = coupons_of(connection, members)[key]
@@ -160,7 +161,8 @@ def redeem(
     profile = profiles_of(connection, members)[key.tenant, shopper]
     issued = coupons_of(connection, members)[key.tenant, shopper]
     coupon = next((each for each in issued if each.coupon == use.coupon), None)
-    if coupon is None or not profile.consented:
+    sure = allows_personal_offers(confidence_in(members[key.tenant, shopper]))
+    if coupon is None or not (profile.consented and sure):
         return NotUsed(reason="unknown")
     if _was_used_for(connection, key, use):
         return Used(coupon=use.coupon, order=use.order, repeated=True)

@@ -23,6 +23,7 @@ from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
+from cloud_sync.review.records import mentioning
 from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
 from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
@@ -149,6 +150,7 @@ def _mark(
     """Keep the marks of identifiers and of all that are joined to them; return all of these."""
     tenant, erasure, now = order.tenant, order.erasure, order.erased_at
     everyone = named | joined(connection, tenant, named)
+    everyone |= mentioning(connection, tenant, everyone)
     row = connection.execute(
         "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%(tenant)s, %(new)s, 1)"
         " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1,"

@@ -14,6 +14,7 @@ from cloud_sync.privacy import words
 from cloud_sync.privacy.erasing import first_day, joined, named_by
 from cloud_sync.privacy.scrub import days_since, events_naming
 from cloud_sync.privacy.traces import TRACES
+from cloud_sync.review.records import held
 from cloud_sync.shoppers.consents import PURPOSES, consents_of
 from cloud_sync.shoppers.identity import shoppers_of
 from cloud_sync.shoppers.profile import whole_profiles_of
@@ -22,6 +23,7 @@ from wire.identifiers import IDENTIFIER_KINDS, Identifier, identifier_id
 
 # More events of one person than this are no person; the newest are left out, and it is said.
 EVENTS_MAX = 100_000
+LISTS_MAX = 1_000
 KEYED = (
     "Identifiers are kept under a key only: what is shown here is what stands in the tables, and"
     " cannot be read back into a number or code."
@@ -175,6 +177,8 @@ TOLD_OTHERWISE: Mapping[str, str] = {
     "downlink_key": "stores_that_were_told: which stores; what they show follows from the rest",
     "prepared": "what the next screen will show, which follows from the rest",
     "order_told": "where the events of an order stand, which are told themselves",
+    "person_record": "records_of_lists",
+    "join_proposal": "with whom a record may be one, which says as much of another",
     "interest_due": "products that stand among the others, until they are counted",
     "shopper_due": "that something is still to be decided",
     "identity_due": "that something is still to be decided",
@@ -182,9 +186,12 @@ TOLD_OTHERWISE: Mapping[str, str] = {
 
 
 def export(
-    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int
+    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int, secret: bytes
 ) -> dict[str, object]:
-    """Return everything that is known of the shopper whom identifiers name, at `now` (µs UTC)."""
+    """Return everything that is known of the shopper whom identifiers name, at `now` (µs UTC).
+
+    `secret` is the tenant's identifier key, under which records of lists are sealed.
+    """
     with database.shopper(tenant) as connection:
         everyone = sorted(set(identifiers) | joined(connection, tenant, set(identifiers)))
         ids = sorted(map(identifier_id, everyone))
@@ -202,6 +209,10 @@ def export(
             "about_identifiers": KEYED,
             "identifiers": [_identifier(each) for each in everyone],
             "joined_by": _rows(connection, "link", "identifier", tenant, ids),
+            "records_of_lists": [
+                {"source": each.record.source, "said": dict(each.record.said)}
+                for each in held(connection, tenant, secret, LISTS_MAX, of=ids)
+            ],
             "consents": consents,
             "what_consents_mean": dict(PURPOSES),
             "stage": staged.stage,

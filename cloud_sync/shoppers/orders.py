@@ -19,7 +19,7 @@ ORDER_CHARACTERS_MAX = 128
 # A return of which two systems tell within this time is one.
 SAME_RETURN_US = 86_400_000_000
 
-ABOUT_ORDERS = frozenset({Purchased, Returned, CouponRedeemed})
+ABOUT_ORDERS = (Purchased, Returned, CouponRedeemed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,12 @@ def add(
     operator: Annotated[
         str | None, typer.Option(metavar="NAME", help="They see this operator's stores alone.")
     ] = None,
+    reviews: Annotated[
+        bool | None,
+        typer.Option(
+            "--reviews/--no-reviews", help="They decide who is one person, and see the records."
+        ),
+    ] = None,
 ) -> None:
     """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe.
 
@@ -44,7 +50,12 @@ def add(
         password = sys.stdin.readline().rstrip("\n")
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            add_person(connection, tenant, name, password, brand=brand, operator=operator)
+            add_person(
+                *(connection, tenant, name, password),
+                brand=brand,
+                operator=operator,
+                reviews=reviews,
+            )
         except PeopleError as error:
             raise refuse(str(error), NOT_POSSIBLE) from error
     place = f", brand {brand}" if brand else f", operator {operator}" if operator else ""
