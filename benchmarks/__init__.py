@@ -51,6 +51,12 @@ def _funnel() -> Iterable[Result]:
     return funnel()
 
 
+def _headquarters() -> Iterable[Result]:
+    from benchmarks.headquarters import headquarters
+
+    return headquarters()
+
+
 def _identity() -> Iterable[Result]:
     from benchmarks.identity import identity
 
@@ -74,6 +80,12 @@ def _latency() -> Iterable[Result]:
     from benchmarks.latency import latency
 
     return latency()
+
+
+def _live() -> Iterable[Result]:
+    from benchmarks.live import live
+
+    return live()
 
 
 def _memory() -> Iterable[Result]:
@@ -111,6 +123,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "restart": _restart,
     "catchup": _catchup,
     "latency": _latency,
+    "live": _live,
     "lane": _lane,
     "decoding": _decoding,
     "eyes": _eyes,
@@ -121,6 +134,7 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Result]]] = {
     "codes": _codes,
     "identity": _identity,
     "funnel": _funnel,
+    "headquarters": _headquarters,
     "identity_durable": _durable,
     "identity_online": _identity_online,
 }

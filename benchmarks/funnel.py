@@ -57,7 +57,7 @@ _BARE = (
 
 def funnel(*, shoppers: int = 1_000_000, runs: int = 3) -> Iterator[Result]:
     """Count and let flow as many shoppers, as a whole and by brand."""
-    with _seeded(shoppers) as connection:
+    with seeded(shoppers) as connection:
 
         def bare() -> float:
             return _timed(lambda: connection.execute(_BARE, (TENANT,)).fetchall())
@@ -91,7 +91,8 @@ def funnel(*, shoppers: int = 1_000_000, runs: int = 3) -> Iterator[Result]:
 
 
 @contextmanager
-def _seeded(shoppers: int) -> Iterator[psycopg.Connection]:
+def seeded(shoppers: int, *, stores: int = STORES) -> Iterator[psycopg.Connection]:
+    """Give a database of so many shoppers, goods and facts in so many stores."""
     with tempfile.TemporaryDirectory(prefix="storebridge-funnel-") as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres", settings={"fsync": "off"})
         dsn = server.start()
@@ -102,7 +103,7 @@ def _seeded(shoppers: int) -> Iterator[psycopg.Connection]:
                 "shoppers": shoppers,
                 "today": TODAY,
                 "days": DAYS,
-                "stores": STORES,
+                "stores": stores,
                 "goods": GOODS,
                 "brands": BRANDS,
                 "deeds": DEEDS_PER_SHOPPER,

@@ -97,9 +97,10 @@ def in_a_hand(grey: Pixels, chance: np.random.Generator, frames: int) -> Iterato
         turn = cv2.getRotationMatrix2D(
             (grey.shape[1] / 2, grey.shape[0] / 2), 15 * waves[2], fits * (1 + 0.2 * waves[3])
         )
-        turn[:, 2] += np.array(SIZE) / 2 - np.array(grey.shape[::-1]) / 2
-        turn[:, 2] += 50 * waves[:2] + 5 * waves[4:6]
-        return np.asarray(turn)
+        middle = np.array(SIZE) / 2 - np.array(grey.shape[::-1]) / 2
+        moved = np.asarray(turn, np.float64)
+        moved[:, 2] = moved[:, 2] + middle + 50 * waves[:2] + 5 * waves[4:6]
+        return moved
 
     for number in range(frames):
         at_s = number * EVERY_MS / 1000

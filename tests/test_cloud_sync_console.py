@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
-from cloud_sync.console.stores import day_began_at, rows_of, sales_of, summary_of
+from cloud_sync.console.stores import ROWS_SHOWN_MAX, day_began_at, rows_of, sales_of, summary_of
 from cloud_sync.database import Database
 from cloud_sync.fleet import twins
 from cloud_sync.fleet.twins import StoreTwin
@@ -302,3 +302,17 @@ def test_headquarters_sees_how_many_wait_at_the_tills_and_for_how_long(
     waiting = {store: re.sub(r"<[^>]+>", " ", cell).split() for store, cell in rows}
     assert " ".join(waiting["s0001"]) == "4 the first for 2 min usually 1 min"
     assert waiting["s0002"] == ["–"]
+
+
+def test_a_page_draws_some_stores_and_finds_the_others_by_name(cloud: Cloud, client: FlaskClient):
+    names = [f"s{number:04}" for number in range(ROWS_SHOWN_MAX + 2)]
+    with cloud.database.shopper("maru") as connection:
+        for name in names:
+            twins.born(connection, "maru", name, Birth(b"s" * 16, 1, b"n" * 8, 1, 1, 0), NOON)
+    sign_in(client)
+    page = client.get("/hq/?language=en").text
+    assert page.count('<tr data-store="') == ROWS_SHOWN_MAX
+    assert f"{ROWS_SHOWN_MAX} of {len(names)} stores" in page
+    found = client.get(f"/hq/?find={names[-1]}").text
+    assert f'<tr data-store="{names[-1]}"' in found
+    assert found.count('<tr data-store="') == 1

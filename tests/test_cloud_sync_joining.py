@@ -14,7 +14,7 @@ from cloud_sync.identity.graph import Graph, fold
 from cloud_sync.identity.links import Demoted, LinkEvent, Undone
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers import said, words
-from cloud_sync.shoppers.regroup import regroup
+from cloud_sync.shoppers.regroup import linked_with, regroup, states_of
 from cloud_sync.shoppers.second_look import look_again
 from cloud_sync.shoppers.whole_graph import decided, read_pairs, set_right
 from tests.shopper_builders import (
@@ -293,6 +293,27 @@ def test_a_component_that_would_be_too_large_is_left_as_it_is(connection: Connec
     assert [each.because for each in said_of if isinstance(each, Undone)] == [
         "together they would have more than 3 identifiers"
     ]
+    assert_folded(connection)
+
+
+def test_what_an_erasure_takes_apart_is_no_component_any_more(connection: Connection):
+    cookie, ann, bo = web("c1"), member("M1"), member("M2")
+
+    def components() -> dict[Identifier, str | None]:
+        ids = {identifier_id(each): each for each in (cookie, ann, bo)}
+        return {ids[e]: s.component for e, s in states_of(connection, TENANT, ids).items()}
+
+    fold_all(connection, [happened(Viewed(), each, cookie) for each in (ann, ann, bo)])
+    linked = min(map(identifier_id, (cookie, ann, bo)))
+    assert components() == dict.fromkeys((cookie, ann, bo), linked)
+    said.erase(connection, TENANT, {identifier_id(cookie)})
+    assert components() == {cookie: identifier_id(cookie), ann: None, bo: None}
+    assert_folded(connection)
+    # Who shows the cookie from then on is one with it, and finds neither of those before.
+    later = NOW + 400 * DAY
+    fold_all(connection, [happened(Viewed(), bo, cookie, at=later, accepted_at=later)])
+    assert linked_with(connection, TENANT, {identifier_id(ann)}) == {identifier_id(ann)}
+    assert shopper(connection, cookie) == shopper(connection, bo) != shopper(connection, ann)
     assert_folded(connection)
 
 

@@ -1,13 +1,18 @@
 """The figures of the stores page: twins and today's sums, put together and ordered by need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from cloud_sync.fleet.twins import StoreTwin
 
+T = TypeVar("T")
+
 CLOCK_OFFSET_MS_MAX = 5_000
+# A page draws no more rows of stores; the others are found by their names.
+ROWS_SHOWN_MAX = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,12 @@ def rows_of(twins: Sequence[StoreTwin], totals: Mapping[str, Mapping[str, int]])
         for twin in twins
     ]
     return sorted(rows, key=lambda row: (not row.troubles, row.twin.store))
+
+
+def some_of(rows: Sequence[T], name_of: Callable[[T], str], find: str) -> Sequence[T]:
+    """Return the first ROWS_SHOWN_MAX rows of those whose store's name holds what is looked for."""
+    wanted = find.strip().lower()
+    return [row for row in rows if wanted in name_of(row)][:ROWS_SHOWN_MAX]
 
 
 def shared_of(

@@ -24,7 +24,14 @@ from cloud_sync.cloud import Cloud
 from cloud_sync.console import brands, funnel, people
 from cloud_sync.console.brands import BrandPage
 from cloud_sync.console.people import SignIn
-from cloud_sync.console.stores import day_began_at, rows_of, sales_of, shared_of, summary_of
+from cloud_sync.console.stores import (
+    day_began_at,
+    rows_of,
+    sales_of,
+    shared_of,
+    some_of,
+    summary_of,
+)
 from cloud_sync.database import Sight
 from cloud_sync.fleet import twins
 from cloud_sync.reports import store_hour
@@ -101,7 +108,8 @@ class _Pages:
         shared = shared_of(rows, totals) if person.operator else {}
         return page(
             "stores.html",
-            rows=rows,
+            rows=some_of(rows, lambda row: row.twin.store, self._find()),
+            find=self._find(),
             summary=summary,
             online=online,
             shared=[(each, sales_of(of), of) for each, of in shared.items()],
@@ -114,7 +122,9 @@ class _Pages:
         """Show a brand's goods and stores."""
         if g.person is None:
             return redirect("/hq/sign-in")
-        return page("brand.html", shown=self._brand(g.person, brand), now=self._cloud.now())
+        shown = self._brand(g.person, brand)
+        rows = some_of(shown.stores, lambda row: row.reach.store, self._find())
+        return page("brand.html", shown=shown, rows=rows, find=self._find(), now=self._cloud.now())
 
     def funnel(self) -> AnyResponse:
         """Show at which stage the tenant's shoppers stood on two days, and how they moved."""
@@ -158,6 +168,10 @@ class _Pages:
         """Return the time, and between which times the hours of today begin."""
         now = self._cloud.now()
         return now, day_began_at(now, self._cloud.time_zone), now + store_hour.HOUR_US
+
+    def _find(self) -> str:
+        """Return which stores a page is to show, if not the first ones."""
+        return request.args.get("find", "")[:FIELD_CHARS_MAX]
 
     def sign_in_form(self) -> AnyResponse:
         """Ask who it is."""

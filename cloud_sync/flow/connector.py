@@ -21,7 +21,7 @@ from cloud_sync.flow.senders import AwayError, RefusedError, Sender
 
 _log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.1
 # A system that is away is asked again after 1 s, then twice as long each time, up to:
 PAUSE_S_MAX = 600
 # Whoever could not be told of for so long becomes a dead letter.

@@ -61,9 +61,7 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
         "atom_brand",
         {
             "brand": "brand",
-            "orders": "orders with goods of it",
             "followed_mark": "twice the time of the last word, plus one if it is followed",
-            "bought_at": "last bought",
         },
     ),
     "stays": (
@@ -76,16 +74,6 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "dwelt_at": "last",
         },
     ),
-    "money": (
-        "atom_money",
-        {
-            "currency": "currency",
-            "orders": "orders",
-            "paid_cents": "paid (cents)",
-            "refunded_cents": "refunded (cents)",
-        },
-    ),
-    "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
     "orders": (
         "atom_order",
         {
@@ -101,6 +89,7 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "bought_at": "when",
         },
     ),
+    "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
     "points_spent": (
         "point_spend",
         {

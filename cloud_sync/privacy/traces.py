@@ -29,7 +29,6 @@ TRACES: tuple[Trace, ...] = (
     Trace(table="atom_product", where=_BY_ATOM),
     Trace(table="atom_brand", where=_BY_ATOM),
     Trace(table="atom_zone", where=_BY_ATOM),
-    Trace(table="atom_money", where=_BY_ATOM),
     Trace(table="atom_store", where=_BY_ATOM),
     Trace(table="atom_consent", where=_BY_ATOM),
     Trace(table="atom_order", where=_BY_ATOM),

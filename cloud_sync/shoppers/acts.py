@@ -112,7 +112,7 @@ def _saved(facts: Facts, ledger: LedgerEvent, body: Saved, atom: str, at: int) -
 
 
 def _followed(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> _Act:
-    _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
+    _brand(facts, ledger, atom, body.subject, [2 * at + body.followed])
     return "followed" if body.followed else "unfollowed", 0
 
 

@@ -21,7 +21,7 @@ from cloud_sync.shoppers.identity import (
 )
 from cloud_sync.shoppers.joining import join
 from cloud_sync.shoppers.order_facts import gather_order
-from cloud_sync.shoppers.orders import order_key, place_of
+from cloud_sync.shoppers.orders import order_key, teller_of
 from cloud_sync.shoppers.settling import Settled, settle
 from cloud_sync.shoppers.spending import fold_spent
 from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
@@ -172,7 +172,7 @@ def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
             said = [(each.coupon, "spent") for each in discounts[:DISCOUNTS_MAX]]
         case _:
             return []
-    name, place = order_key(order, place_of(ledger)) if order else ("", place_of(ledger))
+    name, place = order_key(order, teller_of(ledger)) if order else ("", teller_of(ledger))
     return [
         _CouponAct(
             tenant=ledger.tenant,

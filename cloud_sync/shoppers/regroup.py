@@ -16,7 +16,7 @@ from psycopg.errors import SerializationFailure
 from cloud_sync.database import arrays
 from cloud_sync.identity.component import Evidence, Ruling, rule_on
 from cloud_sync.identity.graph import Graph, Latest, fold, root
-from cloud_sync.identity.links import RULES, LinkEvent, Undone, pair_id
+from cloud_sync.identity.links import RULES, Joined, LinkEvent, Undone, pair_id
 from cloud_sync.shoppers import words
 from wire.topics import shard_of
 
@@ -206,9 +206,10 @@ def _states(
     """
     latest = Latest(log)
     parent = {each: each for each in before if each not in ruling.things}
+    # What an erasure took is no link any more, also where it was just said.
     pairs = [
-        *((each.one, each.other) for each in evidence),
-        *((each.one, each.other) for each in latest.joins.values()),
+        *((each.one, each.other) for each in evidence if not _erased(latest, each, each.last_at)),
+        *((e.one, e.other) for e in latest.joins.values() if not _erased(latest, e, e.at)),
     ]
     for one, other in pairs:
         if one in parent and other in parent:
@@ -235,6 +236,11 @@ def _states(
         )
         for each in before
     }
+
+
+def _erased(latest: Latest, link: Evidence | Joined, at: int) -> bool:
+    """Tell whether one of a link's ends was erased since it was last seen or said."""
+    return any(at <= latest.erased.get(end, at - 1) for end in (link.one, link.other))
 
 
 def _write(connection: Connection, tenant: str, states: Mapping[str, State]) -> None:

@@ -17,7 +17,7 @@ from cloud_sync.shoppers.orders import (
     coupons_back,
     effects,
     order_key,
-    place_of,
+    teller_of,
 )
 from wire.codec import decode_event
 from wire.events import CouponRedeemed, Purchased, Returned
@@ -127,7 +127,7 @@ def _key(ledger: LedgerEvent) -> _Key | None:
     body = ledger.event.body
     if not isinstance(body, (Purchased, Returned, CouponRedeemed)) or not body.order:
         return None
-    name, place = order_key(body.order, place_of(ledger))
+    name, place = order_key(body.order, teller_of(ledger))
     return (ledger.tenant, f"{name}@{place}")
 
 

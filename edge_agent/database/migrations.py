@@ -107,8 +107,10 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables of a file to the present form, each step in its own transaction.
+def migrate(connection: sqlite3.Connection) -> bool:
+    """Bring the tables of a file to the present form; returns whether any step was to be taken.
+
+    Each step has its own transaction.
 
     Raises NewerFile when the file knows steps that this program does not.
     """
@@ -119,8 +121,10 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the file has steps this version does not know: {', '.join(sorted(unknown))}; "
             "start the version that wrote it, or a newer one"
         )
-    if done != names:
-        _take_steps(connection)
+    if done == names:
+        return False
+    _take_steps(connection)
+    return True
 
 
 def _steps_of(connection: sqlite3.Connection) -> set[str]:

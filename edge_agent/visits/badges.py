@@ -64,7 +64,7 @@ def there(writing: Writing, zone: str, people: int, before: int, at: int) -> int
     back = [(number,) for number, is_there in rows if not is_there][:came]
     for number in back:
         writing.execute("UPDATE badges SET there = 1 WHERE rowid = ?", number)
-    return min(people, len(back) + sum(is_there for _, is_there in rows))
+    return min(people, len(back) + sum(1 for _, is_there in rows if is_there))
 
 
 def passing(writing: Writing, zone: str, people: int, at: int) -> int:

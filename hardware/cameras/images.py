@@ -97,14 +97,14 @@ def _may_be_clear(content: bytes) -> bool:
     return kind == b"WEBPVP8L" or (kind == b"WEBPVP8X" and flags[0] & 16 > 0)
 
 
-def _on_paper(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Pixels:
+def _on_paper(decoded: NDArray[np.generic]) -> Pixels:
     """Return a picture as it looks on white paper, with eight bits a colour."""
-    if pixels.dtype == np.uint16:
-        pixels = np.asarray(pixels >> 8, np.uint8)
+    deep = decoded.dtype == np.uint16
+    pixels = np.asarray(np.asarray(decoded, np.uint16) >> 8 if deep else decoded, np.uint8)
     if pixels.ndim == 2:
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), np.uint8)
     if pixels.shape[2] < 4:
-        return np.asarray(pixels, np.uint8)
+        return pixels
     seen = pixels[:, :, 3:].astype(np.uint16)
     blended = (pixels[:, :, :3] * seen + 255 * (255 - seen)) // 255
     return np.asarray(blended, np.uint8)

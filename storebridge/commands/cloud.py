@@ -160,14 +160,13 @@ def run(
         working: list[Worker | Chores] = []
         if work:
             apart = KeptApart(checked.erasures_file)
-            comparer = Comparer(database, checked.identifier_keys)
             chores = Chores(
                 database,
                 apart=apart,
                 lapsed_days=checked.lapsed_days,
                 wipe_hour=checked.wipe_hour,
                 zone=ZoneInfo(checked.web.time_zone),
-                comparer=comparer,
+                comparer=Comparer(database, checked.identifier_keys),
             )
             working = [build_worker(checked, database), chores]
             ending.enter_context(connecting(build_connectors(checked, database)))

@@ -117,7 +117,7 @@ class MemoryDisk:
         if boot == now.boot:
             self.heard_ms += max(0, now.mono_ms - mono_ms)
 
-    def set_aside(self, seqs: tuple[int, ...], _now: Instant) -> None:
+    def set_aside(self, _state: DeliveryState, seqs: tuple[int, ...], _now: Instant) -> None:
         """Take damaged rows out of the outbox and declare them absent."""
         for seq in seqs:
             self.rows.pop(seq, None)

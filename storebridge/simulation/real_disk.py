@@ -145,9 +145,9 @@ class RealDisk:
         """Keep what a receipt taught, and that the cloud was heard now."""
         delivery_store.save_received(self._recorder, state, _paced(now))
 
-    def set_aside(self, seqs: tuple[int, ...], now: Instant) -> None:
+    def set_aside(self, state: DeliveryState, seqs: tuple[int, ...], now: Instant) -> None:
         """Take damaged rows out of the outbox and declare them absent."""
-        delivery_store.set_aside(self._recorder, seqs, now)
+        delivery_store.set_aside(self._recorder, state, seqs, now)
 
     def prune(self, now: Instant, kept_ms: int) -> int:
         """Tidy the outbox, as the agent does every minute."""

@@ -86,7 +86,7 @@ class Disk(Protocol):
     def save(self, state: DeliveryState, now: Instant) -> None:
         """Keep what a receipt taught, and that the cloud was heard now."""
 
-    def set_aside(self, seqs: tuple[int, ...], now: Instant) -> None:
+    def set_aside(self, state: DeliveryState, seqs: tuple[int, ...], now: Instant) -> None:
         """Take damaged rows out of the outbox and declare them absent."""
 
     def prune(self, now: Instant, kept_ms: int) -> int:

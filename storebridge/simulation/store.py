@@ -176,7 +176,7 @@ class SimulatedStore:
     def _send_rows(self, plan: Plan, now_ms: int) -> bool:
         found = self.disk.read(plan.first, plan.last)
         if found.damaged:
-            self.disk.set_aside(found.damaged, self._now(now_ms))
+            self.disk.set_aside(self.state, found.damaged, self._now(now_ms))
             loaded = self.disk.load(self._now(now_ms))
             self.state = on_absent(on_unsent(self.state, plan), loaded.absent, loaded.first_kept)
             return True
