@@ -201,13 +201,13 @@ def test_all_of_a_shopper_goes_and_nothing_of_another(town: Town):
 
 def test_the_export_tells_what_every_table_holds(town: Town):
     lived(town)
-    told = export(town.database, TENANT, [ANNA], NOW)
+    told = export(town.database, TENANT, [ANNA], NOW, KEY)
     for name in FACTS:
         assert set(told[name]) == {"columns", "rows"}
     assert {row["number"] for row in told["orders"]["rows"]}
     assert "claimed" in {row["act"] for row in told["what_became_of_coupons"]["rows"]}
     town.erase(ANNA)
-    told = export(town.database, TENANT, [ANNA], NOW)
+    told = export(town.database, TENANT, [ANNA], NOW, KEY)
     assert [name for name in FACTS if told[name]["rows"]] == []
 
 

@@ -166,6 +166,8 @@ TOLD_OTHERWISE: Mapping[str, str] = {
     "downlink_key": "stores_that_were_told: which stores; what they show follows from the rest",
     "prepared": "what the next screen will show, which follows from the rest",
     "order_told": "where the events of an order stand, which are told themselves",
+    "person_record": "records_of_lists",
+    "join_proposal": "with whom a record may be one, which says as much of another",
     "interest_due": "products that stand among the others, until they are counted",
     "shopper_due": "that something is still to be decided",
     "identity_due": "that something is still to be decided",

@@ -29,6 +29,7 @@ RETENTION: tuple[Kept, ...] = (
         tables=(
             *("atom_*", "identifier", "link", "identity_word", "coupon", "coupon_act"),
             *("coupon_withdrawn", "point_spend", "order_told", "prepared", "ledger"),
+            *("person_record", "join_proposal"),
         ),
         kept_for="`lapsed_days` after the shopper was last heard of, or until they are forgotten",
         chore="lapsed",
