@@ -223,7 +223,16 @@ def test_every_text_of_the_page_exists_and_is_used():
     )
     asked = set(re.findall(r"""words\(["']([\w.]+)["'][,)]""", sources))
     assert asked <= texts.keys()
-    composed = ("stage.", "stores.", "reason.", "device.", "complete.", "clock.", "moves.by.")
+    composed = (
+        "stage.",
+        "stores.",
+        "reason.",
+        "device.",
+        "complete.",
+        "clock.",
+        "moves.by.",
+        "error.",
+    )
     assert {key for key in texts if key not in sources and not key.startswith(composed)} == set()
 
 
