@@ -130,6 +130,11 @@ def brands(connection: sqlite3.Connection) -> list[str]:
     return sorted({view.brand for view in products(connection) if view.brand})
 
 
+def series(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the series of the goods of this store, by name, each with its brand."""
+    return {view.series: view.brand for view in products(connection) if view.series}
+
+
 def products(
     connection: sqlite3.Connection, zone: str | None = None, at: int | None = None
 ) -> list[ProductView]:

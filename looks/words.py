@@ -64,7 +64,7 @@ class Words:
     def day(self, day: date) -> str:
         """Return a day as it is written, such as `28 Nov 2026`."""
         month = self("date.months").split()[day.month - 1]
-        return self("date.day", y=day.year, m=day.month, d=day.day, month=month)
+        return self("date.day", y=day.year, month=month, d=day.day)
 
     def span(self, span_s: float) -> str:
         """Return how long something lasts or lasted, such as `4 min`."""

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud_sync.decisions.decide import decide
+from cloud_sync.road import Road
 from cloud_sync.shoppers.consents import OFFERS
 from cloud_sync.shoppers.points import (
     Level,
@@ -71,7 +72,8 @@ def test_a_refund_takes_points_and_level_back(shop):
 def test_whoever_wants_no_personal_offers_sees_their_points_all_the_same(shop):
     no = Consent(OFFERS, False, "v1", "kiosk")
     with shop.database.shopper(TENANT) as connection:
-        fold_all(connection, [happened(no, member("M1"), at=NOW)])
+        said = happened(no, member("M1"), at=NOW)
+        Road().fold(connection, said.shard, 1, [said])
         changes = decide(connection, TENANT, [shopper_id(connection)], NOW)
         views = [decode_view(each.change.value) for each in changes]
     for view in views:

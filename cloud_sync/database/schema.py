@@ -10,6 +10,7 @@ from cloud_sync.database import (
     migrations_intake,
     migrations_people,
     migrations_privacy,
+    migrations_screens,
     migrations_shoppers,
     migrations_sight,
 )
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     *migrations_shoppers.MIGRATIONS,
     *migrations_console.MIGRATIONS,
     *migrations_sight.MIGRATIONS,
+    *migrations_screens.MIGRATIONS,
     *migrations_people.MIGRATIONS,
     *migrations_fold.MIGRATIONS,
     *migrations_identity.MIGRATIONS,
