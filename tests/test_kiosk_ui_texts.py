@@ -16,8 +16,8 @@ SHARED = Path(__file__).parent.parent / "looks"
 COMPOSED = (
     "age.", "answer.", "attract.step.", "because.", "brand.", "category.", "error.", "evidence.",
     "help.topic.", "line.", "privacy.", "redeemed.", "series.", "span.", "staff.device.",
-    "staff.do.", "staff.reason.", "staff.returns.", "staff.stock.state.", "staff.stock.move.",
-    "stage.", "till.", "tried.", "wallet.",
+    "staff.do.", "staff.elsewhere.", "staff.reason.", "staff.returns.", "staff.stock.state.",
+    "staff.stock.move.", "stage.", "till.", "tried.", "wallet.",
 )  # fmt: skip
 
 
