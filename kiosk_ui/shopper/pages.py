@@ -402,7 +402,7 @@ def _scope(scene: Scene, coupon: CouponView) -> str:
         name = scene.words.pick(found.name) if found else coupon.product
         return scene.words("coupon.for", product=name)
     if coupon.brand:
-        return scene.words("coupon.for_brand", brand=coupon.brand)
+        return scene.words("coupon.for_brand", brand=coupon.brand[:1].upper() + coupon.brand[1:])
     return scene.words("coupon.for_all")
 
 

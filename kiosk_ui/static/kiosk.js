@@ -101,6 +101,7 @@ function painted() {
     // An act on a product's page draws it again, but nobody opens it a second time.
     const again = opened === `${visit} ${path}`;
     opened = `${visit} ${path}`;
+    for (const play of shown.querySelectorAll("[data-play]")) play.hidden = false;
     confirm("page", { product: page === "product" && !again ? subject : "" });
     search();
     for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
@@ -221,6 +222,12 @@ document.addEventListener("click", (event) => {
     closed = answerOf(screen);
     document.getElementById("answer").replaceChildren();
     document.getElementById("reach").focus();
+    return;
+  }
+  if (event.target.closest("[data-play]")) {
+    const film = screen.querySelector("video");
+    if (film.paused) film.play().catch(() => {});
+    else film.pause();
     return;
   }
   const link = event.target.closest("a[href]");
