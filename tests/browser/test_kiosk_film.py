@@ -16,7 +16,7 @@ from tests.edge_store import ANNA, KIOSK, SHOE, SOCK, a_shopper
 from wire.views import VideoView
 
 BASE = f"/kiosk/{KIOSK.device}"
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 FILM = VideoView(
     "film-1", "shoe.webm", "none.jpg", {"zh": "zh.vtt", "en": "en.vtt", "de": "none.vtt"}
 )
