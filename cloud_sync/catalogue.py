@@ -16,6 +16,7 @@ from cloud_sync.catalogue_file import (
     Content,
     Product,
     ShelfPlan,
+    Video,
     check,
 )
 from cloud_sync.code_keys import code_keys_view
@@ -23,7 +24,7 @@ from cloud_sync.database.migrations_sight import FILL_SHELVES
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.shoppers.profile import set_members_consent
 from wire.messages import Change
-from wire.views import PlanView, ProductView, encode_view
+from wire.views import PlanView, ProductView, VideoView, encode_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,9 @@ def import_catalogue(connection: Connection, tenant: str, catalogue: Catalogue) 
     ).rowcount
     with connection.cursor() as cursor:
         cursor.executemany(_PUT_PRODUCT, [_product_row(tenant, p) for p in catalogue.products])
-        cursor.executemany(_PUT_CONTENT, [_content_row(tenant, c) for c in catalogue.contents])
+        films = [film for p in catalogue.products if (film := _film(p)) is not None]
+        told = [_content_row(tenant, each) for each in (*films, *catalogue.contents)]
+        cursor.executemany(_PUT_CONTENT, told)
     _put_prices(connection, tenant, catalogue.products)
     _fill_shelves(connection, tenant)
     if catalogue.members_consent is not None:
@@ -122,11 +125,21 @@ def publish_catalogue(
 def products_of(connection: Connection, tenant: str) -> list[ProductView]:
     """Return the products that a tenant sells, by product number."""
     rows = connection.execute(
-        "SELECT product, name, brand, category, price_cents, currency, image, about, low_stock"
-        " FROM product WHERE tenant = %s AND active ORDER BY product",
+        "SELECT product, name, brand, category, price_cents, currency, image, about, low_stock,"
+        " series, video FROM product WHERE tenant = %s AND active ORDER BY product",
         (tenant,),
     )
-    return [ProductView(*row) for row in rows]
+    return [
+        msgspec.structs.replace(ProductView(*fields), video=_video(video))
+        for *fields, video in rows
+    ]
+
+
+def _video(stored: object) -> VideoView | None:
+    found = msgspec.convert(stored, Video | None)
+    if found is None:
+        return None
+    return VideoView(found.content, found.file, found.poster, found.captions)
 
 
 def prices_of(connection: Connection, tenant: str) -> Prices:
@@ -169,11 +182,13 @@ def brands_of(connection: Connection, tenant: str) -> list[str]:
 
 _PUT_PRODUCT = """
 INSERT INTO product (tenant, product, name, about, brand, category, price_cents, currency, image,
-    low_stock, series, topics, active) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
+    low_stock, series, topics, video, active)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, true)
 ON CONFLICT (tenant, product) DO UPDATE SET name = excluded.name, about = excluded.about,
     brand = excluded.brand, category = excluded.category, price_cents = excluded.price_cents,
     currency = excluded.currency, image = excluded.image, low_stock = excluded.low_stock,
-    series = excluded.series, topics = excluded.topics, active = true
+    series = excluded.series, topics = excluded.topics, video = excluded.video,
+    active = true
 """
 _PUT_CONTENT = """
 INSERT INTO content (tenant, content, form, brand, series, topics) VALUES (%s, %s, %s, %s, %s, %s)
@@ -245,6 +260,20 @@ def _product_row(tenant: str, product: Product) -> tuple[object, ...]:
         product.low_stock,
         product.series,
         list(product.topics),
+        None if product.video is None else Jsonb(msgspec.to_builtins(product.video)),
+    )
+
+
+def _film(product: Product) -> Content | None:
+    """Return the video of a product as content: what it is about is what the product is about."""
+    if product.video is None:
+        return None
+    return Content(
+        content=product.video.content,
+        form="video",
+        brand=product.brand,
+        series=product.series,
+        topics=product.topics,
     )
 
 

@@ -25,6 +25,9 @@ CONTENT_FORMS = ("video", "picture", "article", "live", "panorama")
 CSV_COLUMNS = ("product", "name_zh", "name_en", "brand", "category", "price_cents", "currency")
 CHANNEL_PRICE = "price_cents."
 TABLES = (".csv", ".csv.gz", ".parquet", ".pq")
+# The name of a file in a store's folder of films (`web.media_folder`): no folder, no address.
+MEDIA_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VIDEO_FILES, POSTER_FILES, CAPTION_FILES = (".webm", ".mp4"), (".jpg", ".png", ".webp"), (".vtt",)
 CHANNELS_MAX = 200
 PROBLEMS_SHOWN_MAX = 20
 PRICE_CENTS_MAX = 10**12
@@ -35,6 +38,15 @@ VALID_FROM_MAX = 9 * 10**15
 
 class CatalogueError(ValueError):
     """A catalogue is not as it must be; the message names every wrong place at once."""
+
+
+class Video(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A video about a product: the id that events name, and its files in each store's folder."""
+
+    content: str
+    file: str
+    poster: str = ""
+    captions: dict[str, str] = {}
 
 
 class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +68,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     series: str = ""
     topics: tuple[str, ...] = ()
     prices: dict[str, int] = {}
+    video: Video | None = None
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -244,7 +257,20 @@ def _product_problems(product: Product) -> Sequence[str]:
     ):
         problems.append(f"product {name} holds a character that is no text (U+0000)")
     problems.extend(_topic_problems(f"product {name}", product))
+    problems.extend(_video_problems(f"product {name}", product.video))
     return problems
+
+
+def _video_problems(title: str, video: Video | None) -> Iterable[str]:
+    if video is None:
+        return
+    if not PRODUCT.fullmatch(video.content):
+        yield f"{title} needs a video content of 1 to 64 of A-Z a-z 0-9 . _ -"
+    files = [(video.file, VIDEO_FILES), (video.poster or "p.jpg", POSTER_FILES)]
+    files += [(file, CAPTION_FILES) for file in video.captions.values()]
+    for file, endings in files:
+        if not (MEDIA_FILE.fullmatch(file) and file.lower().endswith(endings)):
+            yield f"{title} names the file {file[:70]!r}, which is no {' or '.join(endings)}"
 
 
 def _shown(name: str) -> str:

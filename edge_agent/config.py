@@ -46,6 +46,7 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     threads: int
     staff_pin_hash: str
+    media_folder: Path
     frame_ancestors: tuple[str, ...]
 
 
@@ -169,6 +170,7 @@ def from_table(
         folder=store,
         sealed_key_file=store / config.sealed_key_file,
         receipt_key_file=store / config.receipt_key_file,
+        web=msgspec.structs.replace(config.web, media_folder=store / config.web.media_folder),
         broker=msgspec.structs.replace(config.broker, tls_ca=tls_ca and folder / tls_ca),
     )
 

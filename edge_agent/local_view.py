@@ -6,8 +6,6 @@ Filled only by the downlink, read by every screen; it answers whether or not the
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-import msgspec
-
 from edge_agent.database import outbox
 from edge_agent.database.sqlite import sqlite3
 from edge_agent.delivery import retention
@@ -16,6 +14,7 @@ from wire.identifiers import Identifier
 from wire.messages import Change
 from wire.views import (
     VIEW_TABLES,
+    Because,
     ErasureView,
     PlanView,
     ProductView,
@@ -76,10 +75,20 @@ def shopper(
     if newest is None:
         return None
     keys = [each.key for each in identifiers]
-    if newest.consented and not _withdrawn(connection, keys, newest.decided_at):
+    if not newest.consented:
+        why = newest.because
+    elif _withdrawn(connection, keys, newest.decided_at):
+        why = Because(reason="no_consent")
+    else:
         return newest
-    return msgspec.structs.replace(
-        newest, consented=False, coupons=(), recommended=(), saved=(), followed=()
+    # Level and points stay: they are the shopper's by the terms of membership.
+    return ShopperView(
+        shopper=newest.shopper,
+        stage="awareness",
+        because=why,
+        decided_at=newest.decided_at,
+        level=newest.level,
+        points=newest.points,
     )
 
 
@@ -119,6 +128,11 @@ def brand(connection: sqlite3.Connection, gtin: str) -> str:
 def brands(connection: sqlite3.Connection) -> list[str]:
     """Return the brands of the goods of this store, by name."""
     return sorted({view.brand for view in products(connection) if view.brand})
+
+
+def series(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the series of the goods of this store, by name, each with its brand."""
+    return {view.series: view.brand for view in products(connection) if view.series}
 
 
 def products(

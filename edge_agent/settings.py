@@ -111,6 +111,12 @@ SETTINGS: tuple[Setting, ...] = (
         about="the hash of the staff's PIN; empty: the staff page is closed",
     ),
     Setting(
+        name="web.media_folder",
+        check=checks.file,
+        default="media",
+        about="videos of goods with their posters and captions, from `folder`",
+    ),
+    Setting(
         name="web.frame_ancestors",
         check=checks.many(checks.origin, 0, 8),
         default=[],

@@ -7,6 +7,7 @@ from edge_agent import health
 from edge_agent.delivery.recorder import RecordError
 from kiosk_ui import assets, pictures
 from kiosk_ui.errors import refuse
+from kiosk_ui.media import media
 from kiosk_ui.scanners import blueprint as scanners_blueprint
 from kiosk_ui.shopper.views import blueprint as shopper_blueprint
 from kiosk_ui.staff.views import blueprint as staff_blueprint
@@ -23,7 +24,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Nothing is loaded from elsewhere, and no script or style stands in a page.
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
 
 
@@ -43,6 +44,7 @@ def create_app(store: Store, streams: Streams | None = None) -> Flask:
     app.register_blueprint(till_blueprint(store, streams))
     app.register_blueprint(scanners_blueprint(store))
     app.add_url_rule("/looks/<name>", view_func=looks)
+    app.add_url_rule("/media/<name>", "media", lambda name: media(store.media, name))
     app.add_url_rule("/pictures/<drawing>/<int:colouring>.svg", view_func=picture)
     app.register_error_handler(HTTPException, lambda error: refuse(store, error))
     app.register_error_handler(RecordError, lambda error: refuse(store, error))
@@ -57,7 +59,7 @@ def create_app(store: Store, streams: Streams | None = None) -> Flask:
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
         # A page of somebody's must not come back from the browser's memory for the next one.
-        if request.endpoint not in ("static", "looks", "picture"):
+        if request.endpoint not in ("static", "looks", "picture", "media"):
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,7 @@ class Store:
     empty `staff_pin_hash` (see `werkzeug.security.generate_password_hash`) closes the staff page.
     `scanners` are those whose codes are posted here, by the name of their device.
     `visits_kept_days` and `personal_days_max` are what the privacy notice says.
+    `media` is the folder of the goods' videos.
     `frame_ancestors` are the origins that may show a screen in a frame, besides this one.
     `secret` signs forms and staff entries; a new one at each start signs everybody out.
     """
@@ -67,6 +69,7 @@ class Store:
     time_zone: str = "UTC"
     visits_kept_days: int = 30
     personal_days_max: int = 90
+    media: Path | None = None
     frame_ancestors: tuple[str, ...] = ()
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(SECRET_BYTES), repr=False)
     line_watch: LineWatch = field(default_factory=LineWatch, repr=False)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 LANGUAGES = ("zh", "en")
@@ -59,6 +60,11 @@ class Words:
         """Return the texts of ages as JSON, for the script that lets them go on counting."""
         names = ("now", "s", "min", "h", "d")
         return json.dumps({name: self._texts[f"age.{name}"] for name in names}, ensure_ascii=False)
+
+    def day(self, day: date) -> str:
+        """Return a day as it is written, such as `28 Nov 2026`."""
+        month = self("date.months").split()[day.month - 1]
+        return self("date.day", y=day.year, month=month, d=day.day)
 
     def span(self, span_s: float) -> str:
         """Return how long something lasts or lasted, such as `4 min`."""

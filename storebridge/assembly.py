@@ -87,6 +87,7 @@ def build_screens(agent: Agent) -> Site:
             time_zone=config.timezone,
             visits_kept_days=config.visits.kept_days,
             personal_days_max=config.visits.personal_days_max,
+            media=config.web.media_folder,
             frame_ancestors=config.web.frame_ancestors,
         ),
         streams,

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from edge_agent import local_view
 from edge_agent.clock import FixedClock
 from edge_agent.database.database import Database
@@ -59,8 +61,11 @@ class Shop:
     def knows(self, identifier: Identifier, view: ShopperView) -> None:
         self.tell("shopper", identifier.key, view)
 
-    def sells(self, product: str, *, price_cents: int = 1000, brand: str = "acme") -> None:
-        self.tell("product", product, a_product(product, price_cents=price_cents, brand=brand))
+    def sells(
+        self, product: str, *, price_cents: int = 1000, brand: str = "acme", **more: object
+    ) -> None:
+        view = a_product(product, price_cents=price_cents, brand=brand)
+        self.tell("product", product, msgspec.structs.replace(view, **more))
 
     def begin(self, *identifiers: Identifier, place: Place = KIOSK) -> Visit:
         return self.recorder.write(lambda w: visits.begin(w, self.clock.now(), place, identifiers))

@@ -20,6 +20,7 @@ from cloud_sync.catalogue_file import (
     SAMPLE,
     CatalogueError,
     ShelfPlan,
+    Video,
     check,
     check_digit,
     read_catalogue,
@@ -75,6 +76,34 @@ def test_every_wrong_place_is_named_at_once():
     for part in ("check digit: 6", "name in zh and en", "price in cents", "twice", "unknown"):
         assert part in message, part
     assert message.startswith("6 wrong")
+
+
+def test_a_video_reaches_the_stores_and_counts_as_content_about_its_product(connection):
+    sample = read_catalogue(SAMPLE)
+    (tea,) = (each for each in sample.products if each.video)
+    import_catalogue(connection, TENANT, sample)
+    views = [
+        decode_view(each.change.value) for each in publish_catalogue(connection, TENANT, ["a"])
+    ]
+    (view,) = (each for each in views if isinstance(each, ProductView) and each.video)
+    assert (view.product, view.series) == (tea.product, tea.series)
+    assert (view.video.file, view.video.captions) == (tea.video.file, tea.video.captions)
+    content = connection.execute(
+        "SELECT form, brand, series FROM content WHERE content = %s", (tea.video.content,)
+    ).fetchone()
+    assert content == ("video", tea.brand, tea.series)
+
+
+def test_a_video_names_files_of_a_folder_and_nothing_else():
+    sample = read_catalogue(SAMPLE)
+    film = Video(
+        content="a b", file="../x.webm", poster="p.svg", captions={"en": "https://x.example/a.vtt"}
+    )
+    product = structs.replace(sample.products[0], video=film)
+    with pytest.raises(CatalogueError, match="4 wrong") as caught:
+        check(structs.replace(sample, products=(product, *sample.products[1:])))
+    for part in ("'../x.webm'", "'p.svg'", "a.vtt", "video content"):
+        assert part in str(caught.value)
 
 
 @pytest.mark.parametrize(

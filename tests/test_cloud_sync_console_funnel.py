@@ -60,6 +60,21 @@ def test_a_store_of_its_own_is_one_click_away(client):
     assert "Purchase: 1" not in one
 
 
+def test_days_are_written_in_the_readers_language_which_can_be_changed_on_the_way(client):
+    sign_in(client)
+    page = client.get("/hq/funnel?language=en&from=2024-01-02&to=2024-02-03").text
+    assert "2 Jan 2024 – 3 Feb 2024" in page
+    assert 'href="?language=zh&amp;from=2024-01-02&amp;to=2024-02-03"' in page
+    shown = client.get("/hq/funnel?language=zh&from=2024-01-02&to=2024-02-03").text
+    assert "2024年1月2日 – 2024年2月3日" in shown
+
+
+def test_a_page_that_is_not_there_says_so_in_words_and_leads_back(client):
+    answer = client.get("/hq/no/such/page?language=zh")
+    assert (answer.status_code, "没有这个页面" in answer.text) == (404, True)
+    assert 'href="/hq/"' in answer.text
+
+
 def test_an_operators_person_sees_no_stages(client):
     assert client.get("/hq/funnel").location == "/hq/sign-in"
     sign_in(client, "north")

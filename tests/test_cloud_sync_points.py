@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud_sync.decisions.decide import decide
+from cloud_sync.road import Road
+from cloud_sync.shoppers.consents import OFFERS
 from cloud_sync.shoppers.points import (
     Level,
     PointRules,
@@ -20,7 +22,7 @@ from cloud_sync.shoppers.points import (
 from storebridge.cli import app
 from tests.shopper_builders import TENANT, fold_all, happened, member, order
 from tests.test_cloud_sync_api import M1, NOW, Api, api  # noqa: F401 (a fixture)
-from wire.events import Returned
+from wire.events import Consent, Returned
 from wire.views import ShopperView, decode_view
 
 GOLD = Level(level="gold", points=20, title={"zh": "金卡", "en": "Gold"})
@@ -65,6 +67,24 @@ def test_a_refund_takes_points_and_level_back(shop):
         fold_all(connection, [happened(back, member("M1"), store="s0002", at=NOW)])
     told = shop.shopper()
     assert (told["points"]["left"], told["level"]["level"]) == (5, "all")
+
+
+def test_whoever_wants_no_personal_offers_sees_their_points_all_the_same(shop):
+    no = Consent(OFFERS, False, "v1", "kiosk")
+    with shop.database.shopper(TENANT) as connection:
+        said = happened(no, member("M1"), at=NOW)
+        Road().fold(connection, said.shard, 1, [said])
+        changes = decide(connection, TENANT, [shopper_id(connection)], NOW)
+        views = [decode_view(each.change.value) for each in changes]
+    for view in views:
+        assert isinstance(view, ShopperView)
+        assert (view.consented, view.coupons, view.stage) == (False, (), "awareness")
+        assert (view.level, view.points) == (GOLD.title, 25)
+    assert views
+    told = shop.shopper()
+    assert (told["consented"], told["coupons"]) == (False, [])
+    assert told["points"] == {"earned": 25, "left": 25}
+    assert spend(shop, 20).status_code == 200
 
 
 def test_points_are_spent_once_and_a_repeat_changes_nothing(shop):

@@ -14,10 +14,10 @@ PACKAGE = Path(__file__).parent.parent / "kiosk_ui"
 SHARED = Path(__file__).parent.parent / "looks"
 # Beginnings of keys that are put together from values; their ends are checked by the tests below.
 COMPOSED = (
-    "age.", "answer.", "attract.step.", "because.", "category.", "error.", "evidence.", "tried.",
-    "help.topic.", "line.", "privacy.", "redeemed.", "span.", "staff.device.", "staff.do.",
-    "staff.reason.", "staff.returns.", "staff.stock.state.", "staff.stock.move.", "stage.",
-    "till.", "wallet.",
+    "age.", "answer.", "attract.step.", "because.", "brand.", "category.", "error.", "evidence.",
+    "help.topic.", "line.", "privacy.", "redeemed.", "series.", "span.", "staff.device.",
+    "staff.do.", "staff.elsewhere.", "staff.reason.", "staff.returns.", "staff.stock.state.",
+    "staff.stock.move.", "stage.", "till.", "tried.", "wallet.",
 )  # fmt: skip
 
 

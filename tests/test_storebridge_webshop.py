@@ -265,6 +265,17 @@ def test_pages_of_nothing_are_not_found(shop: Shop):
         assert shop.browser.get(f"/shop{path}").status_code == 404
 
 
+def test_whoever_goes_astray_is_told_in_their_language_and_led_back(shop: Shop):
+    lost = shop.browser.get("/shop/product/nope?language=zh")
+    assert (lost.status_code, "商品已下架" in lost.text) == (404, True)
+    assert 'href="/shop/"' in lost.text
+    assert "We have no such page" in shop.browser.get("/shop/no/such?language=en").text
+
+
+def test_another_language_keeps_what_was_searched_for(shop: Shop):
+    assert 'href="?q=tea+pot&amp;language=zh"' in shop.get("/?q=tea+pot&language=en")
+
+
 def test_every_text_is_there_in_both_languages():
     assert LOCALES["zh"].keys() == LOCALES["en"].keys()
     assert set(LOCALES) == set(LANGUAGES)

@@ -25,6 +25,18 @@ class Because(msgspec.Struct, frozen=True, array_like=True):
 SHARED_THING = "shared_thing"
 
 
+class VideoView(msgspec.Struct, frozen=True, array_like=True):
+    """A video about a product: its `content` id in events, and its files in the store's folder.
+
+    `captions` are files by language; a store that lacks the film itself shows no video.
+    """
+
+    content: str
+    file: str
+    poster: str = ""
+    captions: dict[str, str] = {}
+
+
 class ProductView(msgspec.Struct, frozen=True, array_like=True, tag="product"):
     """A product as this store sells it."""
 
@@ -37,6 +49,8 @@ class ProductView(msgspec.Struct, frozen=True, array_like=True, tag="product"):
     image: str = ""
     about: dict[str, str] = {}
     low_stock: int = 3
+    series: str = ""
+    video: VideoView | None = None
 
 
 class CouponView(msgspec.Struct, frozen=True, array_like=True):

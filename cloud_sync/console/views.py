@@ -2,6 +2,7 @@
 
 import hmac
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from flask import (
@@ -17,6 +18,7 @@ from flask import (
     send_from_directory,
     url_for,
 )
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from cloud_sync.catalogue import brands_of
@@ -63,7 +65,22 @@ def blueprint(cloud: Cloud) -> Blueprint:
     routes.post("/sign-in")(pages.sign_in)
     routes.post("/sign-out")(pages.sign_out)
     routes.get("/looks/<name>")(looks)
+    routes.get("/<path:_>")(nothing_here)
+    routes.register_error_handler(HTTPException, refused)
     return routes
+
+
+def nothing_here(_: str) -> AnyResponse:
+    """Say that there is no such page."""
+    abort(404)
+
+
+def refused(error: HTTPException) -> AnyResponse:
+    """Say on a page of ours why a request was not served, in the words of its reader."""
+    words: Words = g.words
+    answer = page("error.html", said=words.known(f"error.{error.code}", "error.otherwise"))
+    answer.status_code = error.code or 500
+    return answer
 
 
 def looks(name: str) -> Response:
@@ -230,7 +247,7 @@ def check_form(person: SignIn) -> None:
     """Refuse a form that does not carry the token of the person who is signed in."""
     shown = request.form.get("csrf", "")
     if not hmac.compare_digest(shown.encode(), person.csrf.encode()):
-        abort(403, g.words("forged"))
+        abort(403)
 
 
 def page(template: str, **values: object) -> Response:
@@ -238,7 +255,13 @@ def page(template: str, **values: object) -> Response:
     words: Words = g.words
     other = next(name for name in LANGUAGES if name != words.language)
     text = render_template(
-        f"console/{template}", words=words, person=g.person, other=other, asset=asset, **values
+        f"console/{template}",
+        words=words,
+        person=g.person,
+        other=other,
+        in_other=f"?{urlencode({**request.args, 'language': other})}",
+        asset=asset,
+        **values,
     )
     return make_response(text)
 

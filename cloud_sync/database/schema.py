@@ -14,6 +14,7 @@ from cloud_sync.database import (
     migrations_privacy,
     migrations_retention,
     migrations_review,
+    migrations_screens,
     migrations_shoppers,
     migrations_sight,
 )
@@ -21,7 +22,8 @@ from cloud_sync.database.migrations import Migration
 
 # Intake counts from 1, shoppers from 100, console from 200, sight from 300, people from 380, fold
 # from 390, identity from 400, the data bank from 420, doors from 440, privacy from 460, flow from
-# 480, review from 500, orders from 530, live from 540, retention from 560.
+# 480, review from 500, orders from 530, live from 540, screens from 550,
+# retention from 560.
 MIGRATIONS: tuple[Migration, ...] = (
     *migrations_intake.MIGRATIONS,
     *migrations_shoppers.MIGRATIONS,
@@ -37,5 +39,6 @@ MIGRATIONS: tuple[Migration, ...] = (
     *migrations_review.MIGRATIONS,
     *migrations_orders.MIGRATIONS,
     *migrations_live.MIGRATIONS,
+    *migrations_screens.MIGRATIONS,
     *migrations_retention.MIGRATIONS,
 )

@@ -108,7 +108,13 @@ def channel_view(
     profile = profiles_of(connection, members)[key]
     if not (profile.consented and allows_personal_offers(confidence_in(members[key]))):
         because = Because(reason=SHARED_THING if profile.shared else "no_consent")
-        return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
+        return ChannelView(
+            shopper=shopper,
+            known=True,
+            because=because,
+            standing=profile.standing,
+            decided_at=now,
+        )
     issued = coupons_of(connection, members)[key]
     shown = [*open_coupons(issued, profile, now), *_used_lately(issued, now)]
     near = ask_neighbours(connection, tenant, anchors(profile))()

@@ -140,8 +140,6 @@ def decide_one(known: Known, now: int) -> Decided:
     # To the day, without a count: otherwise each further look would be news to every store.
     first = staged.because[0]
     stage_because = Because(reason=first.reason, at=first.at // DAY_US * DAY_US)
-    standing = profile.standing
-    level = dict(standing.level.title) if standing and standing.level else {}
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
     taste = taste_of(profile, known.neighbours, known.sold, now)
 
@@ -157,8 +155,8 @@ def decide_one(known: Known, now: int) -> Decided:
             saved=saved,
             consented=True,
             followed=tuple(profile.followed),
-            level=level,
-            points=None if standing is None else standing.left,
+            level=_level(profile),
+            points=_points(profile),
         )
 
     return Decided(
@@ -177,9 +175,24 @@ def decide_one(known: Known, now: int) -> Decided:
 
 
 def _bare_view(known: Known) -> ShopperView:
-    """Return what a store may show to a shopper without consent: only why there is no more."""
-    because = Because(reason=SHARED_THING if known.profile.shared else "no_consent")
-    return ShopperView(shopper=known.shopper, stage="awareness", because=because)
+    """Return what a store may show to a shopper without consent: what they own, and why no more."""
+    profile = known.profile
+    return ShopperView(
+        shopper=known.shopper,
+        stage="awareness",
+        because=Because(reason=SHARED_THING if profile.shared else "no_consent"),
+        level=_level(profile),
+        points=_points(profile),
+    )
+
+
+def _level(profile: Profile) -> dict[str, str]:
+    standing = profile.standing
+    return dict(standing.level.title) if standing and standing.level else {}
+
+
+def _points(profile: Profile) -> int | None:
+    return None if profile.standing is None else profile.standing.left
 
 
 def _coupon_view(coupon: Coupon, store: str, known: Known) -> CouponView:

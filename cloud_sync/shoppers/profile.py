@@ -102,6 +102,8 @@ class Profile:
     `by_terms` tells that offers rest on the membership terms alone. `acts` are by day and act;
     `bought` counts orders that did not come back whole. `stage_rules` are those of the shopper's
     tenant. `followed` are brands and series, those followed last first, FOLLOWED_MAX at most.
+    `standing` is None where the tenant gives no points; points are owed by the terms of membership,
+    so it is there without consent, too.
     `shared` is a thing that many people use: what it did is nobody's, and it is offered nothing.
     """
 
@@ -115,14 +117,7 @@ class Profile:
     money: Mapping[str, MoneyFacts] = field(default_factory=dict)
     stores: Mapping[str, int] = field(default_factory=dict)
     stage_rules: Sequence[StageRule] = STAGE_RULES
-    points_spent: int = 0
-    point_rules: PointRules | None = None
-
-    @property
-    def standing(self) -> Standing | None:
-        """Return the shopper's points and level, None where the tenant gives no points."""
-        kept = {name: each.paid_cents - each.refunded_cents for name, each in self.money.items()}
-        return standing_of(kept, self.points_spent, self.point_rules)
+    standing: Standing | None = None
 
     @property
     def last_store(self) -> str:
@@ -181,11 +176,10 @@ def _ask(
                 products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
                 followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
                 dwelt=dwelt.get(key, {}),
-                money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
+                money=(paid := _money(money.get(key, []))),
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},
                 stage_rules=rules.get(key[0], _NO_RULES).stages or STAGE_RULES,
-                points_spent=points.get(key, 0),
-                point_rules=rules.get(key[0], _NO_RULES).points,
+                standing=_standing(paid, points.get(key, 0), rules.get(key[0], _NO_RULES).points),
             )
             for key in members
         }
@@ -245,6 +239,17 @@ def _hex(shopper: object) -> str:
     return str(shopper).replace("-", "")
 
 
+def _money(rows: Sequence[tuple[Row, tuple[int, ...]]]) -> dict[str, MoneyFacts]:
+    return {str(one): MoneyFacts(*row) for (one,), row in rows}
+
+
+def _standing(
+    money: Mapping[str, MoneyFacts], spent: int, rules: PointRules | None
+) -> Standing | None:
+    kept = {name: each.paid_cents - each.refunded_cents for name, each in money.items()}
+    return standing_of(kept, spent, rules)
+
+
 def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
     """Return the brands whose last mark, twice a time plus one, says that they are followed."""
     on = (brand for brand, mark in marks.items() if mark % 2 == 1)
@@ -254,7 +259,7 @@ def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
 def _allowed(whole: Profile, consents: Mapping[str, Consented]) -> Profile:
     """Return of a profile what its shopper allows: the gate through which all decisions go."""
     if not whole.consented:
-        return Profile(stores=whole.stores, shared=whole.shared)
+        return Profile(stores=whole.stores, shared=whole.shared, standing=_owed(whole))
     if consents[PROFILING].given:
         return whole
     saved = {
@@ -268,7 +273,13 @@ def _allowed(whole: Profile, consents: Mapping[str, Consented]) -> Profile:
         products=saved,
         followed=whole.followed,
         stores=whole.stores,
+        standing=_owed(whole),
     )
+
+
+def _owed(whole: Profile) -> Standing | None:
+    """Return the points that the membership owes a shopper; nobody's where many use the code."""
+    return None if whole.shared else whole.standing
 
 
 def consents_in(members: Members, terms: _Rows, words: _Rows) -> dict[Key, dict[str, Consented]]:

@@ -65,9 +65,8 @@ def spend(
         raise JoinError("the shopper was just joined to another one; ask again")
     owner = (key.tenant, shopper)
     members = members_of(connection, [owner])
-    profile = profiles_of(connection, members)[owner]
-    standing = profile.standing
-    if standing is None or not profile.consented:
+    standing = profiles_of(connection, members)[owner].standing
+    if standing is None:
         return NotSpent(reason="unknown")
     reference, source = _order_of(wish.order, key.source)
     earlier = connection.execute(

@@ -1,8 +1,10 @@
-"""Orders that were paid in this store, and goods of them that come back.
+"""Orders that were paid in this store, and goods that come back: of these orders and of others.
 
 ReturnError
 ├── UnknownOrder     not paid here, or so long ago that the store has forgotten it
-└── TooMany          more pieces than were bought and have not come back
+├── TooMany          more pieces than were bought and have not come back
+├── NotSoldHere      goods that this store does not know
+└── BackAlready      these goods of an order from elsewhere came back here before
 """
 
 from collections.abc import Mapping
@@ -43,6 +45,18 @@ class TooMany(ReturnError):
     """More pieces than were bought and have not come back, or none at all."""
 
     text_key = "staff.returns.too_many"
+
+
+class NotSoldHere(ReturnError):
+    """The store does not know the product, so it can neither stock nor price it."""
+
+    text_key = "staff.elsewhere.not_here"
+
+
+class BackAlready(ReturnError):
+    """These goods of this order came back here before."""
+
+    text_key = "staff.elsewhere.already"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,14 +183,7 @@ def take_back(
             raise UnknownOrder("no such order was paid in this store lately")
         lines = found.lines_back(pieces)
         for line in lines:
-            writing.execute(
-                'INSERT INTO order_returns ("order", product, quantity, refunded_cents,'
-                " returned_at) VALUES (?, ?, ?, ?, ?)",
-                (order, line.product, line.quantity, line.amount_cents, instant.at),
-            )
-            stock.move_in(writing, instant, place, line.product, line.quantity, "returned")
-            if not sellable:
-                stock.move_in(writing, instant, place, line.product, -line.quantity, "damaged")
+            _note_back(writing, instant, place, order, line, sellable=sellable)
         body = Returned(
             order=order,
             lines=lines,
@@ -190,14 +197,69 @@ def take_back(
     return recorder.write(change)
 
 
+def take_back_elsewhere(
+    recorder: Recorder,
+    clock: StoreTime,
+    place: Place,
+    order: str,
+    bought_at: str,
+    line: Line,
+    *,
+    sellable: bool,
+) -> Returned:
+    """Take goods back that another store or an online channel, `bought_at`, sold.
+
+    What was paid for them is what the buyer's receipt says, since the store does not know the
+    order; the cloud joins the return with it, and with its buyer. The same goods of an order are
+    taken back once. Raises NotSoldHere or BackAlready.
+    """
+
+    def change(writing: Writing) -> Returned:
+        instant, named = clock.now(), f"{order}@{bought_at}"
+        view = local_view.product(writing.connection, line.product)
+        if view is None:
+            raise NotSoldHere(f"this store does not sell {line.product}")
+        before = writing.connection.execute(
+            'SELECT 1 FROM order_returns WHERE "order" = ? AND product = ?', (named, line.product)
+        ).fetchone()
+        if before is not None:
+            raise BackAlready(f"{line.product} of {named} came back here before")
+        _note_back(writing, instant, place, named, line, sellable=sellable)
+        back = Line(line.product, line.quantity, line.amount_cents, view.brand)
+        body = Returned(named, (back,), line.amount_cents, view.currency)
+        writing.append(event_at(place, instant, body))
+        return body
+
+    return recorder.write(change)
+
+
+def _note_back(
+    writing: Writing, instant: Instant, place: Place, order: str, line: Line, *, sellable: bool
+) -> None:
+    writing.execute(
+        'INSERT INTO order_returns ("order", product, quantity, refunded_cents, returned_at)'
+        " VALUES (?, ?, ?, ?, ?)",
+        (order, line.product, line.quantity, line.amount_cents, instant.at),
+    )
+    stock.move_in(writing, instant, place, line.product, line.quantity, "returned")
+    if not sellable:
+        stock.move_in(writing, instant, place, line.product, -line.quantity, "damaged")
+
+
 def forget_old(writing: Writing, before: int, rows_max: int) -> None:
-    """Delete orders paid before a time with what came back of them, at most `rows_max`."""
+    """Delete orders paid before a time with what came back, of others too, at most `rows_max`."""
     old = 'SELECT "order" FROM orders WHERE paid_at < ? ORDER BY paid_at, "order" LIMIT ?'
     for table in ("order_returns", "orders"):
         writing.execute(
             f'DELETE FROM {table} WHERE "order" IN ({old})',  # noqa: S608 (one of two constants)
             (before, rows_max),
         )
+    writing.execute(
+        "DELETE FROM order_returns WHERE rowid IN (SELECT rowid FROM order_returns AS back"
+        ' WHERE returned_at < ? AND NOT EXISTS (SELECT 1 FROM orders WHERE "order" = back."order")'
+        " LIMIT ?)",
+        (before, rows_max),
+    )
 
 
 def _order(connection: sqlite3.Connection, row: tuple[str, str, int, str, int, bytes]) -> Order:

@@ -68,11 +68,21 @@ def searched(kiosk: Kiosk, visit: Visit | None, query: str, results: int) -> int
 
 
 def watched(
-    kiosk: Kiosk, visit: Visit | None, content: str, watched_ms: int, length_ms: int = 0
+    kiosk: Kiosk,
+    visit: Visit | None,
+    content: str,
+    watched_ms: int,
+    length_ms: int = 0,
+    product: str = "",
 ) -> int:
-    """Record how much of a video or 360 view was watched."""
+    """Record how much of a video or 360 view about a product was watched."""
     body = Watched(content=content, watched_ms=watched_ms, length_ms=length_ms)
-    return _record(kiosk, visit, body)
+    return _record(kiosk, visit, body, product)
+
+
+def watching(kiosk: Kiosk, visit: Visit) -> None:
+    """Note that a video goes on playing, so that the visit does not end in its midst."""
+    kiosk.recorder.write(lambda w: visits.touch(w, kiosk.clock.now(), visit))
 
 
 def offer_shown(

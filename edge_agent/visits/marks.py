@@ -1,4 +1,4 @@
-"""What a shopper marks: products saved or tried, and brands followed, here and elsewhere."""
+"""What a shopper marks: products saved or tried, brands and series followed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ SAVED = MarkKind(
 FOLLOWED = MarkKind(
     name="followed",
     told=lambda view: view.followed,
-    body=lambda brand, on: Followed(subject=brand, followed=on),
-    brand=lambda _connection, brand: brand,
+    body=lambda subject, on: Followed(subject=subject, followed=on),
+    brand=lambda connection, subject: local_view.series(connection).get(subject, subject),
 )
 TRIED = MarkKind(
     name="tried",

@@ -128,7 +128,7 @@ def picture_of(product: ProductView) -> str:
 def path_of(kiosk: str, page: Page) -> str:
     """Return the address of a page, which the browser shows and comes back to."""
     names = {"product": "product", "goods": "goods", "redeem": "coupon", "redeemed": "coupon"}
-    if page.name in ("search", "brand"):
+    if page.name in ("search", "brand", "series"):
         return f"{base_of(kiosk)}/{page.name}?{urlencode({'q': page.subject})}"
     if page.name in names:
         tail = f"/{page.subject}" if page.subject else ""

@@ -1,6 +1,6 @@
 """The shopper's pages, each a function from what is true now to what its template needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,12 +10,13 @@ from edge_agent import local_view
 from edge_agent.database.sqlite import sqlite3
 from edge_agent.till import stock
 from edge_agent.visits import wallet
+from kiosk_ui.media import held
 from kiosk_ui.shopper import search
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence, say_standing
 from kiosk_ui.shopper.moment import Moment
 from kiosk_ui.shopper.trying import how_tried
 from kiosk_ui.store import Store
-from kiosk_ui.texts import LANGUAGES, Words, words_in
+from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGES, Words, words_in
 from wire.views import Because, CouponView, ProductView
 
 # As many as fill one row.
@@ -102,6 +103,16 @@ class Card:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Video:
+    """A video as its page shows it: files, and captions by language, the screen's own first."""
+
+    content: str
+    file: str
+    poster: str
+    captions: Sequence[tuple[str, str, str]]
+
+
 def home(scene: Scene) -> Page:
     """Build the page of whoever is here, or the one that invites."""
     if scene.moment.visit is None:
@@ -129,7 +140,7 @@ def goods(scene: Scene) -> Page:
     here = local_view.products(scene.connection, scene.screen.zone, scene.moment.at)
     chosen = [each for each in everything if not scene.subject or each.category == scene.subject]
     values: dict[str, object] = {
-        "cards": [card(scene, each) for each in (here if scene.subject == "here" else chosen)],
+        "cards": goods_cards(scene, here if scene.subject == "here" else chosen),
         "categories": [(each, say_category(each, scene.words)) for each in categories],
         "here": bool(here),
         "chosen": scene.subject,
@@ -139,17 +150,12 @@ def goods(scene: Scene) -> Page:
 
 def brand(scene: Scene) -> Page:
     """Build the goods of one brand; 404 for one that the store does not sell."""
-    found = [
-        each for each in local_view.products(scene.connection) if each.brand == scene.subject != ""
-    ]
-    if not found:
-        raise NotFound(scene.words("brand.unknown"))
-    values: dict[str, object] = {
-        "brand": scene.subject,
-        "cards": [card(scene, each) for each in found],
-        "is_followed": scene.subject in scene.moment.followed,
-    }
-    return Page(name="brand", subject=scene.subject, values=values)
+    return _range(scene, "brand", lambda each: each.brand)
+
+
+def series(scene: Scene) -> Page:
+    """Build the goods of one series; 404 for one that the store does not sell."""
+    return _range(scene, "series", lambda each: each.series)
 
 
 def searched(scene: Scene) -> Page:
@@ -185,6 +191,8 @@ def product(scene: Scene) -> Page:
         "stock": stock.level(scene.connection, scene.subject),
         "is_saved": scene.subject in scene.moment.saved,
         "is_followed": found.brand in scene.moment.followed,
+        "series_followed": found.series in scene.moment.followed,
+        "video": video(scene, found),
         "how_tried": how_tried(found.category),
         "is_tried": scene.subject in scene.moment.tried,
         "fitting": fitting,
@@ -241,6 +249,7 @@ PAGES: dict[str, Callable[[Scene], Page]] = {
     "home": home,
     "goods": goods,
     "brand": brand,
+    "series": series,
     "search": searched,
     "ordinary": ordinary,
     "product": product,
@@ -266,7 +275,7 @@ def near(scene: Scene, without: str = "") -> list[Card]:
     shown = [
         each for each in here or local_view.products(scene.connection) if each.product != without
     ]
-    return [card(scene, each) for each in shown[:NEAR_SHOWN_MAX]]
+    return goods_cards(scene, shown)[:NEAR_SHOWN_MAX]
 
 
 def recommended(scene: Scene) -> list[Card]:
@@ -288,10 +297,38 @@ def saved(scene: Scene) -> list[Card]:
     return [card(scene, each) for each in found if each is not None]
 
 
-def followed(scene: Scene) -> list[str]:
-    """Return the brands that the shopper follows and this store sells."""
-    sold = set(local_view.brands(scene.connection))
-    return [each for each in scene.moment.followed if each in sold][:FOLLOWED_SHOWN_MAX]
+def followed(scene: Scene) -> list[tuple[str, str]]:
+    """Return what the shopper follows and this store sells, each with the page that shows it."""
+    sold = dict.fromkeys(local_view.series(scene.connection), "series")
+    sold |= dict.fromkeys(local_view.brands(scene.connection), "brand")
+    found = [(sold[each], each) for each in scene.moment.followed if each in sold]
+    return found[:FOLLOWED_SHOWN_MAX]
+
+
+def goods_cards(scene: Scene, found: Iterable[ProductView]) -> list[Card]:
+    """Return goods in words: first those of the series, then those of the brands followed."""
+    following = frozenset(scene.moment.followed)
+    ordered = sorted(
+        found, key=lambda each: (each.series not in following, each.brand not in following)
+    )
+    return [card(scene, each) for each in ordered]
+
+
+def video(scene: Scene, found: ProductView) -> Video | None:
+    """Return the video about a product, None where this store has none of it."""
+    media, told = scene.screen.store.media, found.video
+    if told is None or not held(media, told.file):
+        return None
+    captions = {tag: file for tag, file in told.captions.items() if held(media, file)}
+    return Video(
+        content=told.content,
+        file=told.file,
+        poster=told.poster if held(media, told.poster) else "",
+        captions=[
+            (language, LANGUAGE_NAMES.get(language, language), captions[language])
+            for language in sorted(captions, key=lambda each: each != scene.words.language)
+        ],
+    )
 
 
 def tickets(scene: Scene) -> list[Ticket]:
@@ -309,6 +346,20 @@ def card(scene: Scene, found: ProductView, why: str = "") -> Card:
         category=say_category(found.category, scene.words),
         why=why,
     )
+
+
+def _range(scene: Scene, name: str, of: Callable[[ProductView], str]) -> Page:
+    """Build the goods of a brand or series, which can be followed there."""
+    sold = local_view.products(scene.connection)
+    found = [each for each in sold if of(each) == scene.subject != ""]
+    if not found:
+        raise NotFound(scene.words(f"{name}.unknown"))
+    values: dict[str, object] = {
+        "title": scene.subject,
+        "cards": goods_cards(scene, found),
+        "is_followed": scene.subject in scene.moment.followed,
+    }
+    return Page(name=name, subject=scene.subject, values=values)
 
 
 def _ticket(scene: Scene, coupon: CouponView) -> Ticket:
@@ -351,7 +402,7 @@ def _scope(scene: Scene, coupon: CouponView) -> str:
         name = scene.words.pick(found.name) if found else coupon.product
         return scene.words("coupon.for", product=name)
     if coupon.brand:
-        return scene.words("coupon.for_brand", brand=coupon.brand)
+        return scene.words("coupon.for_brand", brand=coupon.brand[:1].upper() + coupon.brand[1:])
     return scene.words("coupon.for_all")
 
 

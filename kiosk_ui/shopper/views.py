@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -107,12 +106,12 @@ def save(sent: Sent) -> AnyResponse:
 
 
 def follow(sent: Sent) -> AnyResponse:
-    """Follow a brand that this store sells, or one no longer; the page it was sent from follows."""
-    brand, on = _field("brand"), _field("followed") == "1"
-    if on and brand not in local_view.brands(sent.store.database.reader()):
+    """Follow a brand or series that this store sells, or no longer; the page sent from follows."""
+    subject, on = _field("subject"), _field("followed") == "1"
+    if on and not _followable(sent.store, subject):
         abort(404)
-    _mark(sent, FOLLOWED, brand, on=on)
-    return _back(sent, f"{sent.base}/brand?{urlencode({'q': brand})}")
+    _mark(sent, FOLLOWED, subject, on=on)
+    return _back(sent, sent.base)
 
 
 def tried(sent: Sent) -> AnyResponse:
@@ -137,17 +136,17 @@ def ask(sent: Sent) -> AnyResponse:
 def browse(sent: Sent) -> AnyResponse:
     """Begin a visit that nobody names, or go on with the one at the kiosk.
 
-    A product that is sent with it is put on the visit's list, a brand is followed.
+    A product that is sent with it is put on the visit's list, a brand or series is followed.
     """
-    product, brand = request.form.get("product", ""), request.form.get("brand", "")
+    product, subject = request.form.get("product", ""), request.form.get("subject", "")
     visit = sent.moment.visit or actions.begin_unnamed(sent.store.kiosk(sent.kiosk))
     store, reader = sent.store, sent.store.database.reader()
     if local_view.product(reader, product) is not None:
         marks.mark(store.recorder, store.clock, visit, SAVED, product)
         return redirect(f"{sent.base}/product/{product}", SEE_OTHER)
-    if brand in local_view.brands(reader):
-        marks.mark(store.recorder, store.clock, visit, FOLLOWED, brand)
-        return _back(sent, f"{sent.base}/brand?{urlencode({'q': brand})}")
+    if _followable(store, subject):
+        marks.mark(store.recorder, store.clock, visit, FOLLOWED, subject)
+        return _back(sent, sent.base)
     return redirect(f"{sent.base}/goods", SEE_OTHER)
 
 
@@ -220,6 +219,12 @@ def _begin_in(language: str, kiosk: str) -> AnyResponse:
     response = keep(language, own_language_cookie(kiosk), base_of(kiosk))
     response.delete_cookie(language_cookie(kiosk), path=base_of(kiosk))
     return response
+
+
+def _followable(store: Store, subject: str) -> bool:
+    """Tell whether this store sells goods of a brand or series of this name."""
+    reader = store.database.reader()
+    return subject in local_view.brands(reader) or subject in local_view.series(reader)
 
 
 def _field(name: str) -> str:

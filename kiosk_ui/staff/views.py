@@ -10,7 +10,7 @@ from edge_agent.places import Place
 from edge_agent.visits import calls
 from kiosk_ui import forms
 from kiosk_ui.language import SEE_OTHER, asked_for, keep
-from kiosk_ui.staff import return_views, stock_views
+from kiosk_ui.staff import elsewhere_views, return_views, stock_views
 from kiosk_ui.staff.board import Board, look, remedy
 from kiosk_ui.staff.drawing import (
     BASE,
@@ -45,6 +45,7 @@ def blueprint(store: Store, streams: Streams) -> Blueprint:
     views.add_url_rule(f"{BASE}/language", view_func=pages.language, methods=["POST"])
     stock_views.add_to(views, store)
     return_views.add_to(views, store)
+    elsewhere_views.add_to(views, store)
     views.before_request(pages.begin_in_language)
     return views
 

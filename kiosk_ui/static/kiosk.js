@@ -8,12 +8,16 @@ const IDLE_MS = { ended: 12000, answered: 12000, error: 30000 };
 const IDLE_MS_OTHERWISE = 90000;
 
 const SETTLED_MS = 2000;
+// A shorter look at a video is none; and so often the store is told that one is playing.
+const WATCHED_MS_MIN = 1000;
+const WATCHING_MS = 5000;
 
 const offersSeen = new Set();
 let screen = document.getElementById("screen");
 let touchedAt = performance.now();
 let busy = false;
 let settling = 0;
+let watchingAt = -Infinity;
 let searched = "";
 let opened = "";
 let closed = null;
@@ -29,6 +33,7 @@ function parse(html) {
 
 function put(next, { stay = isSame(next, screen) } = {}) {
   settle(next.dataset.page);
+  const resume = keepFilm(next);
   // What was answered to a code has been seen, once its shopper goes on to another page.
   if (!stay && answerOf(next) === answerOf(screen)) next.querySelector("#answer").replaceChildren();
   if (answerOf(next) === closed) next.querySelector("#answer").replaceChildren();
@@ -37,6 +42,7 @@ function put(next, { stay = isSame(next, screen) } = {}) {
   next.classList.toggle("screen--still", stay || next.dataset.page === screen.dataset.page);
   screen.replaceWith(next);
   screen = next;
+  resume();
   const reach = document.getElementById("reach");
   if (stay) reach.scrollTop = scrolled;
   const again = stay && focused && next.querySelector(`[data-tap="${CSS.escape(focused)}"]`);
@@ -95,6 +101,7 @@ function painted() {
     // An act on a product's page draws it again, but nobody opens it a second time.
     const again = opened === `${visit} ${path}`;
     opened = `${visit} ${path}`;
+    for (const play of shown.querySelectorAll("[data-play]")) play.hidden = false;
     confirm("page", { product: page === "product" && !again ? subject : "" });
     search();
     for (const offer of shown.querySelectorAll("[data-offer]")) offersInView.observe(offer);
@@ -116,6 +123,40 @@ function settle(next) {
   searched = screen.dataset.subject;
   confirm("search", { query: searched });
 }
+
+// How much of a video was seen counts once its shopper goes on to something else.
+function watched() {
+  const film = screen.querySelector("video");
+  if (!film) return;
+  let seen = 0;
+  for (let n = 0; n < film.played.length; n += 1) seen += film.played.end(n) - film.played.start(n);
+  const ms = (seconds) => (Number.isFinite(seconds) ? Math.round(seconds * 1000) : 0);
+  if (ms(seen) < WATCHED_MS_MIN) return;
+  const { content } = film.dataset;
+  confirm("watched", { product: screen.dataset.subject, content, watched_ms: ms(seen), length_ms: ms(film.duration) });
+}
+
+// A page that is drawn again, after a tap on it, lets its video play on.
+function keepFilm(next) {
+  const [old, fresh] = [screen.querySelector("video"), next.querySelector("video")];
+  const same = old && fresh && old.dataset.content === fresh.dataset.content;
+  if (!same || screen.dataset.visit !== next.dataset.visit && screen.dataset.visit) {
+    watched();
+    return () => {};
+  }
+  const playing = !old.paused && !old.ended;
+  fresh.replaceWith(old);
+  return () => { if (playing) old.play().catch(() => {}); };
+}
+
+// Whoever watches is here: neither the page nor the visit ends in the midst of it.
+document.addEventListener("timeupdate", () => {
+  touchedAt = performance.now();
+  if (!screen.dataset.visit || touchedAt - watchingAt < WATCHING_MS) return;
+  watchingAt = touchedAt;
+  confirm("watching", {});
+}, true);
+addEventListener("pagehide", watched);
 
 const offersInView = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
@@ -181,6 +222,12 @@ document.addEventListener("click", (event) => {
     closed = answerOf(screen);
     document.getElementById("answer").replaceChildren();
     document.getElementById("reach").focus();
+    return;
+  }
+  if (event.target.closest("[data-play]")) {
+    const film = screen.querySelector("video");
+    if (film.paused) film.play().catch(() => {});
+    else film.pause();
     return;
   }
   const link = event.target.closest("a[href]");

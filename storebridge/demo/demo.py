@@ -36,6 +36,7 @@ from storebridge.line import Line
 from storebridge.ports import wait_until_open
 from storebridge.postgres import EmbeddedPostgres, PostgresError
 from storebridge.simulated.cards import Held
+from storebridge.simulated.film import FILM, make_film
 from storebridge.stage.app import create_stage
 from storebridge.town import (
     CONSOLE_NAME,
@@ -313,6 +314,7 @@ class Demo:
         self._light_stores = self._start("light stores", "light-stores", str(plan))
 
     def _start_agent(self, store: StorePlan) -> Child:
+        make_film(self.town.folder / store.name / "media", FILM)
         path = self.town.folder / f"{store.name}.toml"
         path.touch(mode=0o600)
         path.write_text(

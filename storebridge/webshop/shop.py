@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -17,6 +18,7 @@ from flask import (
     send_file,
 )
 from flask import session as cookie
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from cloud_sync.channels.site_pages import SCRIPT
@@ -80,6 +82,8 @@ def create_shop(
     routes.post("/sign-in")(shop.sign_in)
     routes.post("/sign-out")(shop.sign_out)
     routes.get("/storebridge.js")(script)
+    routes.get("/<path:_>")(nothing_here)
+    routes.register_error_handler(HTTPException, shop.sorry)
     routes.get("/pictures/<drawing>/<int:colouring>.svg")(picture)
     return routes
 
@@ -105,13 +109,13 @@ class Shop:
 
     def receive(self) -> None:
         """Find out who looks, in which language, and refuse forms of other sites."""
-        if request.method == "POST" and not is_from_here(request):
-            abort(403)
         wanted = request.args.get("language") or request.cookies.get(LANGUAGE_COOKIE)
         if wanted not in LANGUAGES:
             wanted = request.accept_languages.best_match(LANGUAGES)
         g.words = Words(choose_language(wanted, LANGUAGES), LOCALES)
         g.visitor = read_visitor(cookie)
+        if request.method == "POST" and not is_from_here(request):
+            abort(403)
 
     def home(self) -> Response:
         """Show all goods, or those that were searched for."""
@@ -212,6 +216,12 @@ class Shop:
         g.visitor = self._visitor.signed_out()
         return redirect("/shop/", SEE_OTHER)
 
+    def sorry(self, error: HTTPException) -> Response:
+        """Say on a page of the shop that a request was not served, and lead back to the goods."""
+        response = self._page("sorry.html", missing=error.code == 404)
+        response.status_code = error.code or 500
+        return response
+
     def _order(self, lines: Sequence[OrderLine]) -> AnyResponse:
         """Redeem what is taken off, then tell that the order was paid; a repeat changes nothing."""
         order = request.form.get("order", "")
@@ -283,10 +293,12 @@ class Shop:
     def _page(self, template: str, *, story: str = "", **values: object) -> Response:
         words: Words = g.words
         shopper = self._shopper
+        other = next(name for name in LANGUAGES if name != words.language)
         text = render_template(
             f"webshop/{template}",
             words=words,
-            other=next(name for name in LANGUAGES if name != words.language),
+            other=other,
+            in_other=f"?{urlencode({**request.args, 'language': other})}",
             visitor=self._visitor,
             card=self._cards.get(self._visitor.member),
             cards=self._cards.values(),
@@ -330,6 +342,11 @@ def picture(drawing: str, colouring: int) -> Response:
     response = Response(pictures.draw(drawing, colouring), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=86400"
     return response
+
+
+def nothing_here(_: str) -> AnyResponse:
+    """Say that there is no such page."""
+    abort(404)
 
 
 def script() -> Response:

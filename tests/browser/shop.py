@@ -51,7 +51,7 @@ class Screens:
 
 
 @contextmanager
-def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
+def a_shop_with_screens(folder: Path, *, media: Path | None = None) -> Iterator[Screens]:
     doorbell = Doorbell()
     database = Database(folder / "store.sqlite3")
     recorder = Recorder(database, doorbell, LIMITS)
@@ -73,6 +73,7 @@ def a_shop_with_screens(folder: Path) -> Iterator[Screens]:
         tills={TILL.device: TILL},
         zones={"shoes": {"zh": "鞋履", "en": "Shoes"}},
         staff_pin_hash=PIN_HASH,
+        media=media,
     )
     shop = Shop(recorder, database, clock)
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask, send_from_directory
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from cloud_sync.app import create_app
 from cloud_sync.catalogue import products_of
@@ -159,6 +159,18 @@ def test_an_element_tells_itself(shop: Shop):
     (viewed,) = shop.told(Viewed)
     assert viewed.event.body == Viewed("p-2", price_cents=990, currency="CNY")
     assert viewed.event.brand == "Maru"
+
+
+def test_the_question_is_in_sight_at_once_and_its_answer_can_be_changed(shop: Shop):
+    shop.page.set_viewport_size({"width": 390, "height": 844})
+    shop.page.goto(f"{shop.url}/shop/")
+    expect(shop.page.locator("[data-agree-to=no]")).to_be_in_viewport(ratio=1)
+    shop.page.click("[data-agree-to=yes]")
+    assert shop.cookies()["sb_agreed"] == "1"
+    expect(shop.page.locator("[data-agree]")).to_be_hidden()
+    shop.page.click("[data-agree-again]")
+    shop.page.click("[data-agree-to=no]")
+    assert "sb_agreed" not in shop.cookies()
 
 
 def test_consent_taken_back_leaves_nothing(shop: Shop):
