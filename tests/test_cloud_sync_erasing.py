@@ -35,7 +35,17 @@ from tests.shopper_builders import (
 )
 from wire.codec import decode_event, encode_event
 from wire.erasures import mark_of
-from wire.events import AnyBody, Arrival, Blank, CouponClaimed, Saved, Searched, Viewed
+from wire.events import (
+    AnyBody,
+    Arrival,
+    Blank,
+    CouponClaimed,
+    CouponRedeemed,
+    Purchased,
+    Saved,
+    Searched,
+    Viewed,
+)
 from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
 from wire.views import ErasureView, decode_view
@@ -255,6 +265,20 @@ def test_who_comes_again_begins_anew(town: Town):
     # And can be erased once more.
     town.erase(ANNA, now=NOW + 4)
     assert town.rows_of(ANNA) == {}
+
+
+def test_an_order_of_which_only_others_told_is_forgotten_too(town: Town):
+    def sold(order: str) -> Purchased:
+        return Purchased(order, (), 100, "CNY")
+
+    town.happens(sold("till-9@s0001"), ANNA, store=None)
+    town.happens(CouponRedeemed("c1", order="till-8"), ANNA)
+    town.happens(sold("till-9"), BO, store="s0002")
+    town.fold()
+    keys = "SELECT order_key FROM order_told ORDER BY order_key"
+    assert town.ask(keys) == [("till-8@s0001",), ("till-9@s0001",), ("till-9@s0002",)]
+    town.erase(ANNA)
+    assert town.ask(keys) == [("till-9@s0002",)]
 
 
 def test_who_is_not_known_is_kept_out_all_the_same(town: Town):

@@ -50,7 +50,6 @@ _FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "viewed_at": "last looked at",
             "viewed_online_at": "last looked at online",
             "tried_at": "last tried",
-            "bought_at": "last bought",
             "saved_mark": "twice the time of the last word, plus one if it was saved",
         },
     ),
