@@ -4,6 +4,7 @@ What the cloud needs is imported where it is built: a store shall not load it.
 """
 
 import sys
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,7 @@ def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
     """Build a cloud worker."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     from cloud_sync.decisions.decide import decide
+    from cloud_sync.decisions.trends import Trends
     from cloud_sync.road import Road
     from cloud_sync.worker import Worker
 
@@ -125,7 +127,7 @@ def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
             keepalive_s=broker.keepalive_s,
         )
 
-    return Worker(config, database, link, Road().fold, decide)
+    return Worker(config, database, link, Road().fold, partial(decide, trends=Trends()))
 
 
 def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:

@@ -21,9 +21,10 @@ from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.publisher import put
-from cloud_sync.reports import brand_funnel
+from cloud_sync.reports import kept_paths
 from cloud_sync.road import Road
 from cloud_sync.shoppers import said
+from cloud_sync.shoppers.stage_rules import STAGE_RULES
 from tests.shopper_builders import NOW, happened, member, web
 from wire.events import (
     AnyBody,
@@ -86,8 +87,9 @@ def settle(dsn: str) -> Town:
                 *(str(UUID(identifier_id(each))) for each in (member("rival fan"), web("r"))),
                 *_coupons(connection, tenant, RIVAL),
             ]
-    with town.database.shopper(OURS) as connection:
-        brand_funnel.count(connection, NOW)
+    for tenant in (OURS, OTHERS):
+        with town.database.shopper(tenant) as connection:
+            kept_paths.count(connection, tenant, NOW, STAGE_RULES)
     return town
 
 

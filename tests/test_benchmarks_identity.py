@@ -19,7 +19,7 @@ def test_the_benchmark_runs_on_few_people(
 
 
 def test_the_benchmark_of_durable_identity_runs_small() -> None:
-    results = list(durable(identifiers=4_000, links=5_000, runs=1))
+    results = list(durable(identifiers=(4_000,), links=5_000, runs=1))
     assert [result.runs for result in results] == [1, 1, 1]
     assert all(result.value > 0 and result.peer_value for result in results)
 

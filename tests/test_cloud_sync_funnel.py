@@ -12,6 +12,7 @@ from cloud_sync.catalogue import import_catalogue
 from cloud_sync.catalogue_file import Catalogue, Content, Product, ShelfPlan
 from cloud_sync.decisions.decide import decide
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.reports import kept_paths
 from cloud_sync.reports.funnel import By, Flow, counts, flows
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import members_of
@@ -167,6 +168,14 @@ def test_counts_and_flows_are_what_history_says_event_by_event(connection, seed:
         for key in filter(None, found[TODAY]):
             one = counts(connection, TENANT, [TODAY], RULES, by, key)
             assert one == {TODAY: {key: found[TODAY][key]}}
+    kept_paths.count(connection, TENANT, NOW, RULES)
+    for by in EVERY:
+        for key in ("", "a", "s0001", "store", "app", "nobody"):
+            days = sorted(chance.sample(range(TODAY - 420, TODAY + 2), 4))
+            kept = kept_paths.counts(connection, TENANT, days, by, key)
+            assert kept == counts(connection, TENANT, days, RULES, by, key)
+            told = kept_paths.flows(connection, TENANT, days[1], days[2], by, key)
+            assert told == flows(connection, TENANT, days[1], days[2], RULES, by, key)
     whole = counts(connection, TENANT, [TODAY], RULES)[TODAY][""]
     assert {stage: whole[stage] for stage in STAGES if whole[stage]} == live(connection)
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
+from cloud_sync.console.funnel import Picture, picture_of
 from cloud_sync.console.stores import sales_of
-from cloud_sync.reports import brand_funnel, brand_hour
-from cloud_sync.reports.brand_funnel import Funnel
+from cloud_sync.reports import brand_hour, kept_paths
 from cloud_sync.reports.brand_hour import BrandTotals, Figures
+from cloud_sync.reports.kept_paths import BrandFunnel
 
 NOTHING: Figures = {}
 
@@ -73,7 +74,7 @@ class BrandPage:
 
     brand: str
     figures: Figures
-    funnel: Funnel
+    funnel: BrandFunnel
     goods: Sequence[GoodsRow]
     stores: Sequence[ReachRow]
     online: Figures
@@ -82,6 +83,11 @@ class BrandPage:
     def sales(self) -> dict[str, int]:
         """Return what was paid for the brand's goods less what was refunded, by currency."""
         return sales_of(self.figures)
+
+    @property
+    def moves(self) -> Picture:
+        """Return how its shoppers moved between the stages, drawn."""
+        return picture_of(self.funnel.flows)
 
     @property
     def online_sales(self) -> dict[str, int]:
@@ -110,7 +116,7 @@ def read_page(connection: Connection, tenant: str, brand: str, since: int, until
         [Goods(*row) for row in goods],
         [Reach(*row) for row in stores],
         brand_hour.totals(connection, tenant, brand, since, until),
-        brand_funnel.funnel_of(connection, tenant, brand),
+        kept_paths.brand_funnel(connection, tenant, brand),
     )
 
 
@@ -119,7 +125,7 @@ def page_of(
     goods: Sequence[Goods],
     stores: Sequence[Reach],
     totals: BrandTotals,
-    funnel: Funnel,
+    funnel: BrandFunnel,
 ) -> BrandPage:
     """Put a brand's page together; goods that are no longer sold stand there only with figures."""
     rows = [
@@ -148,6 +154,10 @@ def plain(page: BrandPage) -> dict[str, object]:
         "figures": page.figures,
         "shoppers": page.funnel.shoppers,
         "shoppers_counted_at": page.funnel.counted_at,
+        "flows": [
+            {"from": each.before, "to": each.after, "shoppers": each.shoppers}
+            for each in page.funnel.flows
+        ],
         "goods": [{"product": row.goods.product, "figures": row.figures} for row in page.goods],
         "stores": [
             {

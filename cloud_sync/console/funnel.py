@@ -7,7 +7,7 @@ from typing import cast, get_args
 
 from psycopg import Connection
 
-from cloud_sync.reports import funnel
+from cloud_sync.reports import funnel, kept_paths
 from cloud_sync.reports.funnel import By, Count, Flow
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.stage_rules import STAGES, rules_of
@@ -17,6 +17,8 @@ DAYS_SHOWN = 30
 KEY_CHARS_MAX = 64
 # A page that takes longer is not worth waiting for; the command counts as long as it takes.
 COUNT_S_MAX = 20
+# More brands or stores are no table to read; each is there under its own name.
+KEYS_SHOWN_MAX = 500
 NOBODY: Count = dict.fromkeys(STAGES, 0)
 
 # The picture, in its own units: two columns of bars, with room for their names beside them.
@@ -72,12 +74,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunnelPage:
-    """All that the page shows; without a key of brands, stores or channels, one row for each."""
+    """All that the page shows; without a key of brands, stores or channels, one row for each.
+
+    `counted_at` is when it was counted, µs UTC.
+    """
 
     asked: Asked
     keys: Sequence[tuple[str, Count, Count]]
     flows: Sequence[Flow]
     picture: Picture
+    counted_at: int
 
 
 def read_asked(arguments: Mapping[str, str], now: int) -> Asked:
@@ -91,24 +97,35 @@ def read_asked(arguments: Mapping[str, str], now: int) -> Asked:
     return Asked(first=first, last=last, by=cast("By", by), key=key)
 
 
-def read_page(connection: Connection, tenant: str, asked: Asked) -> FunnelPage:
-    """Count what a page shows, for at most COUNT_S_MAX seconds a question."""
-    connection.execute(
-        "SELECT set_config('statement_timeout', %s, true)", (f"{COUNT_S_MAX * 1000}",)
-    )
-    rules, first, last = rules_of(connection, tenant), asked.first, asked.last
-    of = (rules, asked.by, asked.key)
-    counted = funnel.counts(connection, tenant, [first, last], *of)
-    flows = funnel.flows(connection, tenant, first, last, *of)
+def read_page(connection: Connection, tenant: str, asked: Asked, now: int) -> FunnelPage:
+    """Read what a page shows at `now`, µs UTC: as it was last counted for all days and keys.
+
+    Where such a count takes no longer than a page may, or there was none yet, it is counted now,
+    for at most COUNT_S_MAX seconds a question.
+    """
+    last = kept_paths.counted(connection, tenant)
+    days = (asked.first, asked.last)
+    if last is not None and last.took_ms > kept_paths.QUICK_MS:
+        counted = kept_paths.counts(connection, tenant, days, asked.by, asked.key)
+        flows = kept_paths.flows(connection, tenant, *days, asked.by, asked.key)
+    else:
+        last = None
+        connection.execute(
+            "SELECT set_config('statement_timeout', %s, true)", (f"{COUNT_S_MAX * 1000}",)
+        )
+        of = (rules_of(connection, tenant), asked.by, asked.key)
+        counted = funnel.counts(connection, tenant, days, *of)
+        flows = funnel.flows(connection, tenant, *days, *of)
     shown = flows.get(asked.key, []) if asked.key or asked.by == "whole" else []
-    keys = sorted({*counted[first], *counted[last]})
+    keys = sorted({*counted[asked.first], *counted[asked.last]})
     return FunnelPage(
         asked=asked,
         keys=[
-            (key, counted[first].get(key, NOBODY), counted[last].get(key, NOBODY)) for key in keys
+            (key, *(counted[day].get(key, NOBODY) for day in days)) for key in keys[:KEYS_SHOWN_MAX]
         ],
         flows=shown,
         picture=picture_of(shown),
+        counted_at=now if last is None else last.counted_at,
     )
 
 

@@ -123,13 +123,14 @@ class _Pages:
             return redirect("/hq/sign-in")
         if person.brand or person.operator:
             abort(404)
-        asked = funnel.read_asked(request.args, self._cloud.now())
+        now = self._cloud.now()
+        asked = funnel.read_asked(request.args, now)
         try:
             with self._cloud.database.seen_by(person.sight) as connection:
-                shown = funnel.read_page(connection, person.tenant, asked)
+                shown = funnel.read_page(connection, person.tenant, asked, now)
         except psycopg.errors.QueryCanceled:
             shown = None
-        return page("funnel.html", asked=asked, shown=shown)
+        return page("funnel.html", asked=asked, shown=shown, now=now)
 
     def brand_figures(self, brand: str) -> AnyResponse:
         """Answer with what a brand's page shows, as JSON."""

@@ -6,7 +6,9 @@ from cloud_sync.database import (
     migrations_doors,
     migrations_flow,
     migrations_identity,
+    migrations_live,
     migrations_privacy,
+    migrations_review,
     migrations_shoppers,
     migrations_sight,
 )
@@ -40,6 +42,8 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_flow.DISTRIBUTION,
     **migrations_identity.DISTRIBUTION,
     **migrations_doors.DISTRIBUTION,
+    **migrations_live.DISTRIBUTION,
+    **migrations_review.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

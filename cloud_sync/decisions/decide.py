@@ -25,14 +25,19 @@ from cloud_sync.decisions.recommend import (
     Neighbours,
     TopicGoods,
     anchors,
-    ask_bestsellers,
-    ask_neighbours,
     ask_topic_goods,
-    recommend,
+    recommend_to,
+    taste_of,
 )
 from cloud_sync.decisions.telling import ask_told, tell
+from cloud_sync.decisions.trends import Trends
 from cloud_sync.decisions.visits import ask_left
 from cloud_sync.flow import queue
+from cloud_sync.identity.linkage.confidence import (
+    Confidence,
+    allows_personal_offers,
+    confidence_in,
+)
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, shoppers_of
 from cloud_sync.shoppers.profile import Profile, ask_profiles
@@ -54,7 +59,8 @@ _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 class Known:
     """What the decisions about one shopper are made from.
 
-    `left` are the stores that the shopper has left again; `sold` has the category of each product
+    `confidence` is how sure it is who the shopper is, None where that was only typed. `left` are
+    the stores that the shopper has left again; `sold` has the category of each product
     that is sold now, `brands` names the brand also of others. `topic_goods` are the goods of the
     series and topics that are followed.
     """
@@ -62,6 +68,7 @@ class Known:
     tenant: str
     shopper: str
     profile: Profile
+    confidence: Confidence | None
     coupons: Sequence[Coupon]
     left: Collection[str]
     neighbours: Neighbours
@@ -89,10 +96,15 @@ class Decided:
 
 
 def decide(
-    connection: Connection, tenant: str, shoppers: Collection[str], now: int
+    connection: Connection,
+    tenant: str,
+    shoppers: Collection[str],
+    now: int,
+    trends: Trends | None = None,
 ) -> list[StoreChange]:
     """Decide about shoppers of a tenant at `now` (µs UTC) and return what stores are to be told.
 
+    `trends` remembers between calls what goes with what and what sells; without it all is asked.
     Older shopper IDs are resolved first. Coupons are issued and leased and the told views noted in
     the caller's transaction; a view is returned only if it differs from what the store was told,
     and taken back where the store should know it no more. The shoppers' rows are locked, so that
@@ -103,7 +115,7 @@ def decide(
     while part := list(islice(ordered, SHOPPERS_MAX)):
         members = _locked(connection, {(tenant, shopper) for shopper in part})
         if members:
-            changes.extend(_decide_locked(connection, tenant, members, now))
+            changes.extend(_decide_locked(connection, tenant, members, now, trends or Trends()))
     return changes
 
 
@@ -111,7 +123,7 @@ def decide_one(known: Known, now: int) -> Decided:
     """Decide about one shopper: a pure function of what is known and the time."""
     profile = known.profile
     stores = [store for store, at in profile.stores.items() if at > now - SEEN_DAYS * DAY_US]
-    if not profile.consented:
+    if not (profile.consented and allows_personal_offers(known.confidence)):
         return Decided(issued=(), leased=(), views=dict.fromkeys(stores, _bare_view(known)))
     withdrawn = {each.coupon for each in without_reason(known.coupons, profile)}
     own = [each for each in known.coupons if each.coupon not in withdrawn]
@@ -131,6 +143,7 @@ def decide_one(known: Known, now: int) -> Decided:
     standing = profile.standing
     level = dict(standing.level.title) if standing and standing.level else {}
     saved = tuple(sorted(product for product, facts in profile.products.items() if facts.saved))
+    taste = taste_of(profile, known.neighbours, known.sold, now)
 
     def view_in(store: str, bestsellers: Bestsellers) -> ShopperView:
         return ShopperView(
@@ -138,14 +151,8 @@ def decide_one(known: Known, now: int) -> Decided:
             stage=staged.stage,
             because=stage_because,
             coupons=tuple(_coupon_view(each, store, known) for each in holding),
-            recommended=recommend(
-                profile,
-                known.neighbours,
-                bestsellers,
-                known.sold,
-                now,
-                known.brands,
-                known.topic_goods,
+            recommended=recommend_to(
+                profile, taste, bestsellers, known.sold, known.brands, known.topic_goods
             ),
             saved=saved,
             consented=True,
@@ -215,10 +222,10 @@ def _locked(connection: Connection, asked: set[Key]) -> Members:
 
 
 def _decide_locked(
-    connection: Connection, tenant: str, members: Members, now: int
+    connection: Connection, tenant: str, members: Members, now: int, trends: Trends
 ) -> list[StoreChange]:
     told = ask_told(connection, tenant, members)
-    known = _known(connection, tenant, members, now)
+    known = _known(connection, tenant, members, now, trends)
     decided = {(tenant, each.shopper): decide_one(each, now) for each in known}
     doubtful = [each for one in known for each in one.coupons if each.doubtful]
     withdrawn = {code for one in decided.values() for code in one.withdrawn}
@@ -240,18 +247,18 @@ def _decide_locked(
     return tell(connection, tenant, told(), views, now)
 
 
-def _known(connection: Connection, tenant: str, members: Members, now: int) -> list[Known]:
+def _known(
+    connection: Connection, tenant: str, members: Members, now: int, trends: Trends
+) -> list[Known]:
     # All is asked before the first answer is read, as far as nothing waits for another answer.
     asked_profiles = ask_profiles(connection, members)
     asked_coupons = ask_coupons(connection, members)
     asked_left = ask_left(connection, members, now)
     profiles, coupons, left = asked_profiles(), asked_coupons(), asked_left()
-    asked_near = ask_neighbours(
-        connection, tenant, {each for profile in profiles.values() for each in anchors(profile)}
-    )
-    asked_best = ask_bestsellers(
-        connection, tenant, {store for profile in profiles.values() for store in profile.stores}
-    )
+    latest = {each for profile in profiles.values() for each in anchors(profile)}
+    entered = {store for profile in profiles.values() for store in profile.stores}
+    asked_near = trends.ask_neighbours(connection, tenant, latest, now)
+    asked_best = trends.ask_bestsellers(connection, tenant, entered, now)
     asked_topics = ask_topic_goods(
         connection, tenant, {each for profile in profiles.values() for each in profile.followed}
     )
@@ -269,6 +276,7 @@ def _known(connection: Connection, tenant: str, members: Members, now: int) -> l
             tenant=tenant,
             shopper=key[1],
             profile=profiles[key],
+            confidence=confidence_in(members[key]),
             coupons=coupons[key],
             left=left[key],
             neighbours=neighbours,

@@ -20,6 +20,8 @@ from wire.views import CouponView, ShopperView, decode_view, encode_view
 
 # The stages and recommendations of an older one may not hold any more.
 PREPARED_DAYS = 7
+# What is the same as before is written again only after so long, to be good for as many days again.
+WRITTEN_AGAIN_US = DAY_US
 
 
 class Asked(NamedTuple):
@@ -64,7 +66,10 @@ def prepare(
         "  AS new (shopper, view, coupons, by_terms)"
         " ON CONFLICT (tenant, shopper) DO UPDATE SET view = excluded.view,"
         " coupons = excluded.coupons, prepared_at = excluded.prepared_at,"
-        " by_terms = excluded.by_terms",
+        " by_terms = excluded.by_terms"
+        " WHERE (prepared.view, prepared.coupons, prepared.by_terms) IS DISTINCT FROM"
+        "  (excluded.view, excluded.coupons, excluded.by_terms)"
+        " OR prepared.prepared_at < excluded.prepared_at - %s",
         (
             tenant,
             now,
@@ -74,6 +79,7 @@ def prepare(
                 " ".join(each.coupon for each in shown[shopper].coupons) for shopper in ordered
             ),
             [shopper in by_terms for shopper in ordered],
+            WRITTEN_AGAIN_US,
         ),
     )
 

@@ -1,6 +1,8 @@
 """Which products a shopper is recommended: what goes with theirs, what they buy, what sells."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -54,12 +56,47 @@ def anchors(profile: Profile) -> list[str]:
     return sorted(latest, key=lambda product: (-latest[product], product))[:ANCHORS_MAX]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taste:
+    """What speaks of goods to a shopper wherever they are: what goes with theirs, what they buy.
+
+    `never` was just bought, and `own` holds nothing of it.
+    """
+
+    own: Sequence[tuple[str, Because]]
+    never: Collection[str]
+
+
+def taste_of(profile: Profile, neighbours: Neighbours, sold: Collection[str], now: int) -> Taste:
+    """Return a shopper's taste at `now` (µs UTC), the best first."""
+    begun = now - JUST_BOUGHT_DAYS * DAY_US
+    never = {product for product, facts in profile.products.items() if facts.bought_at > begun}
+    own: dict[str, Because] = {}
+    for product, because in (*_company(profile, neighbours), *_own(profile)):
+        if product in sold and product not in never:
+            own.setdefault(product, because)
+    return Taste(own=list(own.items()), never=never)
+
+
 def recommend(
     profile: Profile,
     neighbours: Neighbours,
     bestsellers: Bestsellers,
     sold: Collection[str],
     now: int,
+    brands: Mapping[str, str] = _NO_BRANDS,
+    topic_goods: TopicGoods = _NO_GOODS,
+) -> tuple[Recommendation, ...]:
+    """Return what is recommended where these are the bestsellers, see `recommend_to`."""
+    taste = taste_of(profile, neighbours, sold, now)
+    return recommend_to(profile, taste, bestsellers, sold, brands, topic_goods)
+
+
+def recommend_to(
+    profile: Profile,
+    taste: Taste,
+    bestsellers: Bestsellers,
+    sold: Collection[str],
     brands: Mapping[str, str] = _NO_BRANDS,
     topic_goods: TopicGoods = _NO_GOODS,
 ) -> tuple[Recommendation, ...]:
@@ -72,23 +109,18 @@ def recommend(
     """
     if not profile.consented:
         return ()
-    begun = now - JUST_BOUGHT_DAYS * DAY_US
-    never = {product for product, facts in profile.products.items() if facts.bought_at > begun}
     first = [
         (product, because)
         for product, because in _followed(profile, bestsellers, topic_goods)
-        if product in sold and product not in never
+        if product in sold and product not in taste.never
     ]
     chosen: dict[str, Because] = dict(first[:FOLLOWED_FIRST_MAX])
-    for product, because in (
-        *_company(profile, neighbours),
-        *_own(profile),
-        *_popular(profile, bestsellers, brands),
-    ):
-        if product in sold and product not in never:
+    for product, because in chain(taste.own, _popular(profile, bestsellers, brands)):
+        if len(chosen) >= RECOMMENDED_MAX:
+            break
+        if product in sold and product not in taste.never:
             chosen.setdefault(product, because)
-    picked = list(chosen.items())[:RECOMMENDED_MAX]
-    return tuple(Recommendation(product=product, because=because) for product, because in picked)
+    return tuple(Recommendation(product=each, because=why) for each, why in chosen.items())
 
 
 def ask_neighbours(
@@ -231,15 +263,15 @@ def _own(profile: Profile) -> list[tuple[str, Because]]:
 
 def _popular(
     profile: Profile, bestsellers: Bestsellers, brands: Mapping[str, str]
-) -> list[tuple[str, Because]]:
-    """Return the bestsellers, those of followed brands first."""
+) -> Iterator[tuple[str, Because]]:
+    """Yield the bestsellers, those of followed brands first."""
     followed = frozenset(profile.followed)
-    found = [
-        (product, "followed" if brands.get(product) in followed else "popular", count)
-        for product, count in bestsellers
-    ]
-    found.sort(key=lambda each: each[1] != "followed")
-    return [(product, Because(reason=reason, count=count)) for product, reason, count in found]
+    ours = [each for each in bestsellers if brands.get(each[0]) in followed] if followed else []
+    for product, count in ours:
+        yield product, Because(reason="followed", count=count)
+    for product, count in bestsellers:
+        if not followed or brands.get(product) not in followed:
+            yield product, Because(reason="popular", count=count)
 
 
 def _interest_at(facts: ProductFacts) -> int:

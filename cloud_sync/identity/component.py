@@ -195,6 +195,8 @@ class _Case:
 
     def why_apart(self, each: Evidence) -> str:
         """Return why a pair that was seen together is not one shopper's; empty where it is."""
+        if self._one(each.one) == self._one(each.other):
+            return ""  # a person joined them, so that there is nothing to be weighed between them
         one, other = self._at[self._one(each.one)], self._at[self._one(each.other)]
         first, second = self.verdicts.root(one), self.verdicts.root(other)
         if first == second:

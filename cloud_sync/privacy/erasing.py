@@ -22,6 +22,7 @@ from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
+from cloud_sync.review.records import mentioning
 from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
 from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
@@ -145,6 +146,7 @@ def _mark(
     """Keep the marks of identifiers and of all that are joined to them; return all of these."""
     tenant, erasure, now = order.tenant, order.erasure, order.erased_at
     everyone = named | joined(connection, tenant, named)
+    everyone |= mentioning(connection, tenant, everyone)
     row = connection.execute(
         "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%(tenant)s, %(new)s, 1)"
         " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1,"
@@ -171,7 +173,9 @@ def _mark(
     connection.execute(
         "INSERT INTO erasure AS kept (tenant, erasure, erased_at, asked_by, since, pending)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, erasure)"
-        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending",
+        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending,"
+        # Whoever was joined meanwhile is searched for as well, if the search had ended already.
+        " finished_at = NULL, wiped_at = NULL",
         (
             tenant,
             erasure,
@@ -235,7 +239,7 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
         shoppers = now
     members = everyone | joined(connection, tenant, everyone)
     atoms = sorted(map(identifier_id, members))
-    named = _named(connection, tenant, members)
+    named = named_by(connection, tenant, members)
     components = _components(connection, named)
     _uncount_pairs(connection, named)
     queue.take_back(connection, tenant, atoms)
@@ -248,10 +252,10 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
     return _Gone(members=members, rows=rows)
 
 
-def _named(
+def named_by(
     connection: Connection, tenant: str, members: Collection[Identifier]
 ) -> dict[str, object]:
-    """Return all by which rows of the shopper are found, as traces.py names it."""
+    """Return all by which rows of the shopper with these identifiers are found (see traces.py)."""
     atoms = sorted(map(identifier_id, members))
     named: dict[str, object] = {
         "tenant": tenant,

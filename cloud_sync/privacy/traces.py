@@ -50,6 +50,15 @@ TRACES: tuple[Trace, ...] = (
         where="EXISTS (SELECT FROM unnest(%(values)s::uuid[]) AS gone (id) WHERE"
         " value = uuid_send(id) OR position(uuid_send(id) IN identifiers) > 0)",
     ),
+    # What lists say of the shopper, and whoever typed the shopper's number there.
+    Trace(
+        table="person_record",
+        where="(identifier = ANY(%(atoms)s::uuid[]) OR keyed && %(values)s::uuid[])",
+    ),
+    Trace(
+        table="join_proposal",
+        where="(one = ANY(%(atoms)s::uuid[]) OR other = ANY(%(atoms)s::uuid[]))",
+    ),
     Trace(table="identity_due", where="identifier = ANY(%(atoms)s::uuid[])"),
     Trace(
         table="identity_word",

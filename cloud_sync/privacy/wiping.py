@@ -20,7 +20,7 @@ from cloud_sync.privacy.traces import TRACES
 BYTES_MAX = 256 * 1024 * 1024
 # Whoever works on a table is waited for so long, while all who come behind wait, too.
 LOCK_TIMEOUT = "2s"
-OTHER_TABLES = ("quarantine", "erasure", "product_pair")
+OTHER_TABLES = ("quarantine", "erasure", "product_pair", "connector_due", "connector_told")
 ANALYSED = "pg_statistic"
 
 

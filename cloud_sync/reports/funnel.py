@@ -231,3 +231,50 @@ WITH part AS ({_PARTS}), did AS (
     UNION ALL SELECT shopper, day, 'bought', times, amount FROM
     ({kept_orders("SELECT * FROM part", "shopper")}) AS kept
 ) """  # noqa: S608
+
+
+def _facts(deeds: str, parts: str, key: str) -> str:
+    """Return the SQL that ends in `fact`: all deeds and orders, told apart by the hash of a key.
+
+    A deed counts from `since` on, an order as it stood from one of its days to before the next.
+    Other than in `_stood` nothing is cut off: they hold for every day.
+    """
+    versions = """
+SELECT * FROM part JOIN (SELECT shopper, brand, number, day AS as_of, coalesce(lead(day)
+        OVER (PARTITION BY shopper, brand, number ORDER BY day), %(day_max)s) AS until
+    FROM (SELECT DISTINCT shopper, brand, number, day FROM part) AS its_day) AS each
+    USING (shopper, brand, number) WHERE day <= as_of"""
+    hashed, place_of = (
+        "hashtextextended({}, 0)",
+        "coalesce(array_position(%(acts)s::text[], {}), 0)",
+    )
+    return f"""
+WITH deed AS ({deeds}), part AS ({parts}),
+kept AS ({kept_orders(versions, "shopper, brand, as_of, until")}),
+fact (shopper, key, day, act, times, amount, since, until) AS (
+    SELECT shopper, {hashed.format("key")}, day::bigint, CASE WHEN act = 'bought' THEN 0
+        ELSE {place_of.format("act")} END::bigint, times, amount, day::bigint, %(day_max)s::bigint
+    FROM deed
+    UNION ALL SELECT shopper, {hashed.format(key)}, day, {place_of.format("'bought'")}, times,
+        amount::bigint, as_of, until FROM kept
+    UNION ALL SELECT shopper, {hashed.format(key)}, day, 0, 0, 0, day, %(day_max)s
+    FROM part WHERE bought > 0
+) """  # noqa: S608
+
+
+# All facts with their place, or their brand, and the names that the hashes stand for.
+PLACE_FACTS = _facts(_DEEDS.format(key="fact.place"), _PARTS, "place")
+BRAND_FACTS = _facts(_BRAND_DEEDS, _BRAND_PARTS, "brand")
+_NAMES = "SELECT hashtextextended(name, 0), name FROM ({}) AS known (name)"
+PLACE_NAMES = _NAMES.format(
+    "SELECT place FROM atom_act WHERE tenant = %(tenant)s"
+    " UNION SELECT place FROM atom_order WHERE tenant = %(tenant)s"
+)
+BRAND_NAMES = _NAMES.format(
+    "SELECT brand FROM product WHERE tenant = %(tenant)s"  # noqa: S608
+    " UNION SELECT brand FROM content WHERE tenant = %(tenant)s"
+    " UNION SELECT brand FROM brand_shelf WHERE tenant = %(tenant)s"
+    f" UNION SELECT {_SAID_BRAND} FROM atom_act AS fact WHERE tenant = %(tenant)s AND {_SAYS_BRAND}"
+    f" UNION SELECT {_SAID_BRAND} FROM atom_order AS fact"
+    f" WHERE tenant = %(tenant)s AND {_SAYS_BRAND}"
+)

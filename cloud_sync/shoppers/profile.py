@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from uuid import UUID
 
 from msgspec import Struct, json
 from psycopg import Connection
@@ -164,7 +163,7 @@ def _ask(
         terms, words, things, acted, *facts, dwells, spent = [
             json.decode(part, type=_Rows) for part in parts[:-1]
         ]
-        shared = {(str(row["tenant"]), UUID(str(row["shopper"])).hex) for row in things}
+        shared = {(str(row["tenant"]), _hex(row["shopper"])) for row in things}
         consents = consents_in(members, terms, words)
         acts = _found(len(_ACT_KEYS), acted)
         products, brands, money, stores = [_found(1, rows) for rows in facts]
@@ -236,9 +235,14 @@ def _found(keys: int, rows: _Rows) -> dict[Key, list[tuple[Row, tuple[int, ...]]
     """Return keys and values of rows by shopper; `keys` is how many columns are their key."""
     found: dict[Key, list[tuple[Row, tuple[int, ...]]]] = {}
     for tenant, shopper, *row in map(dict.values, rows):
-        key = (str(tenant), UUID(str(shopper)).hex)
+        key = (str(tenant), _hex(shopper))
         found.setdefault(key, []).append((tuple(row[:keys]), tuple(map(int, row[keys:]))))
     return found
+
+
+def _hex(shopper: object) -> str:
+    """Return an id that PostgreSQL wrote without its dashes, which is far cheaper than a UUID."""
+    return str(shopper).replace("-", "")
 
 
 def _followed(marks: Mapping[str, int]) -> tuple[str, ...]:
@@ -272,7 +276,7 @@ def consents_in(members: Members, terms: _Rows, words: _Rows) -> dict[Key, dict[
     said = [
         (
             str(tenant),
-            UUID(str(shopper)).hex,
+            _hex(shopper),
             str(purpose),
             int(mark),
             str(version),
@@ -288,7 +292,7 @@ def consents_in(members: Members, terms: _Rows, words: _Rows) -> dict[Key, dict[
 def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     found: dict[Key, dict[str, DwellFacts]] = {}
     for tenant, shopper, product, dwell_ms, dwelt_at in map(dict.values, rows):
-        key = (str(tenant), UUID(str(shopper)).hex)
+        key = (str(tenant), _hex(shopper))
         found.setdefault(key, {})[str(product)] = DwellFacts(int(dwell_ms), int(dwelt_at))
     return found
 

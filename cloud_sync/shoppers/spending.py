@@ -10,12 +10,12 @@ from cloud_sync.database import arrays
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.intake.posted import PostedEvent, told_at
 from cloud_sync.shoppers.identity import Key, lock, members_of, recognised, shoppers_of
 from cloud_sync.shoppers.joining import JoinError
 from cloud_sync.shoppers.orders import order_key, teller_of
 from cloud_sync.shoppers.profile import profiles_of
-from wire.events import Clock, Event, PointsSpent
+from wire.events import PointsSpent
 from wire.identifiers import Identifier, identifier_id
 
 ORDER_CHARACTERS_MAX = 64
@@ -92,16 +92,8 @@ def _append(
     left: int,
     now: int,
 ) -> Spent | NotSpent:
-    event = Event(
-        occurred_at=now,
-        mono_ms=0,
-        boot=0,
-        clock=Clock.SYNCED,
-        device=key.source,
-        zone="",
-        identifiers=tuple(identifiers),
-        body=PointsSpent(order=wish.order, points=wish.points),
-    )
+    said = PointsSpent(order=wish.order, points=wish.points)
+    event = told_at(now, key.source, identifiers, said)
     posted = [PostedEvent(wish.event_id, event)]
     if not ledger.append_http(connection, key.tenant, key.source, key.key_id, posted).accepted:
         return NotSpent(reason="event_id", left=left)

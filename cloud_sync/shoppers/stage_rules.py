@@ -128,6 +128,10 @@ def set_rules(connection: Connection, tenant: str, rules: Sequence[StageRule] | 
         " ON CONFLICT (tenant) DO UPDATE SET stage_rules = excluded.stage_rules",
         (tenant, None if rules is None else Jsonb(plain(rules))),
     )
+    # What is kept of all days was counted by the rules before.
+    connection.execute(
+        "UPDATE funnel_count SET rests_until = '-infinity' WHERE tenant = %s", (tenant,)
+    )
     # Only those have a view anywhere: whoever else comes is decided when they do.
     return connection.execute(
         "INSERT INTO shopper_due (shard, tenant, shopper)"

@@ -11,6 +11,7 @@ from edge_agent.database.migrations_devices import (
     m010_device_hours,
     m011_waiting,
     m012_badges,
+    m014_staff_now,
 )
 from edge_agent.database.migrations_privacy import m013_erasures
 from edge_agent.database.migrations_retention import m004_running_time
@@ -102,6 +103,7 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("011_waiting", m011_waiting),
     ("012_badges", m012_badges),
     ("013_erasures", m013_erasures),
+    ("014_staff_now", m014_staff_now),
 )
 
 

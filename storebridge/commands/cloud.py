@@ -78,7 +78,14 @@ def told_in_a_line() -> Iterator[None]:
     except (KeptApartError, MigrationError, PostgresError, WebError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+    except psycopg.errors.InsufficientPrivilege as error:
+        typer.echo(
+            f"the database cannot be used: {error.diag.message_primary}; what the user of "
+            'database.dsn must own and may do stands in docs/operations.md, "Who sees what"',
+            err=True,
+        )
+        raise typer.Exit(1) from error
+    except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         typer.echo(
             f"the database cannot be used: {reason}; check that it runs, and database.dsn", err=True
@@ -144,6 +151,7 @@ def run(
     """
     from cloud_sync.chores import Chores
     from cloud_sync.privacy.kept_apart import KeptApart
+    from cloud_sync.review.comparing import Comparer
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import asked_to_end
@@ -157,7 +165,10 @@ def run(
         working: list[Worker | Chores] = []
         if work:
             apart = KeptApart(checked.erasures_file)
-            chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
+            comparer = Comparer(database, checked.identifier_keys)
+            chores = Chores(
+                database, apart=apart, lapsed_days=checked.lapsed_days, comparer=comparer
+            )
             working = [build_worker(checked, database), chores]
             ending.enter_context(connecting(build_connectors(checked, database)))
         for part in working:

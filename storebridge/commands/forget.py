@@ -85,9 +85,9 @@ def export_shopper(
     checked = read_config(config)
     with opened_as_it_is(checked) as database:
         identifiers = _whom(checked, database, tenant, shopper, kind, value, as_json=as_json)
-        told = json.dumps(
-            export(database, tenant, identifiers, _now()), ensure_ascii=False, indent=2
-        )
+        secret = checked.identifier_keys[tenant]
+        found = export(database, tenant, identifiers, _now(), secret)
+        told = json.dumps(found, ensure_ascii=False, indent=2)
     if out is None:
         typer.echo(told)
         return

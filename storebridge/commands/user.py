@@ -27,6 +27,12 @@ def add(
     operator: Annotated[
         str | None, typer.Option(metavar="NAME", help="They see this operator's stores alone.")
     ] = None,
+    reviews: Annotated[
+        bool | None,
+        typer.Option(
+            "--reviews/--no-reviews", help="They decide who is one person, and see the records."
+        ),
+    ] = None,
 ) -> None:
     """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe.
 
@@ -44,7 +50,12 @@ def add(
         password = sys.stdin.readline().rstrip("\n")
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            add_person(connection, tenant, name, password, brand=brand, operator=operator)
+            add_person(
+                *(connection, tenant, name, password),
+                brand=brand,
+                operator=operator,
+                reviews=reviews,
+            )
         except PeopleError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from error

@@ -13,6 +13,7 @@ Fault = Callable[["World"], None]
 FAULTS_MIN = 5
 FAULTS_MAX = 10
 CLONES_MAX = 1
+ERASED_MAX = 12
 # No fault strikes before there is something to break, nor so late that it changes nothing.
 FIRST_MS, LAST_MS = 4_500, 78_000
 # So many strike just before the end, when nothing that follows covers up what they did.
@@ -96,6 +97,13 @@ def _damage(world: "World") -> None:
     world.any_store().damage(world.rng)
 
 
+def _erase(world: "World") -> None:
+    """Erase some events of a store one after the other, sent or not, while all else goes on."""
+    store = world.any_store()
+    for _ in range(world.rng.randint(1, ERASED_MAX)):
+        world.after(world.rng.randint(0, 5_000), lambda: world.erase(store))
+
+
 def _jump_clock(world: "World") -> None:
     world.any_store().wall_offset_ms += world.rng.choice((-1, 1)) * world.rng.randint(1, 10**8)
 
@@ -124,6 +132,7 @@ FAULTS: dict[str, Fault] = {
     "damage": _damage,
     "jump_clock": _jump_clock,
     "storm": _storm,
+    "erase": _erase,
 }
 
 

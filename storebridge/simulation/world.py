@@ -171,6 +171,12 @@ class World:
         self.crash_store(store, self.rng.randint(100, 4_000))
         store.restore(disk.copied(), lineage.copied())
 
+    def erase(self, store: SimulatedStore) -> None:
+        """Erase some event of a machine that runs."""
+        if store.running:
+            store.erase(self.rng, self.now_ms)
+            store.pump(self.now_ms)
+
     def clone_store(self, store: SimulatedStore) -> None:
         """Start a second machine from a copy of a disk, which believes to be the same store."""
         clone = self._new_store(store.disk.copied(), store.lineage.copied())

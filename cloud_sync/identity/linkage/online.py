@@ -34,8 +34,10 @@ class Learned:
 
 
 Chances = Mapping[int, float]
-# Chances are kept to so many digits.
-CHANCE_DIGITS = 6
+# Stands for the place of a record that has none yet.
+NEW = -2
+# Chances are kept to so many digits: of pairs that are as good as sure the order counts, too.
+CHANCE_DIGITS = 12
 # The odds of a chance that counts, in bits.
 BITS_MIN = float(np.log2(CHANCE_MIN / (1 - CHANCE_MIN)))
 # A group that joins the record with no greater sum of chances cannot change whose it is.
@@ -132,7 +134,7 @@ class Index:
         found = dict(zip(likely.tolist(), chances.tolist(), strict=True))
         own = self.place.get(record, -1)
         means = self._means(found, own)
-        group = self._group(found, means, own)
+        group = self._group(person, found, means, own)
         others = [mean for each, mean in means.items() if each != group]
         runner_up = max(others, default=0.0)
         chance = means[group] if group is not None else runner_up
@@ -196,7 +198,9 @@ class Index:
             if total >= SUM_MIN and len(self._members[group]) < GROUP_RECORDS_MAX
         }
 
-    def _group(self, chances: Chances, means: Mapping[str, float], own: int) -> str | None:
+    def _group(
+        self, person: People, chances: Chances, means: Mapping[str, float], own: int
+    ) -> str | None:
         """Return the group that a record is in when its neighbours are grouped once more.
 
         Grouped are all records of the groups it may belong to, by the rule of the batch: what it is
@@ -209,9 +213,12 @@ class Index:
         records = sorted(at for group in means for at in self._members[group] if at != own)
         if not records:
             return None
-        number = {at: place for place, at in enumerate(records)}
-        last = len(records)
-        pairs = [(number[at], last, chance) for at, chance in chances.items() if at in number]
+        # Of joins that are as good the batch takes the smaller ids first, whichever came last.
+        record = person.ids[0]
+        ordered = sorted([*((self.ids[at], at) for at in records), (record, NEW)])
+        number = {at: place for place, (_, at) in enumerate(ordered)}
+        mine = number[NEW]
+        pairs = [(number[at], mine, chance) for at, chance in chances.items() if at in number]
         for at in records:
             pairs += [
                 (number[before], number[at], chance)
@@ -219,14 +226,11 @@ class Index:
                 if before in number
             ]
         one, other, weight = map(np.array, zip(*pairs, strict=True))
-        joins = average_linkage(last + 1, one, other, weight, records_max=GROUP_RECORDS_MAX)
+        joins = average_linkage(len(ordered), one, other, weight, records_max=GROUP_RECORDS_MAX)
         stop = int((joins.chances >= self.learned.threshold).sum())
         grouped = joins.groups_after(stop)
-        beside = Counter(
-            self.groups[at]
-            for at, group in zip(records, grouped.tolist(), strict=False)
-            if group == grouped[last]
-        )
+        together = grouped == grouped[mine]
+        beside = Counter(self.groups[at] for at in records if together[number[at]])
         return min(beside, key=lambda group: (-beside[group], group), default=None)
 
     def _likely(self, records: Ints, person: People) -> tuple[Ints, Floats]:

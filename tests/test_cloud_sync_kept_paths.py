@@ -7,7 +7,9 @@ from psycopg import Connection
 from cloud_sync.catalogue import import_catalogue
 from cloud_sync.catalogue_file import Catalogue, ShelfPlan
 from cloud_sync.cloud import wall_time
-from cloud_sync.reports.brand_funnel import count_due, funnel_of
+from cloud_sync.reports.funnel import Flow
+from cloud_sync.reports.kept_paths import brand_funnel, count_due
+from cloud_sync.shoppers.stage_rules import StageRule, set_rules
 from tests.shopper_builders import DAY, TENANT, fold_all, happened, member, rolled_back, web
 from tests.test_cloud_sync_brand_hour import goods
 from wire.events import Arrival, Dwell, Followed, Line, Purchased, Saved, Viewed
@@ -38,9 +40,9 @@ def order(*brands: str) -> Purchased:
 
 def shoppers(connection: Connection, brand: str) -> tuple[int, ...]:
     """How many stand at awareness, interest, purchase and loyalty after a fresh count."""
-    connection.execute("UPDATE brand_funnel SET rests_until = '-infinity'")
+    connection.execute("UPDATE funnel_count SET rests_until = '-infinity'")
     count_due(connection)
-    return tuple(funnel_of(connection, TENANT, brand).shoppers.values())
+    return tuple(brand_funnel(connection, TENANT, brand).shoppers.values())
 
 
 def test_a_stage_rests_on_the_goods_of_the_brand_alone(connection):
@@ -80,7 +82,32 @@ def test_a_count_rests_before_the_next_one(connection):
     # All of this test is one transaction, for which time stands still: the rest is not over.
     fold_all(connection, [did("bob", order("a"))])
     count_due(connection)
-    found = funnel_of(connection, TENANT, "a")
+    found = brand_funnel(connection, TENANT, "a")
     assert tuple(found.shoppers.values()) == (0, 0, 1, 0)
     assert abs(found.counted_at - NOW) < 3_600_000_000
-    assert funnel_of(connection, "elsewhere", "a").counted_at == 0
+    assert brand_funnel(connection, "elsewhere", "a").counted_at == 0
+
+
+def test_a_brand_is_shown_how_the_shoppers_of_its_own_goods_moved(connection):
+    fold_all(
+        connection,
+        [
+            did("ann", Viewed(product="a1"), at=NOW - 40 * DAY),
+            did("ann", order("a"), at=NOW - 2 * DAY),
+            did("bob", Saved("a1")),
+            did("cat", order("b")),
+        ],
+    )
+    assert shoppers(connection, "a") == (0, 1, 1, 0)
+    assert brand_funnel(connection, TENANT, "a").flows == [
+        Flow(before="", after="interest", shoppers=1),
+        Flow(before="awareness", after="purchase", shoppers=1),
+    ]
+
+
+def test_new_rules_are_counted_by_at_once(connection):
+    fold_all(connection, [did("ann", Viewed(product="a1"))])
+    assert shoppers(connection, "a") == (1, 0, 0, 0)
+    set_rules(connection, TENANT, [StageRule(stage="interest", act="viewed")])
+    count_due(connection)
+    assert tuple(brand_funnel(connection, TENANT, "a").shoppers.values()) == (0, 1, 0, 0)
