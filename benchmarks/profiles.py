@@ -45,10 +45,10 @@ INSERT INTO atom_act (tenant, atom, day, act, place, subject, times, amount, fir
             WHERE app IS NOT NULL
     ) AS done ORDER BY atom;
 INSERT INTO atom_product (tenant, atom, product, times, views, tries, bought, returned, viewed_at,
-    viewed_online_at, tried_at, bought_at, saved_mark)
-    SELECT %(tenant)s, member, product, 1, 1, 0, buys::int, 0, %(then)s, 0, 0,
-        CASE WHEN buys THEN %(then)s ELSE 0 END, 0 FROM seed
-    UNION ALL SELECT %(tenant)s, app, other, 1, 1, 0, 0, 0, %(long_ago)s, %(long_ago)s, 0, 0, 0
+    viewed_online_at, tried_at, saved_mark)
+    SELECT %(tenant)s, member, product, 1, 1, 0, buys::int, 0, %(then)s, 0, 0, 0
+    FROM seed
+    UNION ALL SELECT %(tenant)s, app, other, 1, 1, 0, 0, 0, %(long_ago)s, %(long_ago)s, 0, 0
     FROM seed WHERE app IS NOT NULL ORDER BY 2;
 INSERT INTO atom_store (tenant, atom, store, seen_at)
     SELECT %(tenant)s, member, store, %(then)s FROM seed ORDER BY member;
@@ -58,8 +58,6 @@ INSERT INTO atom_order (tenant, atom, number, subject, day, place, currency, bou
         1, 0, 12900, 0, %(then)s
     FROM seed, LATERAL (VALUES (''), ('product:' || product)) AS part (subject)
     WHERE buys ORDER BY member;
-INSERT INTO atom_money (tenant, atom, currency, orders, paid_cents, refunded_cents)
-    SELECT %(tenant)s, member, 'CNY', 1, 12900, 0 FROM seed WHERE buys ORDER BY member;
 INSERT INTO prepared (tenant, shopper, view, coupons, prepared_at, by_terms)
     SELECT %(tenant)s, member, CASE WHEN buys THEN %(bought_before)s::bytea
         ELSE %(before)s::bytea END || convert_to(replace(member::text, '-', ''), 'UTF8')

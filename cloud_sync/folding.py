@@ -11,7 +11,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import Connection
 
-from cloud_sync.database import Database, retried
+from cloud_sync.database import Database, arrays, retried
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake import ledger, quarantine
 from cloud_sync.intake.ledger import LedgerEvent
@@ -280,5 +280,9 @@ def _let_wait(connection: Connection, shard: int, shoppers: Collection[Shopper])
             "INSERT INTO shopper_due (shard, tenant, shopper)"
             " SELECT %s, tenant, shopper FROM unnest(%s::text[], %s::text[])"
             " AS due (tenant, shopper) ON CONFLICT DO NOTHING",
-            (shard, [tenant for tenant, _ in ordered], [shopper for _, shopper in ordered]),
+            (
+                shard,
+                arrays.texts(tenant for tenant, _ in ordered),
+                arrays.plain(shopper for _, shopper in ordered),
+            ),
         )

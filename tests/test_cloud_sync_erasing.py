@@ -43,7 +43,9 @@ from wire.events import (
     Arrival,
     Blank,
     CouponClaimed,
+    CouponRedeemed,
     Identified,
+    Purchased,
     Saved,
     Searched,
     Viewed,
@@ -280,6 +282,20 @@ def test_who_comes_again_begins_anew(town: Town):
     # And can be erased once more.
     town.erase(ANNA, now=NOW + 4)
     assert town.rows_of(ANNA) == {}
+
+
+def test_an_order_of_which_only_others_told_is_forgotten_too(town: Town):
+    def sold(order: str) -> Purchased:
+        return Purchased(order, (), 100, "CNY")
+
+    town.happens(sold("till-9@s0001"), ANNA, store=None)
+    town.happens(CouponRedeemed("c1", order="till-8"), ANNA)
+    town.happens(sold("till-9"), BO, store="s0002")
+    town.fold()
+    keys = "SELECT order_key FROM order_told ORDER BY order_key"
+    assert town.ask(keys) == [("till-8@s0001",), ("till-9@s0001",), ("till-9@s0002",)]
+    town.erase(ANNA)
+    assert town.ask(keys) == [("till-9@s0002",)]
 
 
 def test_who_is_not_known_is_kept_out_all_the_same(town: Town):

@@ -22,7 +22,7 @@ from cloud_sync.shoppers.points import (
 from storebridge.cli import app
 from tests.shopper_builders import TENANT, fold_all, happened, member, order
 from tests.test_cloud_sync_api import M1, NOW, Api, api  # noqa: F401 (a fixture)
-from wire.events import Consent, Returned
+from wire.events import Consent, Line, Purchased, Returned
 from wire.views import ShopperView, decode_view
 
 GOLD = Level(level="gold", points=20, title={"zh": "金卡", "en": "Gold"})
@@ -85,6 +85,28 @@ def test_whoever_wants_no_personal_offers_sees_their_points_all_the_same(shop):
     assert (told["consented"], told["coupons"]) == (False, [])
     assert told["points"] == {"earned": 25, "left": 25}
     assert spend(shop, 20).status_code == 200
+
+
+TEA, POT = Line("p1", 1, 900), Line("p2", 1, 900)
+
+
+@pytest.mark.parametrize(
+    ("paid", "back", "left"),
+    [
+        (1_800, (), 23),  # earned 25 and 18, spent 20
+        (1_800, ((TEA, 900),), 24),  # earned 9 less, and half of what was spent is back
+        (1_800, ((TEA, 900), (POT, 900)), 25),
+        (1_800, ((TEA, 599),), 23),  # 37 earned are left, and 6 of 20 spent are back
+        (0, ((TEA, 0),), 15),  # paid with points alone: by the goods
+    ],
+)
+def test_points_spent_for_what_came_back_are_given_back_in_proportion(shop, paid, back, left):
+    spend(shop, 20, "w-1")
+    told = [Purchased("w-1", (TEA, POT), paid, "CNY")]
+    told += [Returned("w-1", (line,), cents, "CNY") for line, cents in back]
+    with shop.database.shopper(TENANT) as connection:
+        fold_all(connection, [happened(each, member("M1"), store=None, at=NOW) for each in told])
+    assert shop.shopper()["points"]["left"] == left
 
 
 def test_points_are_spent_once_and_a_repeat_changes_nothing(shop):

@@ -17,10 +17,19 @@ from cloud_sync.replay import FOLDED, replay
 from cloud_sync.road import Road
 from cloud_sync.shoppers.interests import count_some
 from storebridge.cli import app
-from tests.shopper_builders import NOW, TENANT, happened, member
+from tests.shopper_builders import DAY, NOW, TENANT, email, happened, member
 from tests.test_cloud_sync_funnel import history_of
 from wire.codec import encode_event
-from wire.events import Consent, CouponClaimed, PointsSpent, Viewed
+from wire.events import (
+    Consent,
+    CouponClaimed,
+    Discount,
+    Line,
+    PointsSpent,
+    Purchased,
+    Returned,
+    Viewed,
+)
 from wire.topics import SHARDS, shard_of
 
 STREAM = b"s" * 16
@@ -72,6 +81,30 @@ def fold_some(connection: Connection, chance: random.Random) -> None:
             )
 
 
+def ties(chance: random.Random) -> list[LedgerEvent]:
+    """Things that two told of differently, of which it must not count who came first."""
+    said = [Consent("push", True, via=via) for via in "ab"]
+    said += [PointsSpent("o2", points) for points in (3, 4)]
+    found = [happened(each, member("M1"), store=None, accepted_at=NOW) for each in said]
+    for number in range(20):
+        name, who = f"till-{number}", [member(f"M{number % 3}"), email(f"{number % 4}@b.c")]
+        at = NOW - chance.randrange(3 * DAY)
+        lines = (Line("p1", 1, 900), Line("p2", 1, 100))
+        off = (Discount(f"c{number}", "o", 5),)
+        told = [
+            (Purchased(name, lines, 1_000, "CNY", off), "s0001", who[0]),
+            (Purchased(name, lines[:1], 900, "CNY"), "s0001", who[1]),
+            (Purchased(f"{name}@s0001", (), 1_000, "CNY", off), None, who[1]),
+            (Returned(f"{name}@s0001", lines[:1], 900, "CNY"), "s0002", who[0]),
+            (Returned(name, lines[1:], 100, "CNY"), "s0001", who[1]),
+        ]
+        found += [
+            happened(body, named, store=store, at=at + chance.randrange(DAY))
+            for body, store, named in chance.sample(told, chance.randrange(2, 6))
+        ]
+    return found
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_ledger_folded_anew_gives_the_same_digest_of_every_table(database, seed: int):
     chance = random.Random(seed)
@@ -80,6 +113,7 @@ def test_the_ledger_folded_anew_gives_the_same_digest_of_every_table(database, s
     rare.append(Viewed("6901234000016", price_cents=500, currency="CNY"))
     history = history_of(chance)
     history += [happened(each, member("M1"), store=None, accepted_at=NOW) for each in rare]
+    history += ties(chance)
     late = chance.sample(history, len(history))
     with database.shopper(TENANT) as connection:
         arrive(connection, late[:20])

@@ -19,4 +19,16 @@ DROP TABLE atom_money;
 ALTER TABLE atom_brand DROP COLUMN orders, DROP COLUMN bought_at;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(number=530, name="orders in one place", sql=MONEY),)
+# When a product was bought is known by the orders' rows, which tell two times of one order apart.
+TIMES = """
+ALTER TABLE atom_product DROP COLUMN bought_at;
+ALTER TABLE atom_order DROP CONSTRAINT atom_order_pkey,
+    ADD PRIMARY KEY (atom, number, subject, day, place, currency, bought_at, tenant);
+UPDATE atom_act SET last_at = day::bigint * 86400000000, first_at = day::bigint * 86400000000
+    WHERE act IN ('bought', 'returned');
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(number=530, name="orders in one place", sql=MONEY),
+    Migration(number=531, name="times of orders", sql=TIMES),
+)

@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 from cloud_sync.database import Database, retried
 from cloud_sync.intake.ledger import LedgerEvent, partition_of
 from cloud_sync.privacy.watch import blank, write_blank
+from cloud_sync.shoppers.settling import forget
 from wire.batch import unpacked_rows
 from wire.codec import DecodeError, decode_event
 
@@ -113,6 +114,8 @@ def events_naming(
 
 def _blank_some(connection: Connection, tenant: str, day: date, sought: _Sought) -> int:
     found = events_naming(connection, tenant, day, sought.needles, ROWS_AT_ONCE)
+    # An order may be told of by others than who sold it: only its events say by which name.
+    forget(connection, found)
     for each in found:
         if each.event.visit and each.event.identifiers:
             sought.visits.add(each.event.visit)

@@ -23,6 +23,8 @@ from wire.events import (
     HelpAsked,
     OfferShown,
     PageShown,
+    Purchased,
+    Returned,
     Saved,
     Scan,
     Searched,
@@ -52,6 +54,8 @@ ACTS: Mapping[type[Body], str] = {
     HelpAsked: "asked",
 }
 
+# Kinds of which only who was seen where is told at once: orders are settled first.
+_SEEN_BY = frozenset({Purchased, Returned})
 # An event with when it happened, as `time_of` says.
 Timed = tuple[LedgerEvent, int]
 # An act with its amount: ms of dwell, cents of orders.
@@ -65,6 +69,10 @@ def gather(facts: Facts, kind: type[Body], those: Iterable[tuple[Timed, str]]) -
     """
     told_by = _TOLD_BY.get(kind)
     act, amount = ACTS.get(kind, ""), 0
+    if kind in _SEEN_BY:
+        for (ledger, at), atom in those:
+            if ledger.store is not None:
+                facts.seen((ledger.tenant, atom, ledger.store), at)
     if told_by is None and not act:
         return
     for (ledger, at), atom in those:
@@ -90,24 +98,24 @@ def time_of(ledger: LedgerEvent) -> int:
 
 def _viewed(facts: Facts, ledger: LedgerEvent, body: Viewed, atom: str, at: int) -> _Act:
     online = at if ledger.store is None else 0
-    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, online, 0, 0, 0])
+    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, online, 0, 0])
     return "viewed", 0
 
 
 def _scanned(facts: Facts, ledger: LedgerEvent, body: Scan, atom: str, at: int) -> _Act:
     if not body.product:
         return "showed", 0
-    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, 0, 0, 0, 0])
+    _product(facts, ledger, atom, body.product, [1, 1, 0, 0, 0, at, 0, 0, 0])
     return "scanned", 0
 
 
 def _tried(facts: Facts, ledger: LedgerEvent, body: Tried, atom: str, at: int) -> _Act:
-    _product(facts, ledger, atom, body.product, [1, 0, 1, 0, 0, 0, 0, at, 0, 0])
+    _product(facts, ledger, atom, body.product, [1, 0, 1, 0, 0, 0, 0, at, 0])
     return "tried", 0
 
 
 def _saved(facts: Facts, ledger: LedgerEvent, body: Saved, atom: str, at: int) -> _Act:
-    _product(facts, ledger, atom, body.product, [1, 0, 0, 0, 0, 0, 0, 0, 0, 2 * at + body.saved])
+    _product(facts, ledger, atom, body.product, [1, 0, 0, 0, 0, 0, 0, 0, 2 * at + body.saved])
     return "saved" if body.saved else "unsaved", 0
 
 

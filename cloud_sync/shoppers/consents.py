@@ -73,7 +73,10 @@ def note(connection: Connection, events: Sequence[LedgerEvent]) -> None:
 def write(
     connection: Connection, said: Mapping[tuple[str, str, str], tuple[int, str, str, str]]
 ) -> None:
-    """Keep (mark, version, via, place) for each tenant, atom and purpose, the latest of each."""
+    """Keep (mark, version, via, place) for each tenant, atom and purpose, the latest of each.
+
+    Of two words at the same time the same one is kept, whichever came first.
+    """
     if not said:
         return
     rows = [(*key, *said[key]) for key in sorted(said)]
@@ -83,7 +86,9 @@ def write(
         " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::bigint[], %s::text[],"
         " %s::text[], %s::text[]) ON CONFLICT (tenant, atom, purpose) DO UPDATE SET"
         " mark = excluded.mark, version = excluded.version, via = excluded.via,"
-        " place = excluded.place WHERE excluded.mark > held.mark",
+        ' place = excluded.place WHERE (excluded.mark, excluded.version COLLATE "C",'
+        '  excluded.via COLLATE "C", excluded.place COLLATE "C")'
+        "  > (held.mark, held.version, held.via, held.place)",
         (
             arrays.texts(columns[0]),
             arrays.plain(columns[1]),

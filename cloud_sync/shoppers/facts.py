@@ -36,7 +36,7 @@ ATOM_PRODUCT = FactTable(
     name="atom_product",
     keys={**_ATOM, "product": "text"},
     sums=("times", "views", "tries", "bought", "returned"),
-    latest=("viewed_at", "viewed_online_at", "tried_at", "bought_at", "saved_mark"),
+    latest=("viewed_at", "viewed_online_at", "tried_at", "saved_mark"),
 )
 # followed_mark is made as saved_mark is.
 ATOM_BRAND = FactTable(
@@ -51,7 +51,8 @@ ATOM_ZONE = FactTable(
     latest=("dwelt_at",),
 )
 # An order as a whole, where the subject is empty, and each part of it by its product; what came
-# back stands in rows of its own day and place under the same number.
+# back stands in rows of its own day and place under the same number. When it was bought is a key,
+# since what is taken back must leave no trace, and the latest of some times cannot be taken back.
 ATOM_ORDER = FactTable(
     name="atom_order",
     keys={
@@ -61,9 +62,9 @@ ATOM_ORDER = FactTable(
         "day": "integer",
         "place": "text",
         "currency": "text",
+        "bought_at": "bigint",
     },
     sums=("bought", "returned", "paid_cents", "refunded_cents"),
-    latest=("bought_at",),
 )
 ATOM_STORE = FactTable(name="atom_store", keys={**_ATOM, "store": "text"}, latest=("seen_at",))
 STORE_PRODUCT = FactTable(

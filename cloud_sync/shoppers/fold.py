@@ -189,19 +189,29 @@ def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
     ]
 
 
+def _first(act: _CouponAct) -> tuple[int, int, int]:
+    """Sort what tells of the same act: the first stands for all, in whatever order they came."""
+    return act.occurred_at, act.shard, act.position
+
+
 def _write_coupon_acts(connection: Connection, events: Sequence[LedgerEvent]) -> set[Key]:
     """Keep what events say of coupons, each once, and return the owners of the coupons."""
     acts = [act for each in events for act in _coupon_acts(each)]
     if not acts:
         return set()
     once = {
-        (each.tenant, each.coupon, each.act, each.source, each.reference): each for each in acts
+        (each.tenant, each.coupon, each.act, each.source, each.reference): each
+        for each in sorted(acts, key=_first, reverse=True)
     }
     ordered = [once[key] for key in sorted(once)]
     connection.execute(
-        "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"
-        " position) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
-        " %s::text[], %s::bigint[], %s::smallint[], %s::bigint[]) ON CONFLICT DO NOTHING",
+        "INSERT INTO coupon_act AS held (tenant, coupon, act, source, reference, occurred_at,"
+        " shard, position) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::bigint[], %s::smallint[], %s::bigint[])"
+        " ON CONFLICT (tenant, coupon, act, source, reference) DO UPDATE SET"
+        " occurred_at = excluded.occurred_at, shard = excluded.shard, position = excluded.position"
+        " WHERE (excluded.occurred_at, excluded.shard, excluded.position)"
+        "  < (held.occurred_at, held.shard, held.position)",
         (
             arrays.texts(each.tenant for each in ordered),
             arrays.texts(each.coupon for each in ordered),

@@ -54,7 +54,9 @@ def give_back(connection: Connection, given: Sequence[GivenBack]) -> set[Key]:
         )
         connection.execute(
             "INSERT INTO coupon_act (tenant, coupon, act, source, reference, occurred_at, shard,"
-            " position) VALUES (%s, %s, 'given_back', %s, %s, %s, 0, 0) ON CONFLICT DO NOTHING",
+            " position) VALUES (%s, %s, 'given_back', %s, %s, %s, 0, 0)"
+            " ON CONFLICT (tenant, coupon, act, source, reference)"
+            " DO UPDATE SET occurred_at = excluded.occurred_at",
             (tenant, code, place, name[:64], at),
         )
         owners.add((tenant, owner.hex))

@@ -95,7 +95,7 @@ def register(connection: Connection, identifiers: Mapping[Key, Identifier]) -> d
             arrays.texts(tenant for tenant, _ in fresh),
             arrays.plain(each for _, each in fresh),
             arrays.plain(identifiers[key].kind for key in fresh),
-            [identifiers[key].value for key in fresh],
+            arrays.texts(f"\\x{identifiers[key].value.hex()}" for key in fresh),
         ),
     )
     # Another worker may have been first with one of them, and have joined it already.

@@ -11,7 +11,6 @@ from cloud_sync.shoppers.acts import (
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_PRODUCT,
-    ATOM_STORE,
     DAY_US,
     PAIRED_PRODUCTS_MAX,
     PRODUCT_PAIR,
@@ -29,7 +28,7 @@ from wire.events import Line
 def gather_order(facts: Facts, effect: Effect, times: int) -> None:
     """Merge what an effect says: once with `times` 1, taken back with -1.
 
-    What is a sum can be taken back; when something was last done stays with whoever did it.
+    All of it can be taken back: acts are told by their day, since the latest of some times cannot.
     """
     ledger = effect.ledger
     quantities = _quantities(effect.body.lines)
@@ -40,8 +39,6 @@ def gather_order(facts: Facts, effect: Effect, times: int) -> None:
             _bought(facts, effect, quantities, at, times)
         case Back():
             _came_back(facts, effect, quantities, at, times)
-    if effect.atom is not None and ledger.store is not None:
-        facts.merge(ATOM_STORE, (ledger.tenant, effect.atom, ledger.store), [at])
 
 
 def _sold(facts: Facts, ledger: LedgerEvent, quantities: dict[str, int], times: int) -> None:
@@ -60,10 +57,10 @@ def _bought(facts: Facts, bought: Bought, quantities: dict[str, int], at: int, t
     who = (bought.ledger.tenant, bought.atom)
     paid = times * bounded_cents(bought.body.amount_cents)
     place = place_of(bought.ledger)
-    facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [times, paid, at, at])
+    facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [times, paid, *_day(at)])
     merge_order(facts, who, bought.body, number_of(bought.ledger), at, place, times)
     for product, quantity in quantities.items():
-        values = [times, 0, 0, times * quantity, 0, 0, 0, 0, at, 0]
+        values = [times, 0, 0, times * quantity, 0, 0, 0, 0, 0]
         facts.merge(ATOM_PRODUCT, (*who, product), values)
 
 
@@ -77,11 +74,16 @@ def _came_back(facts: Facts, back: Back, quantities: dict[str, int], at: int, ti
     who = (ledger.tenant, back.atom)
     cents = times * bounded_cents(back.body.amount_cents)
     place = place_of(ledger)
-    facts.merge(ATOM_ACT, (*who, at // DAY_US, "returned", place, ""), [times, cents, at, at])
+    facts.merge(ATOM_ACT, (*who, at // DAY_US, "returned", place, ""), [times, cents, *_day(at)])
     merge_order(facts, who, back.body, number_of(ledger), at, place, times)
     for product, quantity in quantities.items():
-        values = [times, 0, 0, 0, times * quantity, 0, 0, 0, 0, 0]
+        values = [times, 0, 0, 0, times * quantity, 0, 0, 0, 0]
         facts.merge(ATOM_PRODUCT, (*who, product), values)
+
+
+def _day(at: int) -> tuple[int, int]:
+    """Return the last and the first time of acts of a day: its beginning (µs UTC)."""
+    return at - at % DAY_US, at - at % DAY_US
 
 
 def _quantities(lines: Iterable[Line]) -> dict[str, int]:

@@ -33,8 +33,9 @@ def merge_order(
     for subject, cents in parts.items():
         money = times * min(cents, AMOUNT_CENTS_MAX)
         is_bought = isinstance(body, Purchased)
-        values = [times, 0, money, 0, at] if is_bought else [0, times, 0, money, 0]
-        facts.merge(ATOM_ORDER, (*owner, named, subject, at // DAY_US, place, currency), values)
+        values = [times, 0, money, 0] if is_bought else [0, times, 0, money]
+        key = (*owner, named, subject, at // DAY_US, place, currency, at if is_bought else 0)
+        facts.merge(ATOM_ORDER, key, values)
 
 
 def bounded_cents(amount: int) -> int:

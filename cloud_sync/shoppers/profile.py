@@ -308,6 +308,15 @@ def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     return found
 
 
+# When a product was bought last is known by the orders that it was part of.
+_PRODUCTS = (
+    f"SELECT tenant, shopper, product, {', '.join(ATOM_PRODUCT.sums)}, viewed_at,"  # noqa: S608
+    " viewed_online_at, tried_at, coalesce(bought_at, 0) AS bought_at, saved_mark"
+    f" FROM ({merged_facts(ATOM_PRODUCT)}) AS fact LEFT JOIN (SELECT tenant, shopper,"
+    "  split_part(substr(subject, 9), '|', 1) AS product, max(bought_at) AS bought_at FROM ordered"
+    "  WHERE bought > 0 AND subject LIKE 'product:%%' GROUP BY 1, 2, 3) AS sold"
+    " USING (tenant, shopper, product)"
+)
 # Of each currency: how many orders count, and all that was paid and refunded.
 _MONEY = (
     "SELECT tenant, shopper, currency, sum(orders)::bigint AS orders,"  # noqa: S608
@@ -342,10 +351,10 @@ _SPENT = (
     " LEFT JOIN (SELECT tenant, shopper, left(number, 64) AS reference,"
     "  CASE WHEN sum(paid_cents) FILTER (WHERE subject = '') > 0"
     "   THEN sum(refunded_cents) FILTER (WHERE subject = '')"
-    "   ELSE count(DISTINCT subject) FILTER (WHERE returned > 0) END AS back,"
+    "   ELSE count(DISTINCT subject) FILTER (WHERE subject <> '' AND returned > 0) END AS back,"
     "  CASE WHEN sum(paid_cents) FILTER (WHERE subject = '') > 0"
     "   THEN sum(paid_cents) FILTER (WHERE subject = '')"
-    "   ELSE count(DISTINCT subject) FILTER (WHERE bought > 0) END AS total"
+    "   ELSE count(DISTINCT subject) FILTER (WHERE subject <> '' AND bought > 0) END AS total"
     "  FROM ordered GROUP BY 1, 2, 3) AS whole ON whole.tenant = asked.tenant"
     "  AND whole.shopper = asked.shopper AND whole.reference = spent.reference"
     " GROUP BY asked.tenant, asked.shopper"
@@ -374,7 +383,7 @@ _DWELLS = (
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
     for sql in (
-        *(TERMS, WORDS, _THINGS, _ACTS, merged_facts(ATOM_PRODUCT), merged_facts(ATOM_BRAND)),
+        *(TERMS, WORDS, _THINGS, _ACTS, _PRODUCTS, merged_facts(ATOM_BRAND)),
         *(_MONEY, merged_facts(ATOM_STORE), _DWELLS, _SPENT),
     )
 ]

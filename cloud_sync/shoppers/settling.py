@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
@@ -94,6 +93,18 @@ def settle(connection: Connection, events: Sequence[LedgerEvent]) -> Settled:
     return Settled(added=added, taken=taken, given=given, passed=frozenset(passed))
 
 
+def forget(connection: Connection, events: Sequence[LedgerEvent]) -> int:
+    """Forget the orders of which these events tell, and return of how many somebody had told."""
+    keys = sorted({key for each in of_kinds(events, *ABOUT_ORDERS) if (key := _key(each))})
+    if not keys:
+        return 0
+    return connection.execute(
+        "DELETE FROM order_told WHERE (tenant, order_key) IN"
+        " (SELECT * FROM unnest(%s::text[], %s::text[]))",
+        (arrays.texts(tenant for tenant, _ in keys), arrays.texts(order for _, order in keys)),
+    ).rowcount
+
+
 def counted_anew(
     events: Sorted, settled: Settled
 ) -> tuple[Sequence[LedgerEvent], Sequence[LedgerEvent]]:
@@ -135,6 +146,11 @@ def _place(ledger: LedgerEvent) -> _Place:
     return (ledger.day.toordinal(), ledger.shard, ledger.position)
 
 
+def _json(events: Sequence[LedgerEvent]) -> str:
+    places = ",".join(f"[{day},{shard},{at}]" for day, shard, at in map(_place, events))
+    return f"[{places}]"
+
+
 def _note(
     connection: Connection, new: Mapping[_Key, Sequence[LedgerEvent]]
 ) -> dict[_Key, list[_Place]]:
@@ -151,7 +167,7 @@ def _note(
         (
             arrays.texts(tenant for tenant, _ in keys),
             arrays.texts(order for _, order in keys),
-            [Jsonb([_place(each) for each in new[key][:TOLD_PER_ORDER_MAX]]) for key in keys],
+            arrays.texts(_json(new[key][:TOLD_PER_ORDER_MAX]) for key in keys),
             TOLD_PER_ORDER_MAX,
         ),
     )

@@ -125,11 +125,18 @@ def _order_of(order: str, teller: str) -> tuple[str, str]:
 
 
 def _write(connection: Connection, rows: Sequence[tuple[str, str, str, str, int, int]]) -> None:
-    tenants, atoms, sources, orders, points, times = zip(*sorted(rows), strict=True)
+    first: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+    for tenant, atom, source, order, spent, at in rows:
+        key = (tenant, atom, source, order)
+        first[key] = min(first.get(key, (at, spent)), (at, spent))
+    ordered = [(*key, spent, at) for key, (at, spent) in sorted(first.items())]
+    tenants, atoms, sources, orders, points, times = zip(*ordered, strict=True)
     connection.execute(
-        "INSERT INTO point_spend (tenant, atom, source, reference, points, occurred_at)"
+        "INSERT INTO point_spend AS held (tenant, atom, source, reference, points, occurred_at)"
         " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[], %s::bigint[],"
-        " %s::bigint[]) ON CONFLICT DO NOTHING",
+        " %s::bigint[]) ON CONFLICT (tenant, atom, source, reference) DO UPDATE SET"
+        " points = excluded.points, occurred_at = excluded.occurred_at"
+        " WHERE (excluded.occurred_at, excluded.points) < (held.occurred_at, held.points)",
         (
             arrays.texts(tenants),
             arrays.plain(atoms),
