@@ -113,15 +113,16 @@ def read_page(connection: Connection, tenant: str, asked: Asked, now: int) -> Fu
         connection.execute(
             "SELECT set_config('statement_timeout', %s, true)", (f"{COUNT_S_MAX * 1000}",)
         )
-        of = (rules_of(connection, tenant), asked.by, asked.key)
-        counted = funnel.counts(connection, tenant, days, *of)
-        flows = funnel.flows(connection, tenant, *days, *of)
+        rules, by, key = rules_of(connection, tenant), asked.by, asked.key
+        counted = funnel.counts(connection, tenant, days, rules, by, key)
+        flows = funnel.flows(connection, tenant, *days, rules, by, key)
     shown = flows.get(asked.key, []) if asked.key or asked.by == "whole" else []
     keys = sorted({*counted[asked.first], *counted[asked.last]})
     return FunnelPage(
         asked=asked,
         keys=[
-            (key, *(counted[day].get(key, NOBODY) for day in days)) for key in keys[:KEYS_SHOWN_MAX]
+            (key, counted[asked.first].get(key, NOBODY), counted[asked.last].get(key, NOBODY))
+            for key in keys[:KEYS_SHOWN_MAX]
         ],
         flows=shown,
         picture=picture_of(shown),
