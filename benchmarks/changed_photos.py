@@ -16,7 +16,7 @@ from pyzbar import pyzbar
 from benchmarks.photos import Photo, is_same
 from benchmarks.result import Goal, Result
 from hardware.cameras.frames import Pixels
-from hardware.codes.decoder import SELF_PROVING, Decoder
+from hardware.codes.decoder import SELF_PROVING, Decoded, Decoder
 
 Chance = np.random.Generator
 Change = Callable[[Pixels, Chance], Pixels]
@@ -58,8 +58,8 @@ def _read(grey: Pixels, still: Decoder) -> dict[str, list[str]]:
     """Return what each reader says of a picture, and what ours is certain of."""
     ours = still.decode(grey)
     return {
-        "ours": [_text(code.data) for code in ours],
-        "certain": [_text(code.data) for code in ours if code.trust != "doubtful"],
+        "ours": [text_read(code) for code in ours],
+        "certain": [text_read(code) for code in ours if code.trust != "doubtful"],
         "zxing-cpp": [code.text for code in zxingcpp.read_barcodes(grey)],
         "pyzbar": [_text(code.data) for code in pyzbar.decode(grey)],
     }
@@ -70,6 +70,11 @@ def _is_right(text: str, photo: Photo) -> bool:
     if photo.kind in SELF_PROVING:
         return bool(text)
     return photo.kind != "NONE" and is_same(text, photo.expected)
+
+
+def text_read(code: Decoded) -> str:
+    """Return what a code says, its bytes in the encoding that the reader knows them to be in."""
+    return code.text or _text(code.data)
 
 
 def _text(data: bytes) -> str:

@@ -15,10 +15,15 @@ CREDIT = 8
 
 
 class ReceiptingCloud:
-    """Answers every Batch and Birth of one store, and notes how many rows had come when."""
+    """Answers Births and Batches of one store, and notes how many rows had come when.
 
-    def __init__(self, link: Link, *, tenant: str, store: str) -> None:
+    It takes as many rows as `take` allows, and is deaf to the Batches after them: a store that is
+    told to stop a little late would else send all that the next turn shall measure.
+    """
+
+    def __init__(self, link: Link, *, tenant: str, store: str, take: int = 0) -> None:
         self.rows = 0
+        self._wanted = take
         self.came: list[tuple[float, int]] = []
         self._link = link
         self._down = down_topic(tenant, store)
@@ -33,14 +38,20 @@ class ReceiptingCloud:
             will=lambda: None,
         )
 
-    def wait_for(self, rows: int, *, timeout_s: float) -> bool:
-        """Wait until so many rows were accepted in all; False when they do not come in time."""
+    def take(self, rows: int) -> int:
+        """Take so many rows more, and return how many that will be in all."""
         with self._more:
-            return self._more.wait_for(lambda: self.rows >= rows, timeout_s)
+            self._wanted = self.rows + rows
+            return self._wanted
+
+    def wait(self, *, timeout_s: float) -> bool:
+        """Wait until all were accepted that shall be; False when they do not come in time."""
+        with self._more:
+            return self._more.wait_for(lambda: self.rows >= self._wanted, timeout_s)
 
     def _hear(self, payload: bytes) -> None:
         match decode(payload):
-            case Batch() as batch:
+            case Batch() as batch if self.rows < self._wanted:
                 accepted = accept(self._states.get(batch.stream, StreamState()), batch)
                 self._states[batch.stream] = accepted.state
                 self._answer(batch.stream, b"")

@@ -5,12 +5,13 @@ import logging
 import psycopg
 from flask import Flask, Response, jsonify, redirect, request
 
-from cloud_sync import api, openapi, privacy_api, shoppers_api
+from cloud_sync import api, openapi, privacy_api, review_api, shoppers_api
 from cloud_sync.channels.claim_pages import blueprint as claims_blueprint
 from cloud_sync.channels.goods import blueprint as goods_blueprint
 from cloud_sync.channels.pages import blueprint as webhooks_blueprint
 from cloud_sync.channels.site_pages import blueprint as sites_blueprint
 from cloud_sync.cloud import Cloud
+from cloud_sync.console.reviews import add_reviews
 from cloud_sync.console.views import blueprint as console_blueprint
 from cloud_sync.intake.posted import POST_BYTES_MAX
 
@@ -33,12 +34,15 @@ def create_app(cloud: Cloud) -> Flask:
     app.register_blueprint(api.blueprint(cloud))
     app.register_blueprint(privacy_api.blueprint(cloud))
     app.register_blueprint(shoppers_api.blueprint(cloud))
+    app.register_blueprint(review_api.blueprint(cloud))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(webhooks_blueprint(cloud))
     app.register_blueprint(goods_blueprint(cloud))
     app.register_blueprint(claims_blueprint(cloud))
     app.register_blueprint(sites_blueprint(cloud))
-    app.register_blueprint(console_blueprint(cloud))
+    console = console_blueprint(cloud)
+    add_reviews(console, cloud)
+    app.register_blueprint(console)
 
     app.add_url_rule("/", "front_door", lambda: redirect("/hq/"))
     app.register_error_handler(psycopg.OperationalError, database_away)

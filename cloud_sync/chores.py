@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import Connection
@@ -15,10 +16,13 @@ from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
-from cloud_sync.privacy import erasing, scrub, told
+from cloud_sync.privacy import erasing, nightly, scrub, told
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.lapsed import erase_lapsed
 from cloud_sync.reports import kept_paths
+from cloud_sync.review import proposals
+from cloud_sync.review.comparing import Comparer
+from cloud_sync.review.records import SealedError
 from cloud_sync.shoppers import second_look
 
 _log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ ROWS_PER_PART = 5_000
 MINUTE_S = 60
 HOUR_S = 3_600
 DAY_S = 24 * HOUR_S
+UTC = ZoneInfo("UTC")
 LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -58,6 +63,7 @@ CHORES: tuple[Chore, ...] = (
     Chore(name="unanswered", every_s=HOUR_S, forget=told.tell_again),
     Chore(name="second_looks", every_s=MINUTE_S, forget=second_look.look_again),
     Chore(name="funnels", every_s=MINUTE_S, forget=kept_paths.count_due),
+    Chore(name="proposals", every_s=HOUR_S, forget=proposals.expire),
 )
 
 
@@ -103,12 +109,21 @@ class Chores:
         *,
         apart: KeptApart | None = None,
         lapsed_days: int = 0,
+        wipe_hour: int = nightly.NEVER,
+        zone: ZoneInfo = UTC,
+        comparer: Comparer | None = None,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        """Without a list of erasures nobody is erased for not having been heard of for long."""
+        """Without a list of erasures nobody is erased for not having been heard of for long.
+
+        `wipe_hour` is an hour of the day in `zone`. Without a comparer no records are compared.
+        """
         self._database = database
         self._apart = apart
         self._lapsed_days = lapsed_days
+        self._wipe_hour = wipe_hour
+        self._zone = zone
+        self._comparer = comparer
         self._look_every_s = look_every_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
@@ -135,16 +150,33 @@ class Chores:
                     enlist(connection)
                 for chore in CHORES:
                     self._do(chore)
-                if self._apart is not None:
-                    now = time.time_ns() // 1000
-                    erase_lapsed(self._database, self._apart, self._lapsed_days, now)
-                erasing.tell_stores(self._database)
-                scrub.finish(self._database)
+                self._erase()
+                self._compare()
             except LOST as error:
                 _log.warning("chores wait for the database (%s)", type(error).__name__)
-            except KeptApartError as error:
+            except (KeptApartError, SealedError) as error:
                 _log.warning("chores: %s", error)
             self._closing.wait(self._look_every_s)
+
+    def _erase(self) -> None:
+        """Do what erasing leaves to a chore, and erase whose time is over."""
+        now = time.time_ns() // 1000
+        if self._apart is not None:
+            ended = self._closing.is_set
+            erase_lapsed(self._database, self._apart, self._lapsed_days, now, ended=ended)
+        erasing.tell_stores(self._database)
+        scrub.finish(self._database)
+        nightly.wipe_at_night(self._database, self._wipe_hour, self._zone, now)
+
+    def _compare(self) -> None:
+        """Compare records that came by imports; who is exact is joined, who is likely proposed."""
+        if self._comparer is None:
+            return
+        for tenant, done in self._comparer.compare_all(time.time_ns() // 1000).items():
+            _log.info(
+                "records of %s: %d compared, %d joined, %d proposed, %d left",
+                *(tenant, done.compared, done.joined, done.proposed, done.left),
+            )
 
     def _do(self, chore: Chore) -> None:
         forgotten = 0

@@ -115,6 +115,7 @@ class CloudConfig(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     erasures_file: Path
     lapsed_days: int
+    wipe_hour: int
     database: DatabaseConfig
     broker: BrokerConfig
     worker: WorkerConfig

@@ -39,6 +39,7 @@ from cloud_sync.openapi_schemas import (
     object_of,
     ref,
 )
+from cloud_sync.review_api import AskedToDecide
 from cloud_sync.shoppers_api import AskedToJoin, AskedToSplit
 from wire.events import EVENT_KINDS
 from wire.identifiers import IDENTIFIER_KINDS
@@ -184,6 +185,28 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         answer="Said",
         refusals=(400, 401, 403, 404, 409),
     ),
+    ("get", "/v1/reviews"): Operation(
+        summary="Joins that records propose, to be looked at today; by `?state=`, decided ones",
+        answer="Reviews",
+        refusals=(400, 401, 403),
+    ),
+    ("get", "/v1/reviews/{proposal}"): Operation(
+        summary="A proposed join, what its records say and what speaks for it",
+        answer="Review",
+        refusals=(401, 403, 404),
+    ),
+    ("post", "/v1/reviews/{proposal}/join"): Operation(
+        summary="Say that the two of a proposal are one person",
+        sent="AskedToDecide",
+        answer="Reviewed",
+        refusals=(400, 401, 403, 404, 409),
+    ),
+    ("post", "/v1/reviews/{proposal}/apart"): Operation(
+        summary="Say that the two of a proposal are not one person, also where they were joined",
+        sent="AskedToDecide",
+        answer="Reviewed",
+        refusals=(400, 401, 403, 404, 409),
+    ),
 }
 
 REFUSALS: Mapping[int, str] = {
@@ -202,7 +225,7 @@ REFUSALS: Mapping[int, str] = {
 
 _SENT = (
     *(Asked, AskedToRedeem, AskedToSpend, AskedForToken, AskedToJoin, AskedToSplit),
-    *(AskedForConsents, AskedForRights, Letter),
+    *(AskedForConsents, AskedForRights, AskedToDecide, Letter),
 )
 
 

@@ -48,6 +48,24 @@ _COUPON = {
     "expires_at": TIME,
 }
 _NAMED = {"id": ID, "kind": {"enum": list(IDENTIFIER_KINDS)}}
+_WHO: Schema = {"type": "object", "additionalProperties": ID_OR_NONE}
+_PROPOSAL = {
+    "proposal": TEXT,
+    "one": ID,
+    "other": ID,
+    "one_kind": TEXT,
+    "other_kind": TEXT,
+    "confidence": {"enum": ["exact", "strict", "loose"]},
+    "chance": {"type": "number"},
+    "worth": NUMBER,
+    "because": {"type": "object"},
+    "made_at": TIME,
+    "expires_at": TIME,
+    "state": {"enum": ["open", "joined", "apart", "expired"]},
+    "decided_at": {"type": ["integer", "null"]},
+    "decided_by": TEXT,
+    "decided_because": TEXT,
+}
 _STAGE: Schema = {"enum": ["awareness", "interest", "purchase", "loyalty"]}
 
 ANSWERS: Mapping[str, Schema] = {
@@ -198,6 +216,25 @@ ANSWERS: Mapping[str, Schema] = {
             "offers": list_of(ref("Coupon")),
         }
     ),
+    "Reviews": object_of(
+        {
+            "proposals": list_of(object_of(_PROPOSAL)),
+            **dict.fromkeys(("waiting", "decided", "a_day", "days"), NUMBER),
+        }
+    ),
+    "Review": object_of(
+        {
+            **_PROPOSAL,
+            "shoppers": _WHO,
+            "records": {
+                "type": "object",
+                "additionalProperties": list_of(
+                    object_of({"source": TEXT, "said": {"type": "object"}})
+                ),
+            },
+        }
+    ),
+    "Reviewed": object_of({**_PROPOSAL, "shoppers": _WHO}),
     "Said": object_of(
         {
             "changed": list_of(ID),

@@ -78,7 +78,9 @@ def _add_rights(api: Blueprint, cloud: Cloud) -> None:
         key: ApiKey = g.key
         if not key.answers_rights:
             return refusal(403, NO_RIGHT)
-        return jsonify(export(cloud.database, key.tenant, _named(cloud, key), cloud.now()))
+        secret = cloud.identifier_keys[key.tenant]
+        whom = _named(cloud, key)
+        return jsonify(export(cloud.database, key.tenant, whom, cloud.now(), secret))
 
     @api.post("/shoppers/erase")
     def post_erase() -> Response:

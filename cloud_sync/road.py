@@ -14,13 +14,11 @@ from cloud_sync.publisher import put
 from cloud_sync.reports import brand_hour, price_shown, shelf_hour, store_hour
 from cloud_sync.shoppers import consents
 from cloud_sync.shoppers import fold as shoppers
+from cloud_sync.shoppers.by_kind import Sorted, of_kinds
 from cloud_sync.shoppers.fold import Folded
 from cloud_sync.shoppers.settling import counted_anew, settle
 from wire.events import Consent, Erased
 from wire.messages import Change
-
-# Looked for in all events, so that those who look closer are asked for these alone.
-_RARE = frozenset({Consent, Erased})
 
 
 class Road:
@@ -38,17 +36,17 @@ class Road:
         self, connection: Connection, shard: int, epoch: int, events: Sequence[LedgerEvent]
     ) -> Folded:
         """Fold events of one shard; see `cloud_sync.shoppers.fold.fold`."""
-        settled = settle(connection, events)
-        counted, gone = counted_anew(events, settled)
+        some = Sorted(events)
+        settled = settle(connection, some)
+        counted, gone = counted_anew(some, settled)
         store_hour.fold(connection, counted, gone)
-        shelf_hour.fold(connection, events)
+        shelf_hour.fold(connection, some)
         brand_hour.fold(connection, counted, gone)
-        price_shown.fold(connection, events)
-        folded = shoppers.fold(connection, shard, epoch, events, settled)
-        if rare := [each for each in events if type(each.event.body) in _RARE]:
-            consents.note(connection, rare)
-            receipts.note(connection, rare)
-        visits.note(connection, events)
+        price_shown.fold(connection, some)
+        folded = shoppers.fold(connection, shard, epoch, some, settled)
+        consents.note(connection, of_kinds(some, Consent))
+        receipts.note(connection, of_kinds(some, Erased))
+        visits.note(connection, some)
         new: dict[str, set[str]] = defaultdict(set)
         for tenant, store in folded.stores - self._knowing:
             new[tenant].add(store)

@@ -43,6 +43,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="a shopper who was not heard of for so long is erased",
     ),
     Setting(
+        name="wipe_hour",
+        check=checks.whole(-1, 23),
+        default=3,
+        about="the hour of the day, in web.time_zone, in which what erased shoppers left on the"
+        " database's disk is overwritten; -1: by `storebridge shopper wipe` alone",
+    ),
+    Setting(
         name="database.dsn",
         check=checks.or_empty(dsn),
         default="",

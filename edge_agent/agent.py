@@ -205,6 +205,7 @@ class Agent:
                     held_s=codes.held_s,
                     badges=frozenset(badge.encode() for badge in people.staff_badges),
                     badge_away_s=people.badge_away_s,
+                    badge_doors=frozenset(people.badge_doors),
                 ),
                 opening=opening(self.config.traffic.open_hours, self.config.timezone),
             )

@@ -87,6 +87,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     open_hours: tuple[str, ...]
     staff_badges: tuple[str, ...]
     badge_away_s: float
+    badge_doors: tuple[str, ...]
 
 
 class ZoneConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +187,9 @@ def _contradictions(folder: Path, values: Values) -> Iterator[str]:
         for name, times in sorted(Counter(names or ()).items()):
             if times > 1:
                 yield f"{path}: {name!r} is there more than once"
+    doors = below(values, "traffic").get("badge_doors")
+    for door in doors if isinstance(doors, (list, tuple)) else ():
+        yield from _not_there("traffic.badge_doors", door, zones, "zone")
     for place in ("kiosks", "devices"):
         for index, each in enumerate(entries(values, place) or ()):
             at = f"{place}[{each['name'] or index}]"

@@ -130,11 +130,14 @@ def _delete_shown(writing: Writing, person: _Person) -> int:
     person.visits = {visit for visit, _ in mine}
     rows += _count(writing, "visits", "visit", sorted(person.visits))
     _count(writing, "answers", "kiosk", sorted({kiosk for _, kiosk in mine}))
+    claimed = _claimed(writing, sorted(person.visits))
     rows += _count(writing, "claims", "visit", sorted(person.visits))
     redeemed = writing.execute("SELECT coupon, identifiers FROM redemptions").fetchall()
     coupons = [each for each, packed in redeemed if person.is_named(_identifiers.decode(packed))]
     rows += _count(writing, "redemptions", "coupon", coupons)
     _count(writing, "claims", "coupon", coupons)
+    # A code is the shopper's alone; it may wait at a till that was left in the middle of a sale.
+    rows += _count(writing, "basket_coupons", "coupon", sorted({*claimed, *coupons}))
     subjects = writing.execute("SELECT DISTINCT subject FROM marks").fetchall()
     marked = [each for (each,) in subjects if _is_subject(each, person)]
     rows += _count(writing, "marks", "subject", marked)
@@ -146,6 +149,12 @@ def _delete_shown(writing: Writing, person: _Person) -> int:
             writing.execute('UPDATE orders SET identifiers = ? WHERE "order" = ?', (nobody, order))
             rows += 1
     return rows + _delete_damaged(writing, person)
+
+
+def _claimed(writing: Writing, visits: Sequence[bytes]) -> list[str]:
+    """Return the coupons that were claimed in these visits."""
+    sql = "SELECT coupon FROM claims WHERE visit = ?"
+    return [coupon for visit in visits for (coupon,) in writing.execute(sql, (visit,)).fetchall()]
 
 
 def _views(connection: sqlite3.Connection, person: _Person) -> list[str]:

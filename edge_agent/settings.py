@@ -213,6 +213,13 @@ SETTINGS: tuple[Setting, ...] = (
         about="who showed a badge and leaves its zone is still staff when back within this time",
     ),
     Setting(
+        name="traffic.badge_doors",
+        check=checks.many(checks.text, 0, badges.DOORS_MAX),
+        default=[],
+        about="zones whose readers stand at a door: who shows a badge there is not counted when"
+        " they pass a line of a camera of that zone within traffic.badge_away_s",
+    ),
+    Setting(
         name="outbox.rows_max",
         check=checks.whole(1_000, 1_000_000_000),
         default=_LIMITS.rows_max,

@@ -178,6 +178,8 @@ class Uplink:
             self._inbox.popleft()(now)
         if self._connecting:
             self._greet(now)
+        if self._state.forked:
+            self._begin_stream(now)
         connection = self._database.reader()
         tail = outbox.tail_of(connection)
         self._look_at(connection, tail)
@@ -218,7 +220,7 @@ class Uplink:
                 return plan, _batch_of(self._state.stream, plan, before, found)
             self._state = delivery.on_unsent(self._state, plan)
             log.warning("%d rows of the outbox are damaged and set aside", len(found.damaged))
-            delivery_store.set_aside(self._recorder, found.damaged, now)
+            delivery_store.set_aside(self._recorder, self._state, found.damaged, now)
             self._absent_rows = -1
             self._look_at(connection, outbox.tail_of(connection))
 
@@ -311,14 +313,17 @@ class Uplink:
             case "birth":
                 self._give_birth(now, secrets.token_bytes(NONCE_BYTES))
             case "forked":
-                self._begin_stream(now)
+                log.warning(
+                    "another outbox wrote this stream: a new one begins (restored or cloned store)"
+                )
 
     def _begin_stream(self, now: Instant) -> None:
+        """Begin a new stream; the next step does it where this one fails."""
         tail, absent = delivery_store.begin_stream(self._recorder)
-        log.warning("another outbox wrote this stream: a new one begins (restored or cloned store)")
         self._state = delivery.on_forked(self._state, tail.stream, tail.head, absent)
         self._absent_rows = -1
-        self._give_birth(now, secrets.token_bytes(NONCE_BYTES))
+        if self._state.connected:
+            self._give_birth(now, secrets.token_bytes(NONCE_BYTES))
 
     def _receive_update(self, now: Instant, update: Update) -> None:
         state, outcome = delivery.on_update(self._state, update)

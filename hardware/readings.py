@@ -95,15 +95,15 @@ class Passage:
 class PeopleReading:
     """How many people are in each zone now, and which stays and passages have ended.
 
-    Given whenever one of these changes. `waiting_ms` says for each zone how long the one who has
-    been there longest is there now: at a till, how long its queue waits. `detector` names what saw
+    Given whenever one of these changes. `waiting_ms` says for each zone how long everybody in it is
+    there now, the longest first: at a till, how long its queue waits. `detector` names what saw
     them; `fallback` is set where that is the built-in stand-in, so that every figure made of it can
     say so.
     """
 
     at_mono_ms: int
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    waiting_ms: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    waiting_ms: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     stays: tuple[Stay, ...] = ()
     passages: tuple[Passage, ...] = ()
     detector: str = ""

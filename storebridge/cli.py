@@ -27,6 +27,7 @@ from storebridge.commands import (
     quarantine,
     replay,
     report,
+    review,
     scan,
     shopper,
     simulate,
@@ -35,8 +36,11 @@ from storebridge.commands import (
     webhook,
     wire,
 )
+from storebridge.commands.answers import Answering
+from storebridge.endings import run_to_its_end
 
 app = typer.Typer(
+    cls=Answering,
     name="storebridge",
     help="Joins a brand's physical stores to its online world.",
     no_args_is_help=True,
@@ -80,6 +84,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(points.app, name="points")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(review.app, name="review")
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(wire.app, name="wire")
 app.add_typer(model.app, name="model")
@@ -93,4 +98,4 @@ app.command("light-stores", hidden=True)(light_stores.light_stores)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    run_to_its_end(app)

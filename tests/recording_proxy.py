@@ -21,6 +21,11 @@ class RecordingProxy:
         """All bytes so far, each connection's each direction for itself."""
         return b"\n".join(bytes(way) for way in self._ways)
 
+    @property
+    def sent(self) -> bytes:
+        """All bytes so far that those who connected have sent."""
+        return b"\n".join(bytes(way) for way in self._ways[::2])
+
     def close(self) -> None:
         self._listening.close()
 

@@ -7,7 +7,7 @@ from edge_agent.database.database import Database
 
 
 def test_enqueue_measures_both_alone_and_many_producers():
-    results = list(enqueue(events=5, turns=3, producers=4, each=10, runs=1))
+    results = list(enqueue(events=5, turns=3, before=10, producers=4, each=10, runs=1))
     assert all(each.value > 0 for each in results)
     assert sum(each.goal is not None for each in results) == 3
 

@@ -51,7 +51,7 @@ def test_rows_are_appended_once_with_their_chain_checksums():
         (4, CHAIN[4], ROWS[3]),
         (5, CHAIN[5], ROWS[4]),
     ]
-    assert accept(accepted.state, batch(1, 5)).rows == ()
+    assert not accept(accepted.state, batch(1, 5)).rows
 
 
 def test_a_receipt_names_watermark_ranges_and_the_checksum_at_the_watermark():
@@ -83,14 +83,14 @@ def test_a_stream_that_another_outbox_writes_is_forked(held: Batch, strange: Bat
     accepted = accept(after(held), strange)
 
     assert accepted.verdict == "forked"
-    assert accepted.rows == ()
+    assert not accepted.rows
     assert accepted.state.ranges == after(held).ranges
 
 
 def test_a_forked_stream_takes_nothing_in_any_more():
     accepted = accept(frozen(after(batch(1, 3))), batch(4, 5))
 
-    assert (accepted.verdict, accepted.rows) == ("forked", ())
+    assert (accepted.verdict, len(accepted.rows)) == ("forked", 0)
     assert receipt(accepted.state).verdict == "forked"
 
 
@@ -145,7 +145,7 @@ def test_a_row_that_turns_up_after_it_was_declared_absent_is_taken():
 
     assert [row.seq for row in late.rows] == [4, 5]
     assert late.state.absent == ()
-    assert accept(late.state, batch(4, 5)).rows == ()
+    assert not accept(late.state, batch(4, 5)).rows
 
 
 def test_a_loss_is_reported_even_where_another_outbox_s_rows_stand_under_its_numbers():
@@ -160,7 +160,7 @@ def test_a_loss_is_reported_even_where_another_outbox_s_rows_stand_under_its_num
 def test_a_poisoned_batch_is_accounted_for_by_its_header():
     accepted = accept_poison(after(batch(1, 3)), 4, 2, CHAIN[3])
 
-    assert (accepted.rows, accepted.state.watermark) == ((), 5)
+    assert (len(accepted.rows), accepted.state.watermark) == (0, 5)
     assert receipt(accepted.state).checksum == 0
     assert accept(accepted.state, batch(6, 8)).state.watermark == 8
 
@@ -171,7 +171,7 @@ def test_a_stream_in_too_many_pieces_takes_no_new_piece_but_fills_holes():
     beyond = accept(state, batch(1, 1))
 
     assert beyond.full
-    assert (beyond.rows, beyond.state) == ((), state)
+    assert (len(beyond.rows), beyond.state) == (0, state)
     assert len(accept(state, batch(4, 5)).rows) == 2
 
 

@@ -248,8 +248,10 @@ def test_a_delivery_set_aside_is_replayed_once_it_can_be_read(doors: Doors):
     assert doors.shopify("orders/paid", PAID).status_code == 422
     with doors.database.ledger(0) as connection:
         (kept,) = refused.listed(connection, TENANT)
+        connection.execute("UPDATE refused_delivery SET reason = 'of an older version'")
         still = refused.replay(connection, kept, shopify(), KEY, NOW)
         assert isinstance(still, PostRefusedError)
+        assert [each.reason for each in refused.listed(connection, TENANT)] == [str(still)]
         connection.execute("UPDATE refused_delivery SET refused_at = %s", (NOW,))
         (kept,) = refused.listed(connection, TENANT)
         done = refused.replay(connection, kept, shopify(), KEY, NOW)

@@ -224,6 +224,7 @@ def test_every_text_of_the_page_exists_and_is_used():
     asked = set(re.findall(r"""words\(["']([\w.]+)["'][,)]""", sources))
     assert asked <= texts.keys()
     composed = ("stage.", "stores.", "reason.", "device.", "complete.", "clock.", "moves.by.")
+    composed += ("review.state.", "review.confidence.", "kind.", "field.", "found.")
     assert {key for key in texts if key not in sources and not key.startswith(composed)} == set()
 
 

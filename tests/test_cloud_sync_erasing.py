@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,7 @@ from cloud_sync.intake.ledger import TAGS, LedgerEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.pending import pending
 from cloud_sync.privacy import erasing, receipts, restoring, scrub
+from cloud_sync.privacy.export import FACTS, export
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.traces import NOT_TRACES, TELLING_COLUMNS, TRACES
 from cloud_sync.road import Road
@@ -25,6 +27,7 @@ from cloud_sync.shards import Lease, claim
 from cloud_sync.shoppers.interests import count_some
 from tests.shopper_builders import (
     DAY,
+    KEY,
     TENANT,
     app,
     happened,
@@ -33,10 +36,20 @@ from tests.shopper_builders import (
     sell_sample,
     web,
 )
-from wire.codec import decode_event, encode_event
+from wire.codec import decode_event, encode, encode_event
 from wire.erasures import mark_of
-from wire.events import AnyBody, Arrival, Blank, CouponClaimed, Saved, Searched, Viewed
-from wire.identifiers import Identifier, identifier_id
+from wire.events import (
+    AnyBody,
+    Arrival,
+    Blank,
+    CouponClaimed,
+    Identified,
+    Saved,
+    Searched,
+    Viewed,
+)
+from wire.identifiers import Identifier, identifier_id, key_identifier
+from wire.messages import Batch
 from wire.topics import shard_of
 from wire.views import ErasureView, decode_view
 
@@ -186,6 +199,18 @@ def test_all_of_a_shopper_goes_and_nothing_of_another(town: Town):
     ]
 
 
+def test_the_export_tells_what_every_table_holds(town: Town):
+    lived(town)
+    told = export(town.database, TENANT, [ANNA], NOW)
+    for name in FACTS:
+        assert set(told[name]) == {"columns", "rows"}
+    assert {row["number"] for row in told["orders"]["rows"]}
+    assert "claimed" in {row["act"] for row in told["what_became_of_coupons"]["rows"]}
+    town.erase(ANNA)
+    told = export(town.database, TENANT, [ANNA], NOW)
+    assert [name for name in FACTS if told[name]["rows"]] == []
+
+
 def test_a_blank_event_keeps_its_place_so_that_it_is_not_taken_for_a_new_one(town: Town):
     lived(town)
     before = [(each.shard, each.position, each.stream, each.seq) for each in town.events()]
@@ -264,6 +289,20 @@ def test_who_is_not_known_is_kept_out_all_the_same(town: Town):
     assert town.rows_of(ANNA) == {}
 
 
+def test_what_somebody_typed_goes_with_the_number_that_was_proven(town: Town):
+    """A claim has the value of the proven one: neither lets the other through."""
+    typed = key_identifier("claimed_phone", "+86 138 1234 5678", key=KEY)
+    proven = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    town.happens(Viewed(product=TEA), proven)
+    town.fold()
+    town.erase(proven)
+    town.happens(Searched("typed before"), typed, at=NOW - 2)
+    town.happens(Searched("proven before"), proven, at=NOW - 1)
+    town.fold()
+    assert town.rows_of(proven) == {}
+    assert town.kinds() == ["blank", "blank", "blank"]
+
+
 def test_a_replay_of_the_ledger_brings_nobody_back(town: Town):
     lived(town)
     town.erase(ANNA)
@@ -305,6 +344,56 @@ def test_a_fold_that_began_before_is_waited_for(town: Town):
     assert town.rows_of(ANNA) == {}
 
 
+def test_who_is_joined_while_an_erasure_goes_on_is_searched_for_as_well(town: Town):
+    """The chore may end its search between the first round and the second, or while it comes."""
+    town.happens(Viewed(product=TEA), ANNA)
+    town.happens(Searched("words of Anna"), web("c1"), store=None)
+    town.fold()
+    order = erasing.Order(tenant=TENANT, erasure="e1", erased_at=NOW + 1, asked_by="a test")
+    erasing.carry_out(town.database, town.apart, order, {ANNA})
+    searching: list[str] = []
+
+    def joined_meanwhile(day: str) -> None:
+        if not searching:
+            erasing.carry_out(town.database, town.apart, order, {ANNA, web("c1")})
+        searching.append(day)
+
+    scrub.finish(town.database, joined_meanwhile)
+    assert town.ask("SELECT finished_at FROM erasure") == [(None,)]
+    scrub.finish(town.database)
+    erasing.carry_out(town.database, town.apart, order, {ANNA, web("c1"), app("a1")})
+    assert town.ask("SELECT finished_at FROM erasure") == [(None,)]
+    scrub.finish(town.database)
+    assert town.rows_of(ANNA, web("c1"), app("a1")) == {}
+    assert town.ask("SELECT pending FROM erasure") == [([],)]
+
+
+def test_all_days_are_searched_of_who_did_nothing_that_is_counted(town: Town):
+    """A membership list names them, and a guest's order was given their number long before."""
+    long_ago = datetime.now(UTC).date() - timedelta(days=400)
+    phone = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    typed = key_identifier("claimed_phone", "+86 138 1234 5678", key=KEY)
+    town.happens(Identified(by="list"), ANNA, store=None)
+    town.happens(order("p1"), typed, store=None)
+    town.fold()
+    with town.database.shopper(TENANT) as connection:
+        connection.execute(
+            f"CREATE TABLE ledger_{long_ago:%Y%m%d} PARTITION OF ledger FOR VALUES"
+            f" FROM ('{long_ago}') TO ('{long_ago + timedelta(days=1)}')"
+        )
+        connection.execute("UPDATE ledger SET day = %s", (long_ago,))
+        connection.execute("UPDATE identifier SET since = %s", (NOW - 400 * DAY,))
+        connection.execute("UPDATE schema_migration SET applied_at = now() - interval '500 days'")
+    town.erase(ANNA)
+    assert town.rows_of(ANNA) == {}
+    assert town.ask("SELECT touched FROM erasure") == [([long_ago],)]
+    assert town.kinds() == ["blank", "purchased"]
+    town.happens(Identified(by="code"), phone, store=None)
+    town.fold()
+    town.erase(phone)
+    assert town.kinds() == ["blank", "blank", "blank"]
+
+
 def test_pairs_of_products_lose_the_shopper_and_empty_ones_go(town: Town):
     lived(town)
     pair = "SELECT sum(viewed_together) FROM product_pair WHERE product = %s AND other = 'p2'"
@@ -331,6 +420,35 @@ def test_what_quarantine_holds_of_the_shopper_is_emptied(town: Town):
     ]
     with town.database.ledger(0) as connection:
         assert [each.first for each in quarantine.listed(connection)] == [2]
+
+
+def test_what_quarantine_holds_of_the_shopper_in_a_packed_message_is_emptied(town: Town):
+    """A message that was set aside whole is compressed: its bytes name nobody as they stand."""
+    messages = [
+        encode(
+            Batch(
+                stream=STREAM,
+                first=1,
+                lane="live",
+                before=0,
+                rows=tuple(
+                    encode_event(happened(Searched(f"words {n}"), who).event) for n in range(3)
+                ),
+            )
+        )
+        for who in (ANNA, BO)
+    ]
+    assert not any(who.value in each for who, each in zip((ANNA, BO), messages, strict=True))
+    with town.database.ledger(0) as connection:
+        quarantine.keep(
+            connection,
+            [
+                replace(poison(number, each), part="message", count=0)
+                for number, each in enumerate(messages)
+            ],
+        )
+    town.erase(ANNA)
+    assert town.ask("SELECT payload FROM quarantine ORDER BY first") == [(b"",), (messages[1],)]
 
 
 def poison(first: int, payload: bytes) -> Poison:

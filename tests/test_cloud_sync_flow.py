@@ -334,6 +334,35 @@ def test_news_that_come_while_it_is_told_are_told_next(cloud: Cloud, other: Answ
     assert [each["stage"] for each in other.messages()] == ["awareness", "purchase"]
 
 
+def test_who_is_erased_while_they_are_told_of_for_the_first_time_is_told_to_be_gone(
+    cloud: Cloud, other: Answering, tmp_path: Path
+):
+    """What was told last is noted after the erasure: nobody would take it back any more."""
+    shopper = cloud.comes("ANNA", Viewed(product=TEA))
+    connector = cloud.connector("crm", hook(other))
+
+    def erased_meanwhile(_: dict[str, object]) -> tuple[int, dict[str, str]]:
+        if not other.posts:
+            apart = KeptApart(tmp_path / "erasures.jsonl")
+            erase(cloud.database, apart, TENANT, [member("ANNA")], NOW + SECOND, asked_by="a test")
+        return 200, {}
+
+    other.answer = erased_meanwhile
+    assert connector.step() == 1
+    cloud.now += 3_600 * SECOND * 24 * 400
+    assert connector.step() == 1
+    first, second = other.messages()
+    assert (first["type"], second["type"], second["reason"]) == (
+        "shopper.changed",
+        "shopper.gone",
+        "erased",
+    )
+    assert {first["shopper"], second["shopper"]} == {shopper}
+    with cloud.database.shopper(TENANT) as connection:
+        for table in ("connector_due", "connector_told"):
+            assert connection.execute(f"SELECT FROM {table}").fetchall() == []
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_files_appear_whole_and_say_what_was_told(cloud: Cloud, tmp_path: Path, ending: str):
     route = Route(tenant=TENANT, connector="files", address=str(tmp_path))

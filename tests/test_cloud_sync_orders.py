@@ -229,7 +229,7 @@ def test_all_sums_are_the_same_in_whatever_order_an_order_is_told(
                     doors.stripe(payload("stripe-checkout-session-completed.json"))
                     doors.fold()
             found.append(facts(doors))
-    assert found[0]["atom_money"]
+    assert found[0]["atom_order"]
     assert found[0]["store_hour"]
     for name in found[0]:
         assert [each[name] for each in found] == [found[0][name]] * len(found), name

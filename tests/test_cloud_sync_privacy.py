@@ -4,8 +4,10 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -18,17 +20,22 @@ from cloud_sync.chores import CHORES, Chores, do_part, enlist
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.intake.api_keys import create_key
-from cloud_sync.privacy import erasing, lapsed, told
+from cloud_sync.privacy import erasing, lapsed, nightly, scrub, told
+from cloud_sync.privacy.export import FACTS, TOLD_OTHERWISE
 from cloud_sync.privacy.kept_apart import KeptApart
 from cloud_sync.privacy.retention import RETENTION
+from cloud_sync.privacy.traces import NOT_TRACES, TRACES
+from cloud_sync.shoppers import consents
 from cloud_sync.shoppers.fold import fold
 from storebridge.cli import app
 from tests.cloud_parts import wait_until
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, sell_sample
-from wire.events import Viewed
-from wire.identifiers import identifier_id
+from wire.events import Consent, Identified, Viewed
+from wire.identifiers import identifier_id, key_identifier
 
 NOW = time.time_ns() // 1000
+HOUR = 3_600_000_000
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEA = "6901234000016"
 ANNA, BO = member("ANNA-1"), member("BO-2")
 WHOM = [{"kind": "member", "value": "ANNA-1"}]
@@ -229,6 +236,17 @@ def test_a_store_that_does_not_answer_is_told_again(shop: Shop):
     assert shop.ask(revision) > before
 
 
+def test_a_word_under_a_new_name_is_answered_by_at_once(shop: Shop):
+    """The strongest of somebody's names bears the word, and may be known to nobody yet."""
+    phone = key_identifier("phone", "+86 138 1234 5678", key=KEY)
+    shop.fold(phone)
+    whom = [{"kind": "member", "value": "NEW-1"}, {"kind": "phone", "value": "+86 138 1234 5678"}]
+    said = {"identifiers": whom, "purposes": {"push": True}, "event_id": "word-1"}
+    assert shop.post("/v1/consents", said).json == {"accepted": 1, "repeated": 0}
+    asked = shop.post("/v1/consents/ask", {"identifiers": whom}).json
+    assert asked["consents"]["push"]["given"] is True
+
+
 def test_who_is_not_heard_of_for_long_is_erased(shop: Shop):
     shop.fold(ANNA, at=NOW - 101 * DAY)
     shop.fold(BO, at=NOW - 99 * DAY)
@@ -237,6 +255,44 @@ def test_who_is_not_heard_of_for_long_is_erased(shop: Shop):
     assert shop.ask("SELECT asked_by FROM erasure") == [(lapsed.ASKED_BY,)]
     # Once a day is enough, whoever asks.
     assert lapsed.erase_lapsed(shop.database, shop.apart, 50, NOW) == 0
+
+
+def test_who_never_did_anything_is_erased_as_long_after_they_became_known(shop: Shop):
+    """A lone name of a membership list does nothing that is counted."""
+    for days, who in ((101, ANNA), (99, BO)):
+        event = happened(Identified(by="list"), who, store=None, at=NOW - 900 * DAY)
+        with shop.database.ledger(0) as connection:
+            fold(connection, event.shard, 1, [event])
+            connection.execute(
+                "UPDATE identifier SET since = %s WHERE value = %s", (NOW - days * DAY, who.value)
+            )
+    assert lapsed.erase_lapsed(shop.database, shop.apart, 100, NOW) == 1
+    assert shop.ask("SELECT value FROM identifier") == [(BO.value,)]
+
+
+def test_who_spoke_of_consents_lately_was_heard_of(shop: Shop):
+    said = Consent("push", True, "2026-05", "web")
+    shop.fold(ANNA, at=NOW - 101 * DAY)
+    event = happened(said, ANNA, at=NOW - DAY)
+    with shop.database.ledger(0) as connection:
+        consents.note(connection, [event])
+    assert lapsed.erase_lapsed(shop.database, shop.apart, 100, NOW) == 0
+
+
+def test_who_came_again_before_their_turn_is_not_erased(shop: Shop):
+    shop.fold(ANNA, at=NOW - 101 * DAY)
+    shop.fold(BO, at=NOW - 101 * DAY)
+    kept: list[bytes] = []
+
+    def come() -> bool:
+        left = [value for (value,) in shop.ask("SELECT value FROM identifier")]
+        if len(left) == 1 and not kept:
+            kept.extend(left)
+            shop.fold(next(each for each in (ANNA, BO) if each.value in kept), at=NOW)
+        return False
+
+    assert lapsed.erase_lapsed(shop.database, shop.apart, 100, NOW, ended=come) == 1
+    assert shop.ask("SELECT value FROM identifier") == [(kept[0],)]
 
 
 def test_the_chores_finish_what_an_erasure_left(shop: Shop):
@@ -249,6 +305,20 @@ def test_the_chores_finish_what_an_erasure_left(shop: Shop):
         wait_until(lambda: shop.ask("SELECT finished_at FROM erasure") != [(None,)], "the search")
     finally:
         chores.close()
+
+
+def test_what_an_erasure_left_on_disk_is_wiped_once_in_its_hour_of_the_night(shop: Shop):
+    shop.fold(ANNA)
+    erasing.erase(shop.database, shop.apart, TENANT, [ANNA], NOW, asked_by="a test")
+    scrub.finish(shop.database)
+    night = int(datetime(2026, 11, 28, 3, 30, tzinfo=SHANGHAI).timestamp() * 1_000_000)
+    wiped = "SELECT wiped_at IS NOT NULL FROM erasure"
+    for hour, at in ((nightly.NEVER, night), (3, night - HOUR), (3, night + HOUR)):
+        assert not nightly.wipe_at_night(shop.database, hour, SHANGHAI, at)
+    assert shop.ask(wiped) == [(False,)]
+    assert nightly.wipe_at_night(shop.database, 3, SHANGHAI, night)
+    assert shop.ask(wiped) == [(True,)]
+    assert not nightly.wipe_at_night(shop.database, 3, SHANGHAI, night)
 
 
 def chore(shop: Shop, name: str) -> int:
@@ -269,3 +339,13 @@ def test_each_line_of_the_retention_is_documented_and_has_its_chore(cloud_dsn: s
         assert line.chore in names
         for table in line.tables:
             assert table in tables or any(each.startswith(table.rstrip("*")) for each in tables)
+            assert f"`{table}`" in text
+
+
+def test_each_table_in_which_a_shopper_stands_has_its_time_and_is_exported():
+    kept = {table for line in RETENTION for table in line.tables}
+    others = {"downlink", "shard_lease"}  # their owner is a worker
+    named = {trace.table for trace in TRACES} | set(NOT_TRACES) - others
+    assert {each for each in named if each not in kept and not each.startswith("atom_")} == set()
+    exported = {table for table, _ in FACTS.values()}
+    assert {trace.table for trace in TRACES} - exported == set(TOLD_OTHERWISE)

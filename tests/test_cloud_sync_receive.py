@@ -1,14 +1,16 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from cloud_sync.database import Database
 from cloud_sync.intake.accept import receipt_of
-from cloud_sync.intake.incoming import take_apart
+from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.ledger import read
 from cloud_sync.intake.receive import Received, receive, store
 from cloud_sync.intake.streams import StreamKey
+from cloud_sync.privacy.watch import blank
 from wire.codec import chain_all, encode, encode_event
 from wire.events import Event, Origin, Viewed
 from wire.messages import Absent, Applied, Batch, Birth, Death, Heartbeat, Message
@@ -193,3 +195,43 @@ def test_what_is_on_the_wrong_topic_or_out_of_range_is_set_aside(database: Datab
     )
     arrive(database, Batch(stream=STREAM, first=1, lane="live", before=0, rows=(huge, row(2))))
     assert seqs(database) == [(STREAM, 2)]
+
+
+def _odd_and_plain(tenant: str, *, again: bool) -> list[Incoming]:
+    """Return Batches: plain, with a row that is no event, made blank, and recorded `again`."""
+    no_event = b"\x01"
+    broken = (*ROWS[15:17], no_event, ROWS[17])
+    former = [Origin(STREAM, 3, CHAIN[3]), Origin(STREAM, 40, 4)] if again else [None, None]
+    later = tuple(row(seq, origin=origin) for seq, origin in enumerate(former, 41))
+    batches = [
+        batch(1, 15),
+        Batch(stream=STREAM, first=16, lane="live", before=CHAIN[15], rows=broken),
+        Batch(stream=OTHER, first=1, lane="back", before=0, rows=later),
+        Batch(stream=b"u" * 16, first=1, lane="back", before=0, rows=tuple(ROWS[:20])),
+        Batch(stream=b"v" * 16, first=5, lane="live", before=0, rows=tuple(ROWS[:3])),
+    ]
+    incoming = [take_apart(up_topic(tenant, STORE, each.lane), encode(each)) for each in batches]
+    plain = incoming[-1]
+    first, *others = plain.events
+    assert isinstance(first, Event)
+    return [*incoming[:-1], replace(plain, events=(blank(first), *others))]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_batches_that_come_together_and_one_by_one_leave_the_same(
+    database: Database, again: bool
+) -> None:
+    (together,) = receive(database, _odd_and_plain("one", again=again), 1)
+    apart = [receive(database, [each], 1)[0] for each in _odd_and_plain("two", again=again)]
+    expected = 15 + 3 + (1 if again else 2) + 20 + 3
+    assert together.appended == sum(each.appended for each in apart) == expected
+    assert together.poisoned == sum(each.poisoned for each in apart) == 1
+    columns = (
+        "position, store, source, stream, seq, live, occurred_at, kind, row, checksum,"
+        " origin_stream, origin_seq, origin_checksum"
+    )
+    question = f"SELECT {columns} FROM ledger WHERE tenant = '{{}}' ORDER BY position"
+    assert ask(database, question.format("one")) == ask(database, question.format("two"))
+    shard = shard_of("one", STORE)
+    with database.ledger(shard) as connection:
+        assert together.events == {shard: read(connection, shard, 0)}

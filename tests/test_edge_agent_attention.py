@@ -154,7 +154,7 @@ def test_counts_stays_and_passages_become_the_stores_traffic(shop: Shop):
 
 def test_who_has_waited_longest_in_a_zone_is_known_by_since_when(shop: Shop):
     at_ms = shop.clock.now().mono_ms
-    counts, waiting = {"shoes": 2, "hats": 0}, {"shoes": 90_000, "hats": 0}
+    counts, waiting = {"shoes": 2, "hats": 0}, {"shoes": (90_000, 3_000), "hats": ()}
     see(shop, PeopleReading(at_mono_ms=at_ms, counts=counts, waiting_ms=waiting))
     now = shop.clock.now().at
     zones = {each.zone: each for each in traffic.zones(shop.connection, now, 0)}

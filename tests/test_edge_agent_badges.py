@@ -1,19 +1,20 @@
 """Who shows a staff's badge in a zone is left out of its count, and nobody else is."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_agent.devices import attention
-from edge_agent.places import Place
-from edge_agent.visits import badges
+from edge_agent.places import Place, moment
+from edge_agent.visits import badges, traffic
 from hardware.driver import DeviceError
-from hardware.readings import CodeReading, PeopleReading, Stay
+from hardware.readings import CodeReading, Passage, PeopleReading, Stay
 from tests.edge_store import Shop, a_shop
 from tests.test_edge_agent_devices import RULES, a_device
+from wire.events import Door
 
 CAMERA = Place(device="camera-1", zone="shoes")
 BADGE = b"STAFF-0007"
@@ -40,8 +41,10 @@ def stays(shop: Shop, *spans_s: tuple[float, float], zone: str = "shoes") -> lis
     return [event.body.dwell_ms // 1000 for event in shop.events("dwell")]
 
 
-def show(shop: Shop, at_s: float, data: bytes = BADGE) -> None:
-    rules = replace(RULES, badges=frozenset({BADGE}), badge_away_s=AWAY_S)
+def show(shop: Shop, at_s: float, data: bytes = BADGE, *, doors: Collection[str] = ()) -> None:
+    rules = replace(
+        RULES, badges=frozenset({BADGE}), badge_away_s=AWAY_S, badge_doors=frozenset(doors)
+    )
     reading = CodeReading(data=data, symbology="QR", at_mono_ms=round(at_s * 1000))
     device = a_device(shop, reading)
     device.equipment = replace(device.equipment, rules=rules)
@@ -70,6 +73,78 @@ def test_another_code_is_no_badge(shop: Shop):
     show(shop, 10, b"STAFF-0008")
     assert stays(shop, (5, 30)) == [25]
     assert len(shop.events("scan")) == 1
+
+
+def count(shop: Shop, at_s: float, waiting_s: Sequence[float], zone: str = "shoes") -> None:
+    """Let so many people be in the zone at a time, who have been there for so long."""
+    reading = PeopleReading(
+        at_mono_ms=round(at_s * 1000),
+        counts={zone: len(waiting_s)},
+        waiting_ms={zone: tuple(round(each * 1000) for each in waiting_s)},
+    )
+    shop.recorder.write(lambda w: attention.take(w, shop.clock.now(), CAMERA, reading))
+
+
+def queue(shop: Shop, at_s: float, zone: str = "shoes") -> tuple[int, float | None]:
+    """Return how many wait in the zone, and for how long the first of them has."""
+    at = moment(shop.clock.now(), round(at_s * 1000)).at
+    (seen,) = [each for each in traffic.zones(shop.connection, at, 0) if each.zone == zone]
+    waited_us = None if seen.waiting_since is None else at - seen.waiting_since
+    return seen.people, None if waited_us is None else waited_us / 1_000_000
+
+
+def test_who_showed_a_badge_is_not_in_the_queue_until_they_leave(shop: Shop):
+    count(shop, 5, [3])
+    show(shop, 10)
+    count(shop, 12, [10, 2])
+    assert queue(shop, 12) == (1, 2)
+    count(shop, 30, [20])  # who works there has gone; their stay is told when they are not back
+    stays(shop, (2, 30))
+    count(shop, 32, [22])
+    assert queue(shop, 32) == (1, 22)
+    count(shop, 40, [30, 0])  # and is back within the time that badges allow
+    assert queue(shop, 40) == (1, None)
+    count(shop, 50, [])
+    count(shop, 200, [4])
+    assert queue(shop, 200) == (1, 4)
+
+
+def test_a_zone_that_is_empty_holds_nobody_with_a_badge(shop: Shop):
+    count(shop, 5, [3])
+    show(shop, 10)
+    count(shop, 20, [])
+    count(shop, 90, [2])
+    assert queue(shop, 90) == (1, 2)
+
+
+def passages(shop: Shop, *people: tuple[float, int, int], zone: str = "shoes") -> list[Door]:
+    """Let so many pass the door at these times, in and out; return what was recorded."""
+    for at_s, people_in, people_out in people:
+        passage = Passage(
+            line="door", people_in=people_in, people_out=people_out, groups_in=people_in
+        )
+        reading = PeopleReading(at_mono_ms=round(at_s * 1000), passages=(passage,))
+        place = Place(device="camera-1", zone=zone)
+        shop.recorder.write(lambda w, r=reading, p=place: attention.take(w, shop.clock.now(), p, r))
+    return [event.body for event in shop.events("door")]
+
+
+def test_who_shows_a_badge_at_a_door_passes_it_once_uncounted(shop: Shop):
+    show(shop, 10, doors={"shoes"})
+    assert passages(shop, (12, 1, 0)) == []
+    assert passages(shop, (13, 1, 0)) == [Door("door", 1, 0, 1)]
+    show(shop, 20, doors={"shoes"})
+    assert passages(shop, (22, 1, 2))[1:] == [Door("door", 0, 2, 0)]
+    footfall = traffic.footfall(shop.connection, 0)
+    assert (footfall.people_in, footfall.people_out) == (1, 2)
+
+
+def test_a_badge_shown_elsewhere_or_long_before_lets_nobody_pass_uncounted(shop: Shop):
+    show(shop, 10)  # no reader at a door
+    assert len(passages(shop, (12, 1, 0))) == 1
+    show(shop, 20, doors={"shoes"})
+    assert len(passages(shop, (21, 1, 0), zone="socks")) == 2
+    assert len(passages(shop, (20 + AWAY_S + 1, 0, 1))) == 3
 
 
 def test_old_badges_are_forgotten(shop: Shop):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.database.database import SHARED, Database, DatabaseInUse
+from edge_agent.database.database import SHARED, Database, DatabaseError, DatabaseInUse
 from edge_agent.database.migrations import NewerFile
 from edge_agent.database.sqlite import sqlite3
 from tests.edge_builders import event, store_in
@@ -29,6 +29,12 @@ def test_a_second_process_is_refused_to_write(tmp_path: Path):
         assert "is written by another process" in other.stderr
         with pytest.raises(DatabaseInUse, match="another process"):
             Database(store.path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path):
+    (tmp_path / "store.sqlite3").mkdir()
+    with pytest.raises(DatabaseError, match="is a folder; move it away"):
+        Database(tmp_path / "store.sqlite3")
 
 
 def test_a_closed_database_can_be_opened_again(tmp_path: Path):

@@ -108,6 +108,38 @@ def test_all_of_the_shopper_goes_and_nothing_of_another(shop: Shop, eraser: Eras
     assert rows_with(shop, *of(BO)) == of_bo
 
 
+def test_a_coupon_goes_from_a_basket_that_was_left_at_a_till(shop: Shop, eraser: Eraser):
+    came(shop, ANNA)
+    came(shop, BO)
+    codes = [f"c-{who.key[-4:]}" for who in (ANNA, BO)]
+    for code in codes:
+        row = ("till-1", code, NOON)
+        shop.recorder.write(
+            lambda writing, row=row: writing.execute(
+                "INSERT INTO basket_coupons VALUES (?, ?, ?)", row
+            )
+        )
+    told(shop, ANNA)
+    assert eraser.do() == 1
+    left = shop.connection.execute("SELECT coupon FROM basket_coupons").fetchall()
+    assert left == [(codes[1],)]
+
+
+def test_each_table_in_which_a_shopper_may_stand_is_erased(shop: Shop):
+    telling = {"identifiers", "visit", "subject", "coupon", "row", "view"}
+    tables = shop.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    found = {
+        table
+        for (table,) in tables.fetchall()
+        for (_, column, *_) in shop.connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+        if column in telling
+    }
+    assert found == {
+        *("answers", "basket_coupons", "claims", "damaged", "local_view", "marks"),
+        *("orders", "outbox", "redemptions", "visits"),
+    }
+
+
 def test_the_receipt_is_signed_and_recorded_once(shop: Shop, eraser: Eraser):
     came(shop, ANNA)
     told(shop, ANNA)

@@ -293,6 +293,41 @@ def test_a_store_restored_from_a_copy_begins_a_new_stream_and_doubles_nothing(
     assert sorted(cloud.numbers) == [*range(50), *range(1_000, 1_025)]
 
 
+def test_a_new_stream_that_the_disk_refuses_is_begun_as_soon_as_it_writes_again(
+    tmp_path: Path, broker: LoopbackBroker, cloud: Cloud, caplog: pytest.LogCaptureFixture
+):
+    cloud.silent = True
+    with store_in(tmp_path) as store, uplink_of(store, broker) as uplink:
+        old = store.tail.stream
+        store.record(5)
+        wait_until(lambda: bool(cloud.of(Batch)), "the Batch")
+        store.database.writer.execute("PRAGMA query_only=ON")  # the next write fails, and only that
+        cloud.say(Receipt(stream=old, owner=b"owner-1", watermark=0, verdict="forked"))
+        wait_until(lambda: "readonly" in caplog.text, "the refusal")
+        cloud.silent = False
+        wait_until(lambda: store.tail.stream != old, "the new stream")
+        receipted(store)
+        wait_until(lambda: uplink.up, "the recovery")
+    assert sorted(cloud.numbers) == list(range(5))
+
+
+def test_a_damaged_row_that_a_restored_cloud_asks_for_is_declared_though_the_disk_failed_then(
+    tmp_path: Path, broker: LoopbackBroker, cloud: Cloud, caplog: pytest.LogCaptureFixture
+):
+    with store_in(tmp_path) as store, uplink_of(store, broker):
+        store.record(9)
+        receipted(store, 9)
+        store.tear("UPDATE outbox SET row = ? WHERE id = 3", b"torn")
+        cloud.restore()
+        store.database.writer.execute("PRAGMA query_only=ON")  # what the cloud has lost is not kept
+        cloud.say(Receipt(stream=store.tail.stream, owner=b"owner-2", watermark=0))
+        arrived(cloud, 8)
+        receipted(store, 9)
+        assert "readonly" in caplog.text
+        assert sorted(cloud.numbers) == [0, 1, 3, 4, 5, 6, 7, 8]
+        assert cloud.absent == [Absent(3, 3, "damaged")]
+
+
 def test_a_cloud_restored_from_backup_gets_again_what_the_store_still_keeps(
     tmp_path: Path, broker: LoopbackBroker, cloud: Cloud
 ):

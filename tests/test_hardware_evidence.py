@@ -72,7 +72,26 @@ def test_the_next_goods_are_believed_as_soon_as_the_ones_before_are_gone() -> No
     evidence, first, second = Evidence(), bars("a"), replace(bars("b"), trust="proven")
     for at in range(10):
         evidence.weigh([replace(first, trust="proven")], at * 100)
+    assert evidence.weigh([second], 900 + GONE_MS - 100) == []
     assert evidence.weigh([second], 900 + GONE_MS + 1) == [second]
+
+
+def test_one_misread_of_goods_that_were_not_read_for_a_while_is_not_sold() -> None:
+    """They are held all the while, moved too quickly to be read, and then read as others once."""
+    evidence, held, wrong = Evidence(), bars("a"), replace(bars("b"), trust="proven")
+    evidence.weigh([replace(held, trust="proven")], 0)
+    for at in (GONE_MS + 1, SIGHTINGS_WITHIN_MS):
+        assert evidence.weigh([wrong], at) == []
+        evidence = Evidence()
+        evidence.weigh([replace(held, trust="proven")], 0)
+    assert evidence.weigh([wrong], SIGHTINGS_WITHIN_MS + 1) == [wrong]  # then they are the next
+
+
+def test_goods_at_another_place_of_the_picture_stand_against_none() -> None:
+    evidence, first = Evidence(), replace(bars("a"), trust="proven")
+    aside = replace(bars("b"), trust="proven", quad=((400, 0), (500, 0), (500, 50), (400, 50)))
+    evidence.weigh([first], 0)
+    assert evidence.weigh([aside], 100) == [aside]
 
 
 def test_a_misread_of_goods_that_are_still_held_is_not_sold() -> None:

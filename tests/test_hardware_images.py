@@ -45,6 +45,43 @@ def test_what_is_no_image_is_refused(content: bytes) -> None:
         decode_image(content)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "an empty file"),
+        (b"GIF89a" + bytes(100), "a GIF image; only PNG, JPEG, WebP and BMP"),
+        (b"MM\0*" + bytes(100), "a TIFF image"),
+        (b"\0\0\0\x20ftypheic" + bytes(100), "a HEIC image"),
+        (b"\0\0\0\x20ftypavif" + bytes(100), "an AVIF image"),
+        (b"\0\0\0\x20ftypisom" + bytes(100), "a video"),
+        (b"hello", "no PNG, JPEG, WebP or BMP image"),
+    ],
+)
+def test_what_is_no_image_that_is_read_is_called_what_it_is(content: bytes, told: str) -> None:
+    with pytest.raises(FrameError, match=told):
+        decode_image(content)
+
+
+def test_a_picture_drawn_on_nothing_is_seen_as_on_white_paper() -> None:
+    bars = np.zeros((40, 60, 4), np.uint8)
+    bars[:, ::2, 3] = 255  # black bars, and between them nothing, which is black as well
+    for content in (
+        cv2.imencode(".png", bars)[1].tobytes(),
+        cv2.imencode(".png", bars.astype(np.uint16) * 257)[1].tobytes(),
+        cv2.imencode(".webp", bars, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes(),
+    ):
+        for pixels in (to_grey(decode_image(content)), decode_image(content, grey=True)):
+            assert pixels.shape == (40, 60)
+            assert (int(pixels[:, ::2].max()), int(pixels[:, 1::2].min())) == (0, 255)
+
+
+def test_sixteen_bits_a_colour_and_grey_ones_with_alpha_are_read_as_eight() -> None:
+    deep = PICTURE.astype(np.uint16) * 257
+    assert np.array_equal(decode_image(cv2.imencode(".png", deep)[1].tobytes()), PICTURE)
+    clear = np.dstack([PICTURE, np.full(PICTURE.shape[:2], 255, np.uint8)])
+    assert np.array_equal(decode_image(cv2.imencode(".png", clear)[1].tobytes()), PICTURE)
+
+
 def test_a_file_above_the_limit_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     with large.open("wb") as file:

@@ -89,7 +89,7 @@ def test_two_side_by_side_are_two_stays_that_know_of_each_other() -> None:
     clock.update(both[0][1], 0)
     assert clock.counts() == {"shelf": 2}
     assert stays(clock, *both[1:]) == []
-    assert clock.waiting_ms(15_000) == {"shelf": 15_000}
+    assert clock.waiting_ms(15_000) == {"shelf": (15_000, 15_000)}
     assert [(stay.dwell_ms, stay.people_max) for stay in clock.finish()] == [(15_000, 2)] * 2
 
 

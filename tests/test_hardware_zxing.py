@@ -90,3 +90,12 @@ def test_pictures_of_any_shape_are_no_error() -> None:
     for shape in ((0, 5), (1, 1), (1, 500), (500, 1)):
         assert ZxingDecoder(["QR"]).decode(np.zeros(shape, np.uint8)) == ()
     assert ZxingDecoder([]).decode(np.zeros((9, 9), np.uint8)) == ()
+
+
+def test_a_qr_code_that_fills_its_picture_is_read_and_one_of_the_first_model(
+    sample_data: Path,
+) -> None:
+    for name in ("n940.png", "qr-model-1.png"):
+        picture = to_grey(read_image(sample_data / "codes/zxing-cpp/qrcode-2" / name))
+        for grey in (picture, 255 - picture):
+            assert [code.symbology for code in ZxingDecoder(["QR"]).decode(grey)] == ["QR"], name

@@ -44,6 +44,7 @@ class Played:
     folder: Path
     broker: RecordingProxy
     web: RecordingProxy
+    camera: RecordingProxy
     shared: dict[str, bytes]
     written: frozenset[Path]
     elsewhere: frozenset[str]
@@ -109,7 +110,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     broker.start()
     to_broker = RecordingProxy(broker.port)
     web_port = free_port()
-    config = configuration(root, camera.server_port, to_broker.port, web_port)
+    to_camera = RecordingProxy(camera.server_port)
+    config = configuration(root, to_camera.port, to_broker.port, web_port)
     to_web = RecordingProxy(web_port)
     log = (root / "log").open("wb")
     environ = {**os.environ, "TMPDIR": str(root / "tmp"), "HOME": str(root / "tmp")}
@@ -128,7 +130,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         processes = [psutil.Process(agent.pid), *psutil.Process(agent.pid).children(recursive=True)]
         shared = shared_memory(processes)
         written = frozenset(path for each in processes for path in written_by(each))
-        known = {to_broker.port, to_web.port, web_port, camera.server_port}
+        known = {to_broker.port, to_web.port, web_port, to_camera.port}
         elsewhere = other_sockets(processes, known)
         agent.terminate()
         assert agent.wait(20) == 0
@@ -138,10 +140,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         log.close()
         broker.stop()
         camera.shutdown()
-        for proxy in (to_broker, to_web):
+        for proxy in (to_broker, to_web, to_camera):
             proxy.close()
     (root / "shown" / "canary.png").unlink()  # the camera's own
-    return Played(canary, root, to_broker, to_web, shared, written, elsewhere)
+    return Played(canary, root, to_broker, to_web, to_camera, shared, written, elsewhere)
 
 
 def look_at_screens(at: str) -> None:
@@ -236,6 +238,13 @@ def test_no_piece_of_a_frame_crossed_a_socket_or_lies_in_shared_memory(played: P
     assert b"/staff" in played.web.recorded
     for what in (played.broker.recorded, played.web.recorded, *played.shared.values()):
         assert played.canary.pieces_in(what) == 0
+
+
+def test_a_camera_is_told_nothing_of_what_it_shows(played: Played):
+    """What comes from it is the canary; what goes to it is the question for its pictures."""
+    assert played.camera.sent.count(b"GET /live") >= 2
+    assert played.canary.pieces_in(played.camera.sent) == 0
+    assert played.canary.jpeg in played.camera.recorded
 
 
 def test_no_process_of_a_store_has_a_socket_that_is_not_looked_into(played: Played):

@@ -67,7 +67,7 @@ def test_a_dead_letter_is_shown_sent_again_and_forgotten(config: Path):
 def test_a_connector_that_is_none_is_named(config: Path, command: str):
     code, text = run("connector", command, config, "crn", "--tenant", TENANT, "--json")
     assert code == 1
-    assert "crn" in json.loads(text)["error"]["message"]
+    assert "crn" in json.loads(text)["error"]
 
 
 def test_audiences_are_set_shown_and_counted(config: Path, tmp_path: Path):
@@ -80,7 +80,7 @@ def test_audiences_are_set_shown_and_counted(config: Path, tmp_path: Path):
     file.write_text(AUDIENCES.replace("viewed", "flown"))
     code, text = run("audience", "set", config, file, *where)
     assert code == 2
-    assert "lookers, condition 1: act is one of" in json.loads(text)["error"]["message"]
+    assert "lookers, condition 1: act is one of" in json.loads(text)["error"]
     assert len(json.loads(run("audience", "show", config, *where)[1])) == 1
 
 

@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -94,6 +96,54 @@ def test_a_pipe_and_a_broken_picture_are_reported_and_the_rest_go_on(tmp_path: P
     assert (pipe["codes"], pipe["error"]) == ([], "no file")
     assert half["codes"] == []
     assert [code["text"] for code in card["codes"]] == ["sb:m:A"]
+
+
+def test_a_name_that_is_no_utf_8_is_a_line_of_json_that_leads_back_to_the_file(
+    tmp_path: Path,
+) -> None:
+    picture = cv2.imencode(".png", draw_card((640, 480), b"sb:m:A", 1))[1].tobytes()
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(name)).write_bytes(picture)
+    result = CliRunner().invoke(app, [str(tmp_path), "--json"])
+    line = json.loads(result.stdout_bytes.decode("utf-8"))
+    assert os.fsencode(line["file"]) == name
+    assert [code["text"] for code in line["codes"]] == ["sb:m:A"]
+
+
+def test_a_folder_that_may_not_be_looked_into_is_reported_and_the_rest_go_on(
+    tmp_path: Path,
+) -> None:
+    closed, files = tmp_path / "closed", tmp_path / "open"
+    for folder in (closed, files):
+        folder.mkdir()
+        (folder / "card.png").write_bytes(
+            cv2.imencode(".png", draw_card((640, 480), b"sb:m:A", 1))[1].tobytes()
+        )
+    (files / "round").symlink_to(tmp_path)  # a link that leads back is not followed
+    closed.chmod(0)
+    try:
+        result = scan_without_rights(tmp_path, closed / "card.png")
+    finally:
+        closed.chmod(0o700)
+    assert result.returncode == 0
+    folder, card, inside = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (folder["file"], folder["error"]) == (
+        str(closed),
+        "a folder that cannot be looked into",
+    )
+    assert [code["text"] for code in card["codes"]] == ["sb:m:A"]
+    assert (inside["file"], inside["error"]) == (
+        str(closed / "card.png"),
+        "cannot be read: Permission denied",
+    )
+
+
+def scan_without_rights(*paths: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as somebody whom rights bind: root gives up standing above them."""
+    bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    command = [sys.executable, "-m", "storebridge", "scan", *map(str, paths), "--json"]
+    as_root = bound if os.geteuid() == 0 else []
+    return subprocess.run([*as_root, *command], capture_output=True, text=True, check=False)
 
 
 def test_an_empty_name_or_folder_is_told_and_reads_nothing(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_its_settings_are_in_effect_and_databases_come_and_go(embedded: Embedded
     dsn = embedded.start()
     assert ask(dsn, "SHOW shared_buffers") == "32MB"
     assert ask(dsn, "SHOW listen_addresses") == ""
+    assert ask(dsn, "SHOW wal_segment_size") == "1MB"
     other = create_database(dsn, "other")
     assert ask(other, "SELECT current_database()") == "other"
     drop_database(dsn, "other")
@@ -141,6 +142,12 @@ def test_a_folder_of_another_version_is_named_in_the_error(tmp_path: Path) -> No
     (tmp_path / "PG_VERSION").write_text("9\n")
     with pytest.raises(PostgresError, match="Version mismatch"):
         EmbeddedPostgres(tmp_path).start()
+
+
+def test_a_file_in_the_place_of_its_folder_is_named_in_the_error(tmp_path: Path) -> None:
+    (tmp_path / "postgres").write_text("a file")
+    with pytest.raises(PostgresError, match="postgres: File exists; give this account the right"):
+        EmbeddedPostgres(tmp_path / "postgres").start()
 
 
 def test_a_lock_that_another_account_left_behind_does_not_keep_it_from_starting(

@@ -25,6 +25,7 @@ from wire.codec import (
     chain_all,
     decode,
     decode_event,
+    decode_events,
     decode_header,
     encode,
     encode_event,
@@ -226,6 +227,15 @@ def test_tags_of_kinds_are_numbers_used_once():
     tags = [body.__struct_config__.tag for body in EVENT_KINDS.values()]
     assert all(isinstance(tag, int) for tag in tags)
     assert len(set(tags)) == len(tags)
+
+
+@given(st.lists(all_events, max_size=5))
+def test_rows_decoded_at_once_are_those_decoded_one_by_one(some: list[Event]):
+    rows = list(map(encode_event, some))
+
+    assert decode_events(rows) == list(map(decode_event, rows))
+    with pytest.raises(DecodeError):
+        decode_events([*rows, b"\x01"])
 
 
 def test_the_chain_continues_from_row_to_row():

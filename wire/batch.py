@@ -120,12 +120,26 @@ def decode_batch(payload: bytes) -> Batch:
 
     Raises DecodeError when header or rows are damaged or beyond a limit.
     """
+    header, body = _unpacked(payload)
+    if payload[0] & 0xF0 == DENSE_FRAME:
+        return _batch(header, (body,))
+    return _batch(header, _split(body, header.count))
+
+
+def unpacked_rows(payload: bytes) -> bytes:
+    """Return the bytes of a Batch's rows, one after the other, also where none can be told apart.
+
+    Raises DecodeError when they cannot even be unpacked.
+    """
+    return _unpacked(payload)[1]
+
+
+def _unpacked(payload: bytes) -> tuple[BatchHeader, bytes]:
     header, start = _read_header(payload)
     if payload[0] & 0xF0 == DENSE_FRAME:
-        return _batch(header, (dense.unpack(payload[start:]),))
+        return header, dense.unpack(payload[start:])
     unpack = decompress if payload[0] & ZSTANDARD else inflate
-    body = unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
-    return _batch(header, _split(body, header.count))
+    return header, unpack(payload[start:], plain_bytes_max=max(1, header.count) * ROW_BYTES_MAX)
 
 
 def _batch(header: BatchHeader, rows: tuple[bytes, ...]) -> Batch:
@@ -168,14 +182,19 @@ def _check(batch: Batch) -> None:
             raise EncodeError(f"the absent range {absent.first}..{absent.last} is out of range")
 
 
+def as_array(joined: bytes, count: int) -> bytes:
+    """Return so many rows, one after the other, as the msgpack array of which they are elements."""
+    return b"\xdc" + count.to_bytes(2, "big") + joined
+
+
 def _split(body: bytes, count: int) -> tuple[bytes, ...]:
-    """Cut the joined rows apart again: they are the elements of one msgpack array."""
+    """Cut the joined rows apart again."""
     try:
-        rows = _rows_decoder.decode(b"\xdc" + count.to_bytes(2, "big") + body)
+        rows = _rows_decoder.decode(as_array(body, count))
     except MALFORMED as error:
         raise DecodeError(f"the Batch's rows are not {count} msgpack values: {error}") from error
-    split = tuple(bytes(row) for row in rows)
-    if any(len(row) > ROW_BYTES_MAX for row in split):
+    split = tuple(map(bytes, rows))
+    if max(map(len, split), default=0) > ROW_BYTES_MAX:
         raise DecodeError(f"a row is above the limit of {ROW_BYTES_MAX} B")
     return split
 

@@ -7,7 +7,7 @@ frame byte; the old ones stay readable for ever.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from wire.batch import (
     ROW_BYTES_MAX,
     ROWS_PER_BATCH_MAX,
     BatchHeader,
+    as_array,
     decode_batch,
     decode_header,
     encode_batch,
@@ -40,6 +41,7 @@ __all__ = [
     "chain_all",
     "decode",
     "decode_event",
+    "decode_events",
     "decode_header",
     "encode",
     "encode_event",
@@ -61,6 +63,7 @@ _Short = Receipt | Update | Applied | Birth | Heartbeat | Death
 
 _encoder = msgspec.msgpack.Encoder()
 _event_decoder = msgspec.msgpack.Decoder(Event)
+_events_decoder = msgspec.msgpack.Decoder(list[Event])
 _parts_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _tag_decoder = msgspec.msgpack.Decoder(int)
 _message_decoder: msgspec.msgpack.Decoder[_Short] = msgspec.msgpack.Decoder(_Short)
@@ -92,6 +95,17 @@ def decode_event(row: bytes) -> Event:
         if tag is not None and tag not in KNOWN_TAGS and _is_sound_but_for_its_kind(row):
             raise UnknownKindError(tag) from error
         raise DecodeError(f"the row is no event: {error}") from error
+
+
+def decode_events(rows: Sequence[bytes]) -> list[Event]:
+    """Decode the rows of a Batch at once, each of which is one msgpack value.
+
+    Raises DecodeError when any is no event: `decode_event` then tells which, and why.
+    """
+    try:
+        return _events_decoder.decode(as_array(b"".join(rows), len(rows)))
+    except MALFORMED as error:
+        raise DecodeError(f"among the rows is one that is no event: {error}") from error
 
 
 def kind_tag(row: bytes) -> int | None:

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from wire.events import Erased
-from wire.identifiers import Identifier
+from wire.identifiers import IDENTIFIER_KINDS, Identifier
 
 MARK_BYTES = 16
 SALT_BYTES = 16
@@ -25,8 +25,13 @@ _NUMBERS = struct.Struct(">qq")
 
 @lru_cache(maxsize=MARKS_REMEMBERED_MAX)
 def mark_of(identifier: Identifier, salt: bytes) -> bytes:
-    """Return the mark of an identifier under the tenant's salt: BLAKE2b keyed with it."""
-    named = identifier.kind.encode() + b"\x00" + identifier.value
+    """Return the mark of an identifier under the tenant's salt: BLAKE2b keyed with it.
+
+    What somebody typed has the value of the proven one, and its mark: it goes with it.
+    """
+    kind = IDENTIFIER_KINDS.get(identifier.kind)
+    proven = kind.claims if kind is not None and kind.claims else identifier.kind
+    named = proven.encode() + b"\x00" + identifier.value
     return hashlib.blake2b(named, key=salt, digest_size=MARK_BYTES, person=b"sb-erasure").digest()
 
 

@@ -15,7 +15,14 @@ VALUE_BYTES = 16
 
 # The strongest kind first. The rank is the first byte of an identifier's id, so that the smallest
 # id of a shopper is that of the strongest identifier; a rank once given is never changed.
-IDENTIFIER_RANKS: Mapping[str, int] = {"member": 1, "phone": 2, "email": 3, "app": 4, "web": 5}
+IDENTIFIER_RANKS: Mapping[str, int] = {
+    "member": 1,
+    "phone": 2,
+    "email": 3,
+    "app": 4,
+    "web": 5,
+    "record": 6,
+}
 _KINDS = {f"{rank:02x}": kind for kind, rank in IDENTIFIER_RANKS.items()}
 # Ids of so many identifiers are remembered: those of a store's members come again and again.
 IDS_REMEMBERED_MAX = 50_000
@@ -106,6 +113,7 @@ IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
         IdentifierKind(name="email", title="e-mail address", normal=normal_text),
         IdentifierKind(name="app", title="phone app id", normal=normal_text),
         IdentifierKind(name="web", title="web shop cookie", normal=normal_text),
+        IdentifierKind(name="record", title="record of a list", normal=normal_text),
         IdentifierKind(
             name="claimed_phone", title="phone number typed", normal=normal_phone, claims="phone"
         ),
@@ -115,6 +123,12 @@ IDENTIFIER_KINDS: dict[str, IdentifierKind] = {
     )
 }
 CLAIMED_KINDS = frozenset(each.name for each in IDENTIFIER_KINDS.values() if each.claims)
+# What somebody may have typed before they proved it.
+CLAIMABLE_KINDS = frozenset(each.claims for each in IDENTIFIER_KINDS.values() if each.claims)
+
+# What is known by what somebody typed alone: a guest's order, a line of an old list. It has a
+# profile of its own, and nothing personal is shown on the strength of it.
+TYPED_KINDS = frozenset({"record"})
 
 # What stands in a shop and is used by everybody never names a person, whoever sends it.
 NEVER_IDENTIFIERS = frozenset({"kiosk", "device", "scanner", "store", "terminal", "tablet"})

@@ -7,12 +7,16 @@ from wire.body import Body
 
 
 class Consent(Body, frozen=True, tag=40):
-    """A shopper allowed a purpose, or withdrew it; `version` is the text's, `via` the channel."""
+    """A shopper allowed a purpose, or withdrew it; `version` is the text's, `via` the channel.
+
+    `place` is where that was, if it was elsewhere than where the event is from.
+    """
 
     purpose: str
     given: bool
     version: str = ""
     via: str = ""
+    place: str = ""
 
 
 class Erased(Body, frozen=True, tag=41):

@@ -15,8 +15,8 @@ from psycopg import Connection
 
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
-from cloud_sync.intake.posted import PostedEvent
-from wire.events import Clock, Event, Identified
+from cloud_sync.intake.posted import PostedEvent, told_at
+from wire.events import Identified
 from wire.identifiers import Identifier
 
 CODE_DIGITS = 6
@@ -112,16 +112,8 @@ def prove(
         "UPDATE claim SET proven_at = coalesce(proven_at, %s) WHERE tenant = %s AND claim = %s",
         (now, key.tenant, claim),
     )
-    event = Event(
-        occurred_at=now,
-        mono_ms=0,
-        boot=0,
-        clock=Clock.SYNCED,
-        device=key.source,
-        zone="",
-        identifiers=(Identifier(kind, value), *_decoder.decode(identifiers)),
-        body=Identified(by="code"),
-    )
+    named = (Identifier(kind, value), *_decoder.decode(identifiers))
+    event = told_at(now, key.source, named, Identified(by="code"))
     posted = [PostedEvent(f"claim-{claim}", event)]
     ledger.append_http(connection, key.tenant, key.source, key.key_id, posted)
     return None

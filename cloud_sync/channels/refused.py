@@ -70,7 +70,7 @@ def keep(
                 "tenant": webhook.tenant,
                 "webhook": webhook.name,
                 "delivery": name,
-                "reason": refused.replace("\0", "\\0")[:REASON_CHARACTERS_MAX],
+                "reason": _shortened(refused),
                 "sealed": sealed,
                 "at": delivery.received_at,
                 "most": KEPT_PER_WEBHOOK_MAX,
@@ -116,6 +116,11 @@ def replay(
     try:
         events = events_of(webhook, opened(refused, webhook, key), key)
     except PostRefusedError as error:
+        connection.execute(
+            "UPDATE refused_delivery SET reason = %s"
+            " WHERE tenant = %s AND webhook = %s AND delivery = %s",
+            (_shortened(str(error)), refused.tenant, refused.webhook, refused.delivery),
+        )
         return error
     done = append_in(connection, webhook, events)
     connection.execute(
@@ -135,6 +140,10 @@ def forget_old(connection: Connection, rows_max: int) -> int:
         "  < (extract(epoch FROM now() - make_interval(days => %s)) * 1000000)::bigint LIMIT %s)",
         (KEPT_DAYS, rows_max),
     ).rowcount
+
+
+def _shortened(reason: str) -> str:
+    return reason.replace("\0", "\\0")[:REASON_CHARACTERS_MAX]
 
 
 def _packed(channel: Channel, delivery: Delivery) -> bytes:

@@ -32,7 +32,8 @@ class PeopleError(ValueError):
 class SignIn:
     """Somebody who is signed in; `csrf` stands in each of their forms.
 
-    Whoever belongs to a brand or a store operator sees what concerns these alone.
+    Whoever belongs to a brand or a store operator sees what concerns these alone. `reviews` tells
+    that they decide who is one person, for which they see what records say.
     """
 
     tenant: str
@@ -40,6 +41,7 @@ class SignIn:
     csrf: str
     brand: str = ""
     operator: str = ""
+    reviews: bool = False
 
     @property
     def sight(self) -> Sight:
@@ -55,11 +57,12 @@ def add_person(
     *,
     brand: str | None = None,
     operator: str | None = None,
+    reviews: bool | None = None,
 ) -> None:
     """Let a person sign in, or give them a new password, which ends their sign-ins.
 
     Whom they belong to is set where a brand or operator is given: with an empty one, to the tenant
-    itself. Where neither is, it stays as it was.
+    itself. Where neither is, it stays as it was; so does whether they review proposed joins.
 
     Raises PeopleError when something is not of the form that is asked for, the catalogue does not
     know the brand, or the person would belong to a brand and an operator.
@@ -81,6 +84,11 @@ def add_person(
         connection.execute(
             "UPDATE console_user SET brand = %s, operator = %s WHERE tenant = %s AND name = %s",
             (brand or "", operator or "", tenant, name),
+        )
+    if reviews is not None:
+        connection.execute(
+            "UPDATE console_user SET reviews = %s WHERE tenant = %s AND name = %s",
+            (reviews, tenant, name),
         )
     connection.execute(
         "DELETE FROM console_sign_in WHERE tenant = %s AND name = %s", (tenant, name)
@@ -134,12 +142,15 @@ def signed_in(connection: Connection, token: str) -> SignIn | None:
         "UPDATE console_sign_in AS held SET seen_until = now() + make_interval(mins => %s)"
         " FROM console_user AS person WHERE token = %s AND seen_until > now() AND ends_at > now()"
         " AND person.tenant = held.tenant AND person.name = held.name"
-        " RETURNING held.tenant, held.name, csrf, brand, operator",
+        " RETURNING held.tenant, held.name, csrf, brand, operator, reviews",
         (IDLE_MINUTES_MAX, _digest(token)),
     ).fetchone()
     if row is None:
         return None
-    return SignIn(tenant=row[0], name=row[1], csrf=row[2], brand=row[3], operator=row[4])
+    tenant, name, csrf, brand, operator, reviews = row
+    return SignIn(
+        tenant=tenant, name=name, csrf=csrf, brand=brand, operator=operator, reviews=reviews
+    )
 
 
 def sign_out(connection: Connection, token: str) -> None:

@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from psycopg import Connection
 
 from cloud_sync.database import arrays
+from cloud_sync.database.packed import Packed, packed
 
 Row = tuple[str | int, ...]
 
@@ -71,7 +72,7 @@ class FactTable:
                 held[place] = value
 
 
-def columns(table: FactTable, rows: Mapping[Row, Sequence[int]]) -> list[str]:
+def columns(table: FactTable, rows: Mapping[Row, Sequence[int]]) -> list[str | Packed]:
     """Return rows, given by key, as the parameters of `FactTable.given`.
 
     They stand in sorted order, so that no two workers wait for each other in a circle.
@@ -81,10 +82,10 @@ def columns(table: FactTable, rows: Mapping[Row, Sequence[int]]) -> list[str]:
     values = zip(*map(rows.__getitem__, ordered), strict=True)
     return [
         *(
-            arrays.texts(column) if kind == "text" else arrays.plain(map(str, column))
+            arrays.texts(map(str, column)) if kind == "text" else packed(kind, column)
             for kind, column in zip(table.keys.values(), keys, strict=True)
         ),
-        *map(arrays.numbers, values),
+        *(packed("bigint", column) for column in values),
     ]
 
 

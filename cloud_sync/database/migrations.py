@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 CREATE_ATTEMPTS_MAX = 10
+SERVER_VERSION_MIN = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,18 @@ def migrate(dsn: str, migrations: Sequence[Migration]) -> list[Migration]:
     steps = sorted(migrations, key=lambda step: step.number)
     _check(steps)
     with psycopg.connect(dsn, autocommit=True) as connection:
+        check_server(connection.info.server_version // 10_000)
         _create_list(connection)
         return [step for step in steps if _apply(connection, step)]
+
+
+def check_server(version: int) -> None:
+    """Refuse a server that is older than what the steps need; takes its major version."""
+    if version < SERVER_VERSION_MIN:
+        raise MigrationError(
+            f"the server is PostgreSQL {version}: this needs {SERVER_VERSION_MIN} or newer; "
+            "name another by database.dsn, or none for the one that comes with the package"
+        )
 
 
 def _check(steps: Sequence[Migration]) -> None:

@@ -271,7 +271,6 @@ DISTRIBUTION: dict[str, str] = {
     "atom_product": "atom",
     "atom_brand": "atom",
     "atom_zone": "atom",
-    "atom_money": "atom",
     "atom_store": "atom",
     "store_product": "store",
     "product_pair": "product",

@@ -22,7 +22,8 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 WHEN insufficient_privilege THEN
     RAISE insufficient_privilege USING MESSAGE = 'the role {role} is missing, and ' || current_user
-        || ' may not make it: see "Who sees what" in docs/operations.md';
+        || ' may not make it; let an administrator of the server run: {made} GRANT {all_roles} TO '
+        || quote_ident(current_user);
 END $$;
 DO $$ BEGIN
     IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
@@ -30,10 +31,18 @@ DO $$ BEGIN
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE insufficient_privilege USING MESSAGE = 'the role {role} is not granted to '
-        || current_user || ', who may not do it: see "Who sees what" in docs/operations.md';
+        || current_user || ', who may not do it; let an administrator of the server run: '
+        || 'GRANT {all_roles} TO ' || quote_ident(current_user);
 END $$;
 """
-_ROLES = "".join(_ROLE.format(role=role) for role in ROLES)
+_ROLES = "".join(
+    _ROLE.format(
+        role=role,
+        made=" ".join(f"CREATE ROLE {each} NOLOGIN;" for each in ROLES),
+        all_roles=", ".join(ROLES),
+    )
+    for role in ROLES
+)
 
 # A sum of a store is kept apart by the operator whom its events name.
 FIGURES = """

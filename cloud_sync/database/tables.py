@@ -8,6 +8,7 @@ from cloud_sync.database import (
     migrations_identity,
     migrations_live,
     migrations_privacy,
+    migrations_review,
     migrations_shoppers,
     migrations_sight,
 )
@@ -42,6 +43,7 @@ DISTRIBUTION: dict[str, str] = {
     **migrations_identity.DISTRIBUTION,
     **migrations_doors.DISTRIBUTION,
     **migrations_live.DISTRIBUTION,
+    **migrations_review.DISTRIBUTION,
 }
 
 # Tables of all tenants, whose keys name none: shards are shared, and the ledger's position is

@@ -21,9 +21,10 @@ from cloud_sync.decisions.recommend import (
     recommend,
 )
 from cloud_sync.fleet.twins import SILENT_S
+from cloud_sync.identity.linkage.confidence import allows_personal_offers, confidence_in
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
-from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.intake.posted import PostedEvent, told_at
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
 from cloud_sync.shoppers.joining import JoinError
@@ -31,7 +32,7 @@ from cloud_sync.shoppers.orders import order_key
 from cloud_sync.shoppers.points import Standing
 from cloud_sync.shoppers.profile import Profile, profiles_of
 from cloud_sync.shoppers.stage import stage_of
-from wire.events import Clock, CouponRedeemed, Event
+from wire.events import CouponRedeemed
 from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of
 from wire.views import SHARED_THING, Because, CouponView, Recommendation
@@ -105,7 +106,7 @@ def channel_view(
     key = (tenant, shopper)
     members = members_of(connection, [key])
     profile = profiles_of(connection, members)[key]
-    if not profile.consented:
+    if not (profile.consented and allows_personal_offers(confidence_in(members[key]))):
         because = Because(reason=SHARED_THING if profile.shared else "no_consent")
         return ChannelView(shopper=shopper, known=True, because=because, decided_at=now)
     issued = coupons_of(connection, members)[key]
@@ -160,7 +161,8 @@ def redeem(
     profile = profiles_of(connection, members)[key.tenant, shopper]
     issued = coupons_of(connection, members)[key.tenant, shopper]
     coupon = next((each for each in issued if each.coupon == use.coupon), None)
-    if coupon is None or not profile.consented:
+    sure = allows_personal_offers(confidence_in(members[key.tenant, shopper]))
+    if coupon is None or not (profile.consented and sure):
         return NotUsed(reason="unknown")
     if _was_used_for(connection, key, use):
         return Used(coupon=use.coupon, order=use.order, repeated=True)
@@ -260,17 +262,8 @@ def _append(
     now: int,
 ) -> Used | NotUsed:
     goods = goods_of(connection, key.tenant, [coupon.product]).get(coupon.product, NO_GOODS)
-    event = Event(
-        occurred_at=now,
-        mono_ms=0,
-        boot=0,
-        clock=Clock.SYNCED,
-        device=key.source,
-        zone="",
-        identifiers=tuple(identifiers),
-        body=CouponRedeemed(coupon=use.coupon, offer=coupon.offer, order=use.order),
-        brand=goods.brand,
-    )
+    said = CouponRedeemed(coupon=use.coupon, offer=coupon.offer, order=use.order)
+    event = told_at(now, key.source, identifiers, said, goods.brand)
     posted = [PostedEvent(use.event_id, event)]
     kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, posted)
     if not kept.accepted:

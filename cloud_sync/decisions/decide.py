@@ -33,6 +33,11 @@ from cloud_sync.decisions.telling import ask_told, tell
 from cloud_sync.decisions.trends import Trends
 from cloud_sync.decisions.visits import ask_left
 from cloud_sync.flow import queue
+from cloud_sync.identity.linkage.confidence import (
+    Confidence,
+    allows_personal_offers,
+    confidence_in,
+)
 from cloud_sync.shoppers.facts import DAY_US
 from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, shoppers_of
 from cloud_sync.shoppers.profile import Profile, ask_profiles
@@ -54,7 +59,8 @@ _TITLES = {rule.offer: dict(rule.title) for rule in OFFER_RULES}
 class Known:
     """What the decisions about one shopper are made from.
 
-    `left` are the stores that the shopper has left again; `sold` has the category of each product
+    `confidence` is how sure it is who the shopper is, None where that was only typed. `left` are
+    the stores that the shopper has left again; `sold` has the category of each product
     that is sold now, `brands` names the brand also of others. `topic_goods` are the goods of the
     series and topics that are followed.
     """
@@ -62,6 +68,7 @@ class Known:
     tenant: str
     shopper: str
     profile: Profile
+    confidence: Confidence | None
     coupons: Sequence[Coupon]
     left: Collection[str]
     neighbours: Neighbours
@@ -116,7 +123,7 @@ def decide_one(known: Known, now: int) -> Decided:
     """Decide about one shopper: a pure function of what is known and the time."""
     profile = known.profile
     stores = [store for store, at in profile.stores.items() if at > now - SEEN_DAYS * DAY_US]
-    if not profile.consented:
+    if not (profile.consented and allows_personal_offers(known.confidence)):
         return Decided(issued=(), leased=(), views=dict.fromkeys(stores, _bare_view(known)))
     withdrawn = {each.coupon for each in without_reason(known.coupons, profile)}
     own = [each for each in known.coupons if each.coupon not in withdrawn]
@@ -269,6 +276,7 @@ def _known(
             tenant=tenant,
             shopper=key[1],
             profile=profiles[key],
+            confidence=confidence_in(members[key]),
             coupons=coupons[key],
             left=left[key],
             neighbours=neighbours,

@@ -11,14 +11,13 @@ from psycopg import Connection
 from cloud_sync.database import arrays
 from cloud_sync.decisions.coupons import LEASE_S
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import time_of
+from cloud_sync.shoppers.by_kind import by_kind
 from cloud_sync.shoppers.identity import Key, Members, atoms_of, recognised
 from wire.events import Arrival, VisitEnded
 
 # An end by time-out says only that nobody touched the screen: the shopper may stand at a shelf.
 NOT_LEFT_BY = frozenset({"time_out"})
 VISIT_BYTES_MAX = 16
-_ABOUT_VISITS = frozenset({Arrival, VisitEnded})
 # Visits are forgotten after this time: a lease ends by itself long before.
 KEPT_DAYS = 2
 
@@ -29,14 +28,12 @@ def note(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     What is older than a lease can be changes nothing and costs nothing.
     """
     noted: dict[tuple[str, str, str, str], tuple[int, int]] = {}
-    for each in events:
+    kinds = by_kind(events)
+    for each, at in (*kinds.get(Arrival, ()), *kinds.get(VisitEnded, ())):
         body = each.event.body
-        if type(body) not in _ABOUT_VISITS:
-            continue
         left = isinstance(body, VisitEnded) and body.by not in NOT_LEFT_BY
         if each.store is None or not (left or isinstance(body, Arrival)):
             continue
-        at = time_of(each)
         if at < each.accepted_at - LEASE_S * 1_000_000:
             continue
         visit = each.event.visit[:VISIT_BYTES_MAX].hex()

@@ -181,13 +181,18 @@ class Connector:
                 give_up_before=now - GIVE_UP_S * SECOND,
             )
         if not failures:
-            _log.warning("connector %s of %s waits: %s", name, tenant, error)
+            _log.warning("connector %s of %s waits: %s", name, tenant, _ours(str(error)))
 
     def _bury(self, one: News, reason: str) -> None:
         tenant, name = self._purpose.tenant, self._purpose.connector
         with self._open() as connection:
             queue.bury(connection, tenant, name, one.due, reason, self._now())
-        _log.warning("connector %s of %s: a dead letter (%s)", name, tenant, reason)
+        _log.warning("connector %s of %s: a dead letter (%s)", name, tenant, _ours(reason))
+
+
+def _ours(reason: str) -> str:
+    """Return a reason without the other system's own words, which may repeat what it was told."""
+    return reason.partition(": ")[0]
 
 
 def enlist(connection: psycopg.Connection, purposes: Sequence[Purpose]) -> None:

@@ -17,6 +17,13 @@ CLAIM_S = 120
 LISTED_MAX = 1_000
 SECOND = 1_000_000
 REASON_CHARACTERS_MAX = 300
+_NEWS_AGAIN = (
+    "ON CONFLICT (tenant, shopper, connector) DO UPDATE SET version = held.version + 1,"
+    " attempts = 0, dead_at = NULL, reason = '',"
+    " due_at = CASE WHEN held.dead_at IS NULL THEN held.due_at ELSE excluded.due_at END"
+)
+# A version that begins at the time: its messages are none that were sent before.
+_NOW = "(SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at) AS now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +62,12 @@ def put(
     is told of as well.
     """
     connection.execute(
-        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since, due_at,"
-        " attempts) SELECT %(tenant)s, connector, id, 1, %(now)s, %(now)s, 0 FROM"
+        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since,"  # noqa: S608
+        " due_at, attempts) SELECT %(tenant)s, connector, id, 1, %(now)s, %(now)s, 0 FROM"
         " (SELECT connector, id FROM connector, unnest(%(shoppers)s::uuid[]) AS asked (id)"
         "  WHERE tenant = %(tenant)s UNION SELECT connector, shopper FROM connector_told"
         "  WHERE tenant = %(tenant)s AND shopper = ANY(%(joined)s::uuid[])) AS news (connector, id)"
-        " ORDER BY id, connector"
-        " ON CONFLICT (tenant, shopper, connector) DO UPDATE SET version = held.version + 1,"
-        " attempts = 0, dead_at = NULL, reason = '',"
-        " due_at = CASE WHEN held.dead_at IS NULL THEN held.due_at ELSE excluded.due_at END",
+        f" ORDER BY id, connector {_NEWS_AGAIN}",
         {
             "tenant": tenant,
             "shoppers": arrays.plain(sorted(set(shoppers))),
@@ -75,13 +79,14 @@ def put(
 
 def put_everybody(connection: Connection, tenant: str, now: int) -> None:
     """Let every connector of a tenant tell of everybody whom it has told of, or who was decided."""
-    for table in ("connector_told", "prepared"):
-        rows = connection.execute(
-            f"SELECT DISTINCT shopper FROM {table} WHERE tenant = %s ORDER BY shopper",  # noqa: S608
-            (tenant,),
-        )
-        while part := rows.fetchmany(LISTED_MAX):
-            put(connection, tenant, [shopper.hex for (shopper,) in part], now)
+    connection.execute(
+        "INSERT INTO connector_due AS held (tenant, connector, shopper, version, since,"  # noqa: S608
+        " due_at, attempts) SELECT tenant, connector, id, 1, %(now)s, %(now)s, 0 FROM connector,"
+        " (SELECT shopper FROM connector_told WHERE tenant = %(tenant)s"
+        "  UNION SELECT shopper FROM prepared WHERE tenant = %(tenant)s) AS everybody (id)"
+        f" WHERE tenant = %(tenant)s ORDER BY id, connector {_NEWS_AGAIN}",
+        {"tenant": tenant, "now": now},
+    )
 
 
 def take_back(connection: Connection, tenant: str, shoppers: Collection[str]) -> None:
@@ -93,11 +98,9 @@ def take_back(connection: Connection, tenant: str, shoppers: Collection[str]) ->
     connection.execute(
         "DELETE FROM connector_due WHERE tenant = %s AND shopper = ANY(%s::uuid[])", named
     )
-    # The version begins at the time, so that its messages are none that were sent before.
     connection.execute(
-        "INSERT INTO connector_due (tenant, connector, shopper, version, since, due_at, attempts)"
-        " SELECT tenant, connector, shopper, at, at, at, 0 FROM connector_told,"
-        " (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at) AS now"
+        "INSERT INTO connector_due (tenant, connector, shopper, version, since, due_at,"  # noqa: S608
+        f" attempts) SELECT tenant, connector, shopper, at, at, at, 0 FROM connector_told, {_NOW}"
         " WHERE tenant = %s AND shopper = ANY(%s::uuid[]) ORDER BY shopper, connector"
         " ON CONFLICT DO NOTHING",
         named,
@@ -140,7 +143,8 @@ def told(
 ) -> None:
     """Note what was told of shoppers, by its checksum; None: there is nothing to know any more.
 
-    One of whom there is news since the claim is due again at once.
+    One of whom there is news since the claim is due again at once; so is one who was erased since,
+    or whom another has told of: what was told now may not be what holds.
     """
     named = {
         "tenant": tenant,
@@ -153,16 +157,18 @@ def told(
     ours = (
         "held.tenant = %(tenant)s AND held.connector = %(connector)s AND held.shopper = claimed.id"
     )
-    connection.execute(
+    done = connection.execute(
         f"DELETE FROM connector_due AS held USING {claimed}"  # noqa: S608
-        f" WHERE {ours} AND held.version = claimed.was",
+        f" WHERE {ours} AND held.version = claimed.was RETURNING held.shopper",
         named,
-    )
-    connection.execute(
+    ).fetchall()
+    news = connection.execute(
         f"UPDATE connector_due AS held SET due_at = %(now)s, attempts = 0 FROM {claimed}"  # noqa: S608
-        f" WHERE {ours} AND held.version > claimed.was",
+        f" WHERE {ours} AND held.version > claimed.was RETURNING held.shopper",
         named,
-    )
+    ).fetchall()
+    kept = {shopper.hex for (shopper,) in (*done, *news)}
+    _tell_again(connection, tenant, connector, {due.shopper for due, _ in checksums} - kept)
     known = [(due.shopper, checksum) for due, checksum in checksums if checksum is not None]
     gone = [due.shopper for due, checksum in checksums if checksum is None]
     connection.execute(
@@ -183,6 +189,21 @@ def told(
             arrays.plain(shopper for shopper, _ in known),
             [checksum for _, checksum in known],
         ),
+    )
+
+
+def _tell_again(
+    connection: Connection, tenant: str, connector: str, shoppers: Collection[str]
+) -> None:
+    """Let a connector that is still there tell of shoppers, whatever it has told of them."""
+    if not shoppers:
+        return
+    connection.execute(
+        "INSERT INTO connector_due (tenant, connector, shopper, version, since, due_at,"  # noqa: S608
+        f" attempts) SELECT tenant, connector, id, at, at, at, 0 FROM {_NOW}, connector,"
+        " unnest(%s::uuid[]) AS asked (id) WHERE tenant = %s AND connector = %s ORDER BY id"
+        " ON CONFLICT DO NOTHING",
+        (arrays.plain(sorted(shoppers)), tenant, connector),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -100,7 +101,7 @@ class WebhookSender:
                 stream=True,
             )
         except requests.RequestException as error:
-            raise AwayError(f"{type(error).__name__} at {self._route.address}") from error
+            raise AwayError(f"{type(error).__name__} at {_host(self._route.address)}") from error
         with answer:
             if answer.ok and not answer.is_redirect:
                 return
@@ -148,7 +149,7 @@ class FileSender:
             _sync_folder(folder)
         except OSError as error:
             passing.unlink(missing_ok=True)
-            raise AwayError(f"{folder}: {error.strerror or error}") from error
+            raise AwayError(f"{error.strerror or error} in {folder}") from error
 
 
 class MqttSender:
@@ -182,6 +183,11 @@ def _name_of(messages: Sequence[Message]) -> str:
     """Return the name of some messages: the same whenever the same are sent again."""
     ids = "".join(each.id for each in messages).encode()
     return hashlib.blake2b(ids, digest_size=12).hexdigest()
+
+
+def _host(address: str) -> str:
+    """Return the host of an address: what stands behind it may be a secret."""
+    return urlsplit(address).hostname or ""
 
 
 def _retry_after_s(text: str) -> int | None:

@@ -50,6 +50,7 @@ LADDER: Mapping[str, KindRule] = {
     "email": KindRule(rank=4, own_max=6, seen_with_max=15, seen_with_a_day_max=8, fold_case=True),
     "app": KindRule(rank=5, own_max=20, exclusive=False),
     "web": KindRule(rank=6, own_max=60, exclusive=False, seen_with_max=60, seen_with_a_day_max=20),
+    "record": KindRule(rank=8, own_max=60, exclusive=False, seen_with_max=60),
 }
 # A kind that is in no table: the first where people turn out to have one value each.
 EXCLUSIVE_RULE = KindRule(rank=2, trusted=True, own_max=4, exclusive=True, seen_with_max=12)

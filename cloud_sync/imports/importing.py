@@ -13,11 +13,12 @@ from pathlib import Path
 from psycopg import Connection
 
 from cloud_sync.database import Database, arrays, retried
-from cloud_sync.imports.kinds import Item, Kind, RowError, Setting, StockRow, Values
+from cloud_sync.imports.kinds import Item, Kind, PersonRow, RowError, Setting, StockRow, Values
 from cloud_sync.imports.table_file import Row, Table
 from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import HttpAppended
-from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.privacy.watch import Watch
+from cloud_sync.review import records
 from wire.topics import shard_of
 
 BATCH_ROWS = 1_000
@@ -208,7 +209,7 @@ class Import:
 
         def work(connection: Connection) -> Progress:
             self._move(connection, before, reached)
-            done = _store(connection, self._tenant, self._setting.source, items)
+            done = _store(connection, self._tenant, self._setting, items)
             now = replace(
                 reached,
                 accepted=reached.accepted + done.accepted,
@@ -304,14 +305,41 @@ def _groups(rows: Iterator[Row], place: int | None) -> Iterator[list[Row]]:
         yield group
 
 
-def _store(connection: Connection, tenant: str, source: str, items: Sequence[Item]) -> HttpAppended:
-    events = [each for each in items if isinstance(each, PostedEvent)]
+def _store(
+    connection: Connection, tenant: str, setting: Setting, items: Sequence[Item]
+) -> HttpAppended:
+    persons = [each for each in items if isinstance(each, PersonRow)]
     counts = [each for each in items if isinstance(each, StockRow)]
     if counts:
         return _count(connection, tenant, counts)
-    if not events:
+    if not persons:
         return HttpAppended(accepted=0, repeated=0)
-    return ledger.append_http(connection, tenant, source, "import", events, live=False)
+    source = setting.source
+    events = [each.event for each in persons]
+    done = ledger.append_http(connection, tenant, source, "import", events, live=False)
+    consents = [one for each in persons for one in each.consents]
+    for at in range(0, len(consents), BATCH_ROWS):
+        part = consents[at : at + BATCH_ROWS]
+        ledger.append_http(connection, tenant, source, "import", part, live=False)
+    _keep(connection, tenant, setting, persons)
+    return done
+
+
+def _keep(
+    connection: Connection, tenant: str, setting: Setting, persons: Sequence[PersonRow]
+) -> None:
+    """Keep what persons are compared by, but of nobody who was erased since."""
+    shard = shard_of(tenant, f"web-{setting.source}")
+    # Whoever erases waits for this lock after their marks are committed, and deletes then.
+    connection.execute("SELECT FROM shard_fold WHERE shard = %s FOR SHARE", (shard,))
+    watch = Watch()
+    watch.ask(connection)()
+    kept = [
+        each.record
+        for each in persons
+        if each.record is not None and not watch.knows(tenant, each.event.event)
+    ]
+    records.keep(connection, tenant, setting.key, kept, setting.now)
 
 
 def _count(connection: Connection, tenant: str, counts: Sequence[StockRow]) -> HttpAppended:

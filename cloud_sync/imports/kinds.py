@@ -9,7 +9,19 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from cloud_sync.channels.delivery import cents
+from cloud_sync.imports.persons import (
+    CONSENT,
+    NAME_OF_MEMBER,
+    PERSON,
+    PersonError,
+    consents_of,
+    is_named,
+    record_of,
+    said_of,
+    typed_identifier,
+)
 from cloud_sync.intake.posted import PostedEvent, PostRefusedError, Told, keyed_event
+from cloud_sync.review.records import PersonRecord
 from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
 from wire.events import Identified, Line, Purchased
 from wire.identifiers import CLAIMED_KINDS, IdentifierError, normal_form
@@ -53,7 +65,16 @@ class StockRow:
     counted_at: int
 
 
-Item = PostedEvent | StockRow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRow:
+    """The event of a row about somebody, what they agreed to, and what they are compared by."""
+
+    event: PostedEvent
+    consents: Sequence[PostedEvent] = ()
+    record: PersonRecord | None = None
+
+
+Item = PersonRow | StockRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +101,20 @@ _WHO: Mapping[str, tuple[str, ...]] = {
 _AT = ("date", "time", "created_at", "时间", "日期")
 
 
-def read_member(rows: Sequence[Values], setting: Setting) -> PostedEvent:
+def read_member(rows: Sequence[Values], setting: Setting) -> PersonRow:
     """Return the event that somebody is on the list; raises RowError."""
     (row,) = rows
     named = _named(row, setting)
-    if not named:
-        raise RowError("names nobody: no column of member, phone, email or app has a value")
-    since = _at(row, "joined_at", setting) if row["joined_at"] else setting.now
-    return _event(named, Identified(by="list"), since, "member", named, setting)
+    said = said_of(row, named)
+    if not named and not said:
+        raise RowError("names nobody: no column of member, phone, email, app or name has a value")
+    since = _at(row, "joined_at", setting) if row["joined_at"] else 0
+    told = _known_by(named, said, setting)
+    event = _event(told, Identified(by="list"), since or setting.now, "member", told, setting)
+    return _person(row, event, named, told, said, since, setting)
 
 
-def read_order(rows: Sequence[Values], setting: Setting) -> PostedEvent:
+def read_order(rows: Sequence[Values], setting: Setting) -> PersonRow:
     """Return the event that an order, of one row a line, was paid; raises RowError."""
     first = rows[0]
     if not _ORDER.fullmatch(first["order"]):
@@ -109,7 +133,10 @@ def read_order(rows: Sequence[Values], setting: Setting) -> PostedEvent:
     )
     at = _at(first, "occurred_at", setting)
     named = _named(first, setting)
-    return _event(named, body, at, "order", [("", body.order)], setting)
+    said = said_of(first, named)
+    told = _known_by(named, said, setting)
+    event = _event(told, body, at, "order", [("", body.order)], setting)
+    return _person(first, event, named, told, said, at, setting)
 
 
 def read_stock(rows: Sequence[Values], setting: Setting) -> StockRow:
@@ -130,14 +157,22 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind(
             name="members",
-            columns={**_WHO, "joined_at": ("member_since", "registered_at", "注册时间", *_AT)},
-            needed=(frozenset(_WHO),),
+            columns={
+                **_WHO,
+                **PERSON,
+                "full_name": (*NAME_OF_MEMBER, *PERSON["full_name"]),
+                "joined_at": ("member_since", "registered_at", "注册时间", *_AT),
+                **CONSENT,
+            },
+            needed=(frozenset({*_WHO, "full_name", "last_name"}),),
             read=read_member,
         ),
         Kind(
             name="orders",
             columns={
                 **_WHO,
+                **PERSON,
+                **CONSENT,
                 "order": ("order_id", "order_number", "订单号"),
                 "product": ("gtin", "sku", "barcode", "商品", "条码"),
                 "quantity": ("pieces", "qty", "数量"),
@@ -184,6 +219,45 @@ def _named(row: Values, setting: Setting) -> list[tuple[str, str]]:
                 raise RowError(f"{kind}: {error}") from error
             found.append((told, plain))
     return found
+
+
+def _known_by(
+    named: list[tuple[str, str]], said: Mapping[str, str], setting: Setting
+) -> list[tuple[str, str]]:
+    """Return who a row names, by what was typed in it where nothing else is known of them."""
+    if not said or is_named(named):
+        return named
+    return [*named, typed_identifier(said, setting.source, setting.key)]
+
+
+def _person(
+    row: Values,
+    event: PostedEvent,
+    named: Sequence[tuple[str, str]],
+    told: Sequence[tuple[str, str]],
+    said: Mapping[str, str],
+    since: int,
+    setting: Setting,
+) -> PersonRow:
+    """Return a row about somebody with what they agreed to and are compared by."""
+    try:
+        consents = consents_of(
+            row,
+            told,
+            event.event_id,
+            lambda column: _at(row, column, setting),
+            since=since,
+            now=setting.now,
+            source=setting.source,
+        )
+        keyed = [
+            keyed_event(each, source=setting.source, key=setting.key, now=setting.now)
+            for each in consents
+        ]
+    except (PersonError, PostRefusedError) as error:
+        raise RowError(str(error)) from error
+    record = record_of(said, event, named, setting.source, setting.key)
+    return PersonRow(event=event, consents=keyed, record=record)
 
 
 def _event(

@@ -18,7 +18,7 @@ identity once. A forked stream takes nothing in any more: whoever still writes i
 a new one, where its rows come again under their origin.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -82,6 +82,27 @@ class AcceptedRow(msgspec.Struct, frozen=True):
     origin: Origin | None = None
 
 
+class AcceptedRows(msgspec.Struct, frozen=True):
+    """Rows to append, column by column: those of a Batch are many, and nearly always all new.
+
+    `origins` gives the origin of each that has one, by seq.
+    """
+
+    seqs: Sequence[int] = ()
+    checksums: Sequence[int] = ()
+    rows: Sequence[bytes] = ()
+    origins: Mapping[int, Origin] = msgspec.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[AcceptedRow]:
+        """Yield them one by one."""
+        for seq, checksum, row in zip(self.seqs, self.checksums, self.rows, strict=True):
+            yield AcceptedRow(seq, checksum, row, self.origins.get(seq))
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """What a Batch comes to: rows to append, the new state, and what to tell the store.
 
@@ -92,7 +113,7 @@ class Accepted(msgspec.Struct, frozen=True):
     """
 
     state: StreamState
-    rows: tuple[AcceptedRow, ...] = ()
+    rows: AcceptedRows = AcceptedRows()
     absent: tuple[Absent, ...] = ()
     skipped: int = 0
     freeze: tuple[bytes, ...] = ()
@@ -102,6 +123,16 @@ class Accepted(msgspec.Struct, frozen=True):
     def verdict(self) -> Verdict:
         """Return what the Receipt says of the stream."""
         return "forked" if self.state.forked else "stored"
+
+
+def listed(rows: Sequence[AcceptedRow]) -> AcceptedRows:
+    """Return rows as columns."""
+    return AcceptedRows(
+        [row.seq for row in rows],
+        [row.checksum for row in rows],
+        [row.row for row in rows],
+        {row.seq: row.origin for row in rows if row.origin is not None},
+    )
 
 
 def origins_of(origins: Iterable[Origin]) -> tuple[bytes, ...]:
@@ -152,8 +183,10 @@ def _rows(
     chained: list[int],
     origins: Mapping[int, Origin],
     held: AbstractSet[Origin],
-) -> tuple[tuple[AcceptedRow, ...], int]:
+) -> tuple[AcceptedRows, int]:
     """Return the rows of these seqs, and how many are left out since their origin is held."""
+    if new == ((batch.first, batch.last),) and not origins:
+        return AcceptedRows(range(batch.first, batch.last + 1), chained, batch.rows), 0
     known = set(held)
     rows: list[AcceptedRow] = []
     skipped = 0
@@ -167,7 +200,7 @@ def _rows(
                     continue
                 known.add(origin)
             rows.append(AcceptedRow(seq, chained[at], batch.rows[at], origin))
-    return tuple(rows), skipped
+    return listed(rows), skipped
 
 
 def accept_poison(

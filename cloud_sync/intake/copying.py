@@ -6,44 +6,48 @@ The format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Forma
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
 import psycopg
 
-# The columns in the order in which rows are packed.
+# The columns in the order in which rows are packed: first what rows of a stream have in common.
 COLUMNS = (
     "day",
     "shard",
-    "position",
     "accepted_at",
     "tenant",
     "store",
     "source",
     "stream",
-    "seq",
     "live",
-    "occurred_at",
-    "kind",
-    "row",
-    "checksum",
     "origin_stream",
     "origin_seq",
     "origin_checksum",
+    "position",
+    "seq",
+    "occurred_at",
+    "checksum",
+    "kind",
+    "row",
 )
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END = b"\xff\xff"
-# Rows are handed over so many at a time, so that the server works on them meanwhile.
-ROWS_AT_ONCE = 500
+# Rows are handed over so many at a time or a few more, so that the server works on them meanwhile.
+ROWS_AT_ONCE = 200
 
 DAY_ZERO = date(2000, 1, 1)
 NULL = struct.pack(">i", -1)
-NO_ORIGIN = 3 * NULL
-_PLACE = struct.Struct(">hiiihiqiq")
-_FACTS = struct.Struct(">i?iqihi")
+_PLACE = struct.Struct(">hiiihiq")
+_LIVE = struct.Struct(">i?")
+_KIND = struct.Struct(">ih")
 _NUMBER = struct.Struct(">iq")
 _LENGTH = struct.Struct(">i")
+# From the position to the length of the row, each number after its size.
+_NUMBERS = struct.Struct(">iqiqiqiqihi")
 
 
 class LedgerRow(NamedTuple):
@@ -75,43 +79,105 @@ class Place(NamedTuple):
     accepted_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Rows of one stream in one lane, column by column, none of them recorded again."""
+
+    tenant: str
+    store: str
+    source: str
+    stream: bytes
+    live: bool
+    seqs: Sequence[int]
+    times: Sequence[int]
+    kinds: Sequence[int]
+    rows: Sequence[bytes]
+    checksums: Sequence[int]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.rows)
+
+
 def packed(shard: int, place: Place, rows: Iterable[LedgerRow]) -> Iterator[bytes]:
     """Yield the rows of one shard as they follow the SIGNATURE, some at a time.
 
     Raises psycopg.DataError for a number that no column holds, as the database would.
     """
-    day = (place.day - DAY_ZERO).days
     pieces: list[bytes] = []
-    named: tuple[object, ...] = ()
-    name = b""
-    try:
+    alike: tuple[object, ...] = ()
+    names = b""
+    with _refusing():
+        at_place = _place(shard, place)
         for position, row in enumerate(rows, place.first):
-            tenant, store, source, stream, seq, live, at, kind, event, checksum, *origin = row
-            if named != (tenant, store, source, stream):
-                named = (tenant, store, source, stream)
-                name = b"".join(map(_bytes, named))
-            pieces.append(
-                _PLACE.pack(len(COLUMNS), 4, day, 2, shard, 8, position, 8, place.accepted_at)
+            if alike != row[:4]:
+                alike = row[:4]
+                names = b"".join(map(_bytes, row[:4]))
+            pieces += (
+                at_place,
+                names,
+                _LIVE.pack(1, row.live),
+                _bytes(row.origin_stream),
+                _number(row.origin_seq),
+                _number(row.origin_checksum),
+                _number(position),
+                _number(row.seq),
+                _number(row.occurred_at),
+                _number(row.checksum),
+                _KIND.pack(2, row.kind),
+                _bytes(row.row),
             )
-            pieces.append(name)
-            pieces.append(NULL if seq is None else _NUMBER.pack(8, seq))
-            pieces.append(_FACTS.pack(1, live, 8, at, 2, kind, len(event)))
-            pieces.append(event)
-            pieces.append(NULL if checksum is None else _NUMBER.pack(8, checksum))
-            pieces.append(NO_ORIGIN if origin[0] is None else _origin(row))
             if not position % ROWS_AT_ONCE:
                 yield b"".join(pieces)
                 pieces = []
-    except struct.error as error:
-        raise psycopg.DataError(f"a number is out of range: {error}") from error
     yield b"".join(pieces)
 
 
-def _origin(row: LedgerRow) -> bytes:
-    numbers = (row.origin_seq, row.origin_checksum)
-    return _bytes(row.origin_stream) + b"".join(
-        NULL if number is None else _NUMBER.pack(8, number) for number in numbers
-    )
+def packed_runs(shard: int, place: Place, runs: Iterable[Run]) -> Iterator[bytes]:
+    """Yield the rows of runs as `packed` does, with a third of the work for each."""
+    pieces: list[bytes] = []
+    first = place.first
+    waiting = 0
+    with _refusing():
+        at_place = _place(shard, place)
+        for run in runs:
+            pieces.append(_packed_run(at_place, first, run))
+            first += len(run)
+            waiting += len(run)
+            if waiting >= ROWS_AT_ONCE:
+                yield b"".join(pieces)
+                pieces, waiting = [], 0
+    yield b"".join(pieces)
+
+
+def _packed_run(at_place: bytes, first: int, run: Run) -> bytes:
+    named: tuple[str | bytes, ...] = (run.tenant, run.store, run.source, run.stream)
+    alike = at_place + b"".join(map(_bytes, named)) + _LIVE.pack(1, run.live) + 3 * NULL
+    columns = zip(run.seqs, run.times, run.checksums, run.kinds, run.rows, strict=True)
+    pack = _NUMBERS.pack
+    own = [
+        pack(8, position, 8, seq, 8, at, 8, checksum, 2, kind, len(row)) + row
+        for position, (seq, at, checksum, kind, row) in enumerate(columns, first)
+    ]
+    # It stands before each of them.
+    return alike.join([b"", *own])
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except struct.error as error:
+        raise psycopg.DataError(f"a number is out of range: {error}") from error
+
+
+def _place(shard: int, place: Place) -> bytes:
+    day = (place.day - DAY_ZERO).days
+    return _PLACE.pack(len(COLUMNS), 4, day, 2, shard, 8, place.accepted_at)
+
+
+def _number(value: int | None) -> bytes:
+    return NULL if value is None else _NUMBER.pack(8, value)
 
 
 def _bytes(value: str | bytes | None) -> bytes:

@@ -1,11 +1,18 @@
 """A message as it came from the link, decoded as far as it can be, before any lock is held."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from wire.codec import BatchHeader, DecodeError, decode, decode_event, decode_header
+from wire.codec import (
+    BatchHeader,
+    DecodeError,
+    decode,
+    decode_event,
+    decode_events,
+    decode_header,
+)
 from wire.events import Event, Origin
 from wire.messages import Applied, Batch, Birth, Death, Heartbeat, Message
 from wire.topics import Topic, TopicKind, parse_topic
@@ -62,12 +69,7 @@ def take_apart(topic: str, payload: bytes) -> Incoming:
         return Incoming(topic=address, payload=payload, fault=fault)
     if not isinstance(message, Batch):
         return Incoming(topic=address, payload=payload, message=message)
-    events = tuple(map(read_event, message.rows))
-    origins = {
-        seq: event.origin
-        for seq, event in enumerate(events, message.first)
-        if not isinstance(event, str) and event.origin is not None
-    }
+    events, origins = _read(message)
     return Incoming(topic=address, payload=payload, message=message, events=events, origins=origins)
 
 
@@ -83,6 +85,33 @@ def read_event(row: bytes) -> Event | str:
     if origin is not None and not (0 < origin.seq <= NUMBER_MAX and 0 <= origin.checksum < 2**32):
         return "the origin's seq or checksum is out of range"
     return event
+
+
+def _read(batch: Batch) -> tuple[tuple[Event | str, ...], Mapping[int, Origin]]:
+    """Decode a Batch's rows at once, or one by one where any needs a closer look."""
+    try:
+        decoded = decode_events(batch.rows)
+    except DecodeError:
+        decoded = []
+    if decoded and _are_plain(decoded):
+        return tuple(decoded), {}
+    events = tuple(map(read_event, batch.rows))
+    origins = {
+        seq: event.origin
+        for seq, event in enumerate(events, batch.first)
+        if not isinstance(event, str) and event.origin is not None
+    }
+    return events, origins
+
+
+def _are_plain(events: Sequence[Event]) -> bool:
+    """Tell whether all are in their first stream, and at a time that a column holds."""
+    times = [event.occurred_at for event in events]
+    return (
+        min(times) >= 0
+        and max(times) <= NUMBER_MAX
+        and not any([event.origin is not None for event in events])  # noqa: C419 (twice as fast)
+    )
 
 
 def _poison(topic: Topic, payload: bytes, fault: str) -> Incoming:

@@ -1,6 +1,6 @@
 """The ledger: all accepted events, once, in the order of their position in each shard."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -70,7 +70,7 @@ class Rows(Protocol):
         """Make them, in order."""
 
 
-def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]:
+def append(connection: Connection, rows: Mapping[int, Sequence[LedgerRow]]) -> dict[int, Place]:
     """Append rows to their shards; they become readable when the transaction commits.
 
     Returns where they were appended, by shard.
@@ -78,7 +78,8 @@ def append(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place]
     if are_few(rows):
         return append_few(connection, rows)
     places = reserve(connection, rows)
-    with appending(connection, places, rows):
+    packs = {shard: packed(shard, place, rows[shard]) for shard, place in places.items()}
+    with appending(connection, places, packs):
         return places
 
 
@@ -118,9 +119,9 @@ def reserve(connection: Connection, rows: Mapping[int, Rows]) -> dict[int, Place
 
 @contextmanager
 def appending(
-    connection: Connection, places: Mapping[int, Place], rows: Mapping[int, Rows]
+    connection: Connection, places: Mapping[int, Place], packs: Mapping[int, Iterable[bytes]]
 ) -> Iterator[None]:
-    """Append rows at their places; within the block the server still stores what it was sent."""
+    """Append rows that are packed for their places; within the block the server still works."""
     # Straight into the partition: nothing is to be looked up for each row. Around midnight two.
     days = sorted({place.day for place in places.values()})
     for day in days:
@@ -128,7 +129,7 @@ def appending(
             copy.write(SIGNATURE)
             for shard, place in places.items():
                 if place.day == day:
-                    for piece in packed(shard, place, rows[shard]):
+                    for piece in packs[shard]:
                         copy.write(piece)
             copy.write(END)
             if day == days[-1]:

@@ -122,18 +122,14 @@ def keyed_event(told: Told, *, source: str, key: bytes, now: int) -> PostedEvent
     """
     wrong: list[WrongField] = []
     reading = _Reading("", wrong)
-    event = Event(
-        occurred_at=reading.time(told.at, now),
-        mono_ms=0,
-        boot=0,
-        clock=Clock.SYNCED,
-        device=source,
-        zone="",
-        identifiers=reading.identifiers(
+    event = told_at(
+        reading.time(told.at, now),
+        source,
+        reading.identifiers(
             [{"kind": kind, "value": plain} for kind, plain in told.identifiers], key
         ),
-        body=told.body,
-        brand=told.brand[:TEXT_CHARS_MAX],
+        told.body,
+        told.brand[:TEXT_CHARS_MAX],
     )
     event_id = reading.text({"event_id": told.event_id}, "event_id", EVENT_ID_CHARS_MAX)
     try:
@@ -143,6 +139,26 @@ def keyed_event(told: Told, *, source: str, key: bytes, now: int) -> PostedEvent
     if wrong:
         raise PostRefusedError(wrong)
     return PostedEvent(event_id, event)
+
+
+def told_at(
+    at: int, source: str, identifiers: Sequence[Identifier], body: AnyBody, brand: str = ""
+) -> Event:
+    """Make an event of a channel, which has no device or zone, by a clock that is right.
+
+    `source` names the channel; `at` is µs UTC.
+    """
+    return Event(
+        occurred_at=at,
+        mono_ms=0,
+        boot=0,
+        clock=Clock.SYNCED,
+        device=source,
+        zone="",
+        identifiers=tuple(identifiers),
+        body=body,
+        brand=brand,
+    )
 
 
 def _refused(where: str, message: str) -> PostRefusedError:
@@ -174,17 +190,7 @@ class _Reading:
         body = self._body(item.get("kind"), item.get("body", {}))
         if len(self._wrong) > before or body is None:
             return None
-        event = Event(
-            occurred_at=occurred_at,
-            mono_ms=0,
-            boot=0,
-            clock=Clock.SYNCED,
-            device=source,
-            zone="",
-            identifiers=identifiers,
-            body=body,
-            brand=brand,
-        )
+        event = told_at(occurred_at, source, identifiers, body, brand)
         try:
             encode_event(event)
         except EncodeError as error:

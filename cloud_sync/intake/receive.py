@@ -7,6 +7,7 @@ its state is read, so that no seq is appended twice.
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import msgspec
 import psycopg
@@ -14,18 +15,20 @@ from psycopg import Connection
 
 from cloud_sync.database import Database, pipelining, retried
 from cloud_sync.fleet import twins
-from cloud_sync.intake import ledger, quarantine, streams
+from cloud_sync.intake import copying, ledger, quarantine, streams
 from cloud_sync.intake.accept import (
     Accepted,
     AcceptedRow,
+    AcceptedRows,
     StreamState,
     Unacceptable,
     accept,
     accept_poison,
     frozen,
+    listed,
     origins_of,
 )
-from cloud_sync.intake.copying import LedgerRow, Place
+from cloud_sync.intake.copying import LedgerRow, Place, Run
 from cloud_sync.intake.incoming import Incoming
 from cloud_sync.intake.inserting import FEW_ROWS_MAX
 from cloud_sync.intake.ledger import LedgerEvent
@@ -77,9 +80,7 @@ class StoreRows:
     Implements `ledger.Rows`.
     """
 
-    parts: list[tuple[StreamKey, bool, Sequence[AcceptedRow], Sequence[Event]]] = field(
-        default_factory=list
-    )
+    parts: list[tuple[StreamKey, bool, AcceptedRows, Sequence[Event]]] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return how many rows there are."""
@@ -91,6 +92,12 @@ class StoreRows:
             for row, event in zip(rows, events, strict=True):
                 yield ledger.store_row(key.tenant, key.store, key.stream, row, event, live=live)
 
+    def packed(self, shard: int, place: Place) -> Iterator[bytes]:
+        """Yield the rows as they are copied to a place."""
+        if any(rows.origins for _, _, rows, _ in self.parts):
+            return copying.packed(shard, place, self)
+        return copying.packed_runs(shard, place, self._runs())
+
     def live(self) -> Iterator[tuple[StreamKey, Event]]:
         """Return the events of the live lane, each with its stream."""
         for key, live, _, events in self.parts:
@@ -99,27 +106,41 @@ class StoreRows:
 
     def events(self, shard: int, place: Place) -> list[LedgerEvent]:
         """Return the events as the ledger gives them."""
-        made = []
-        position = place.first
+        made: list[LedgerEvent] = []
+        positions = count(place.first)
         for key, live, rows, events in self.parts:
-            for row, event in zip(rows, events, strict=True):
-                made.append(
-                    LedgerEvent(
-                        shard,
-                        position,
-                        place.day,
-                        key.tenant,
-                        key.store,
-                        ledger.STORE,
-                        key.stream,
-                        row.seq,
-                        place.accepted_at,
-                        live,
-                        event,
-                    )
+            made += [
+                LedgerEvent(
+                    shard,
+                    position,
+                    place.day,
+                    key.tenant,
+                    key.store,
+                    ledger.STORE,
+                    key.stream,
+                    seq,
+                    place.accepted_at,
+                    live,
+                    event,
                 )
-                position += 1
+                for seq, event, position in zip(rows.seqs, events, positions, strict=False)
+            ]
         return made
+
+    def _runs(self) -> Iterator[Run]:
+        for key, live, rows, events in self.parts:
+            yield Run(
+                tenant=key.tenant,
+                store=key.store,
+                source=ledger.STORE,
+                stream=key.stream,
+                live=live,
+                seqs=rows.seqs,
+                times=[event.occurred_at for event in events],
+                kinds=[ledger.TAGS[type(event.body)] for event in events],
+                rows=rows.rows,
+                checksums=rows.checksums,
+            )
 
 
 @dataclass(slots=True)
@@ -204,7 +225,9 @@ def store(
         append = ledger.append_few if few else ledger.reserve
         places = append(connection, draft.appended)
         greeted = answer()
-    with ledger.appending(connection, {} if few else places, draft.appended):
+    copied = {} if few else places
+    packs = {shard: draft.appended[shard].packed(shard, copied[shard]) for shard in copied}
+    with ledger.appending(connection, copied, packs):
         events = {shard: draft.appended[shard].events(shard, places[shard]) for shard in places}
     return Received(
         states={key: draft.states[key] for key in draft.answered},
@@ -256,25 +279,37 @@ def _take_batch(draft: _Draft, incoming: Incoming, batch: Batch) -> None:
         draft.poison.append(_stray(incoming, str(error), draft.now))
         return
     _settle(draft, key, accepted)
-    rows: list[AcceptedRow] = []
-    events: list[Event] = []
-    for row in accepted.rows:
-        event = incoming.events[row.seq - batch.first]
-        if draft.remembers:
-            draft.held.add(row.origin or Origin(key.stream, row.seq, row.checksum))
-        if isinstance(event, Event):
-            rows.append(row if type(event.body) is not Blank else _blanked(row, event))
-            events.append(event)
-        else:
-            draft.poison.append(_poisoned(key, row, event, draft.now))
+    if draft.remembers:
+        draft.held |= {
+            row.origin or Origin(key.stream, row.seq, row.checksum) for row in accepted.rows
+        }
+    rows, events = _sound(draft, key, batch.first, accepted.rows, incoming.events)
     if rows:
         shard = draft.appended.setdefault(key.shard, StoreRows())
         shard.parts.append((key, batch.lane == "live", rows, events))
 
 
-def _blanked(row: AcceptedRow, event: Event) -> AcceptedRow:
-    """Return the row of an event that was made blank, as whom the chain knows it still."""
-    return msgspec.structs.replace(row, row=encode_event(event))
+def _sound(
+    draft: _Draft, key: StreamKey, first: int, rows: AcceptedRows, read: Sequence[Event | str]
+) -> tuple[AcceptedRows, Sequence[Event]]:
+    """Return accepted rows with their events, `read` from seq `first` on; what is none is poison.
+
+    The row of an event that was made blank says no more than that; the chain knows it as before.
+    """
+    told = read if len(rows) == len(read) else [read[seq - first] for seq in rows.seqs]
+    events = [each for each in told if isinstance(each, Event)]
+    bodies = [type(event.body) for event in events]
+    if len(events) == len(rows) and Blank not in bodies:
+        return rows, events
+    kept: list[AcceptedRow] = []
+    for row, each in zip(rows, told, strict=True):
+        if isinstance(each, str):
+            draft.poison.append(_poisoned(key, row, each, draft.now))
+        elif type(each.body) is Blank:
+            kept.append(msgspec.structs.replace(row, row=encode_event(each)))
+        else:
+            kept.append(row)
+    return listed(kept), events
 
 
 def _poisoned(key: StreamKey, row: AcceptedRow, reason: str, now: int) -> Poison:

@@ -18,15 +18,17 @@ from functools import partial
 from psycopg import Connection, sql
 
 from cloud_sync.database import Database, arrays, retried
+from cloud_sync.database.migrations_retention import KNOWN_SINCE
 from cloud_sync.flow import queue
 from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
+from cloud_sync.review.records import mentioning
 from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
 from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
 from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
 from wire.erasures import SALT_BYTES, mark_of
-from wire.identifiers import Identifier, identifier_id
+from wire.identifiers import CLAIMABLE_KINDS, Identifier, identifier_id
 from wire.messages import Change
 from wire.views import ErasureView, encode_view
 
@@ -35,6 +37,9 @@ STORES_TOLD_AT_ONCE = 50
 # Where nothing was folded of somebody, the ledger is searched this far back, and where something
 # was, so much further than its first day: a clock may lie.
 SEARCHED_DAYS_MIN = 2
+# An event is folded at once, or when a backlog is: who is known since some day was not before this.
+FOLDED_LATE_DAYS = 30
+EPOCH = date(1970, 1, 1)
 # Joins may bring others while somebody is being erased; each round takes those in.
 ROUNDS_MAX = 10
 
@@ -145,6 +150,7 @@ def _mark(
     """Keep the marks of identifiers and of all that are joined to them; return all of these."""
     tenant, erasure, now = order.tenant, order.erasure, order.erased_at
     everyone = named | joined(connection, tenant, named)
+    everyone |= mentioning(connection, tenant, everyone)
     row = connection.execute(
         "INSERT INTO erasure_tenant AS kept (tenant, salt, changes) VALUES (%(tenant)s, %(new)s, 1)"
         " ON CONFLICT (tenant) DO UPDATE SET changes = kept.changes + 1,"
@@ -171,7 +177,9 @@ def _mark(
     connection.execute(
         "INSERT INTO erasure AS kept (tenant, erasure, erased_at, asked_by, since, pending)"
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant, erasure)"
-        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending",
+        " DO UPDATE SET since = least(kept.since, excluded.since), pending = excluded.pending,"
+        # Whoever was joined meanwhile is searched for as well, if the search had ended already.
+        " finished_at = NULL, wiped_at = NULL",
         (
             tenant,
             erasure,
@@ -204,19 +212,37 @@ def joined(connection: Connection, tenant: str, named: set[Identifier]) -> set[I
 
 
 def first_day(connection: Connection, tenant: str, everyone: set[Identifier], now: int) -> date:
-    """Return the first day on which the ledger may hold something of these identifiers."""
-    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    """Return the first day on which the ledger may hold something of these identifiers.
+
+    Of what somebody may have typed before it was proven, and of who was known before it was noted
+    since when, all days are searched.
+    """
+    if any(each.kind in CLAIMABLE_KINDS for each in everyone):
+        return date.min
+    atoms = arrays.plain(sorted(map(identifier_id, everyone)))
     row = connection.execute(
-        "SELECT min(day) FROM atom_act WHERE tenant = %s AND atom = ANY(%s::uuid[])",
-        (tenant, arrays.plain(sorted(map(identifier_id, everyone)))),
+        "SELECT (SELECT min(day) FROM atom_act WHERE tenant = %(tenant)s"
+        "  AND atom = ANY(%(atoms)s::uuid[])),"
+        " to_timestamp(min(since) / 1000000.0), min(since) / 1000000.0 <= coalesce((SELECT"
+        "  extract(epoch FROM applied_at) FROM schema_migration WHERE number = %(noted)s), 0)"
+        " FROM identifier WHERE tenant = %(tenant)s AND identifier = ANY(%(atoms)s::uuid[])",
+        {"tenant": tenant, "atoms": atoms, "noted": KNOWN_SINCE},
     ).fetchone()
-    first = date(1970, 1, 1) + timedelta(days=row[0]) if row and row[0] is not None else today
+    acted, since, is_older = row or (None, None, None)
+    if is_older:
+        return date.min
+    found = [datetime.fromtimestamp(now / 1_000_000, UTC).date()]
+    if acted is not None:
+        found.append(EPOCH + timedelta(days=acted))
+    if since is not None:
+        found.append(since.astimezone(UTC).date() - timedelta(days=FOLDED_LATE_DAYS))
     behind = connection.execute(
         "SELECT min(shard_fold.day) FROM shard_fold JOIN shard_head USING (shard)"
         " WHERE shard_head.position > shard_fold.position"
     ).fetchone()
-    unfolded = behind[0] if behind and behind[0] is not None else today
-    return min(first, today, unfolded) - timedelta(days=SEARCHED_DAYS_MIN)
+    if behind and behind[0] is not None:
+        found.append(behind[0])
+    return min(found) - timedelta(days=SEARCHED_DAYS_MIN)
 
 
 def _wait_for_folds(database: Database) -> None:
@@ -235,7 +261,7 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
         shoppers = now
     members = everyone | joined(connection, tenant, everyone)
     atoms = sorted(map(identifier_id, members))
-    named = _named(connection, tenant, members)
+    named = named_by(connection, tenant, members)
     components = _components(connection, named)
     _uncount_pairs(connection, named)
     queue.take_back(connection, tenant, atoms)
@@ -248,10 +274,10 @@ def _delete(connection: Connection, *, order: Order, everyone: set[Identifier]) 
     return _Gone(members=members, rows=rows)
 
 
-def _named(
+def named_by(
     connection: Connection, tenant: str, members: Collection[Identifier]
 ) -> dict[str, object]:
-    """Return all by which rows of the shopper are found, as traces.py names it."""
+    """Return all by which rows of the shopper with these identifiers are found (see traces.py)."""
     atoms = sorted(map(identifier_id, members))
     named: dict[str, object] = {
         "tenant": tenant,

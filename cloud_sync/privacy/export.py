@@ -11,8 +11,10 @@ from psycopg.rows import dict_row
 from cloud_sync.database import Database, arrays
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.privacy import words
-from cloud_sync.privacy.erasing import first_day, joined
+from cloud_sync.privacy.erasing import first_day, joined, named_by
 from cloud_sync.privacy.scrub import days_since, events_naming
+from cloud_sync.privacy.traces import TRACES
+from cloud_sync.review.records import held
 from cloud_sync.shoppers.consents import PURPOSES, consents_of
 from cloud_sync.shoppers.identity import shoppers_of
 from cloud_sync.shoppers.profile import whole_profiles_of
@@ -21,13 +23,14 @@ from wire.identifiers import IDENTIFIER_KINDS, Identifier, identifier_id
 
 # More events of one person than this are no person; the newest are left out, and it is said.
 EVENTS_MAX = 100_000
+LISTS_MAX = 1_000
 KEYED = (
     "Identifiers are kept under a key only: what is shown here is what stands in the tables, and"
     " cannot be read back into a number or code."
 )
 
 # What stands in the tables of facts: a heading, the table, and what each column means.
-_FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
+FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
     "acts_by_day": (
         "atom_act",
         {
@@ -58,9 +61,7 @@ _FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
         "atom_brand",
         {
             "brand": "brand",
-            "orders": "orders with goods of it",
             "followed_mark": "twice the time of the last word, plus one if it is followed",
-            "bought_at": "last bought",
         },
     ),
     "stays": (
@@ -73,23 +74,111 @@ _FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "dwelt_at": "last",
         },
     ),
-    "money": (
-        "atom_money",
+    "orders": (
+        "atom_order",
         {
+            "number": "order number",
+            "subject": "what of it, empty for the whole",
+            "day": "days since 1970",
+            "place": "store, or @ and the channel",
             "currency": "currency",
-            "orders": "orders",
+            "bought": "pieces bought, of the whole: orders",
+            "returned": "pieces returned, of the whole: returns",
             "paid_cents": "paid (cents)",
             "refunded_cents": "refunded (cents)",
+            "bought_at": "when",
         },
     ),
     "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
+    "points_spent": (
+        "point_spend",
+        {
+            "source": "channel",
+            "reference": "order number",
+            "points": "points",
+            "occurred_at": "when",
+        },
+    ),
+    "what_became_of_coupons": (
+        "coupon_act",
+        {
+            "coupon": "coupon",
+            "act": "what was done with it",
+            "source": "store or channel",
+            "reference": "order number",
+            "occurred_at": "when",
+        },
+    ),
+    "coupons_withdrawn": (
+        "coupon_withdrawn",
+        {
+            "offer": "offer",
+            "product": "product number",
+            "reason": "what it had rested on",
+            "issued_at": "issued",
+            "withdrawn_at": "withdrawn",
+        },
+    ),
+    "said_about_who_is_who": (
+        "identity_word",
+        {
+            "identifier": "id of an identifier",
+            "other": "id of another, zero where there is none",
+            "word": "what was said",
+            "because": "why",
+            "source": "who said it",
+            "at": "when",
+        },
+    ),
+    "numbers_typed": (
+        "claim",
+        {
+            "kind": "kind of identifier",
+            "source": "channel",
+            "made_at": "typed",
+            "proven_at": "proven by a code",
+        },
+    ),
+    "member_codes_shown_by_the_app": (
+        "token_pace",
+        {"free_at": "from when on as many are given as ever"},
+    ),
+    "other_systems_that_were_told": (
+        "connector_told",
+        {"connector": "system", "told_at": "last told"},
+    ),
+}
+
+# How the rows of a table are found that does not go with the shopper at once.
+_FOUND: Mapping[str, LiteralString] = {
+    **{trace.table: trace.where for trace in TRACES},
+    "connector_told": "shopper = ANY(%(atoms)s::uuid[])",
+}
+
+# Tables in which something of a shopper stands that the export tells in another form, or not.
+TOLD_OTHERWISE: Mapping[str, str] = {
+    "identifier": "identifiers",
+    "link": "joined_by",
+    "atom_consent": "consents",
+    "coupon": "coupons",
+    "visit": "visits_of_the_last_days",
+    "shopper_view": "stores_that_were_told",
+    "downlink_key": "stores_that_were_told: which stores; what they show follows from the rest",
+    "prepared": "what the next screen will show, which follows from the rest",
+    "order_told": "where the events of an order stand, which are told themselves",
+    "interest_due": "products that stand among the others, until they are counted",
+    "shopper_due": "that something is still to be decided",
+    "identity_due": "that something is still to be decided",
 }
 
 
 def export(
-    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int
+    database: Database, tenant: str, identifiers: Sequence[Identifier], now: int, secret: bytes
 ) -> dict[str, object]:
-    """Return everything that is known of the shopper whom identifiers name, at `now` (µs UTC)."""
+    """Return everything that is known of the shopper whom identifiers name, at `now` (µs UTC).
+
+    `secret` is the tenant's identifier key, under which records of lists are sealed.
+    """
     with database.shopper(tenant) as connection:
         everyone = sorted(set(identifiers) | joined(connection, tenant, set(identifiers)))
         ids = sorted(map(identifier_id, everyone))
@@ -97,6 +186,7 @@ def export(
         shopper = min(found.values(), default="")
         key = (tenant, shopper or ids[0])
         members = {key: everyone}
+        named = named_by(connection, tenant, everyone)
         profile = whole_profiles_of(connection, members)[key]
         staged = stage_of(profile, now)
         consents = words.plain(consents_of(connection, members)[key])
@@ -106,11 +196,15 @@ def export(
             "about_identifiers": KEYED,
             "identifiers": [_identifier(each) for each in everyone],
             "joined_by": _rows(connection, "link", "identifier", tenant, ids),
+            "records_of_lists": [
+                {"source": each.record.source, "said": dict(each.record.said)}
+                for each in held(connection, tenant, secret, LISTS_MAX, of=ids)
+            ],
             "consents": consents,
             "what_consents_mean": dict(PURPOSES),
             "stage": staged.stage,
             "stage_because": [structs.asdict(each) for each in staged.because],
-            **{name: _facts(connection, name, tenant, ids) for name in _FACTS},
+            **{name: _facts(connection, name, named) for name in FACTS},
             "coupons": _rows(connection, "coupon", "owner", tenant, ids),
             "visits_of_the_last_days": _rows(connection, "visit", "identifier", tenant, ids),
             "stores_that_were_told": _rows(connection, "shopper_view", "identifier", tenant, ids),
@@ -161,12 +255,17 @@ def _identifier(identifier: Identifier) -> dict[str, str]:
     }
 
 
-def _facts(connection: Connection, name: str, tenant: str, ids: Sequence[str]) -> dict[str, object]:
-    table, columns = _FACTS[name]
-    rows = _rows(connection, table, "atom", tenant, ids)
+def _facts(connection: Connection, name: str, named: Mapping[str, object]) -> dict[str, object]:
+    table, columns = FACTS[name]
+    ask = sql.SQL("SELECT {columns} FROM {table} WHERE tenant = %(tenant)s AND {rows}").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        table=sql.Identifier(table),
+        rows=sql.SQL(_FOUND[table]),
+    )
+    rows = sorted((tuple(map(_plain, row)) for row in connection.execute(ask, named)), key=repr)
     return {
         "columns": dict(columns),
-        "rows": [{column: row[column] for column in columns} for row in rows],
+        "rows": [dict(zip(columns, row, strict=True)) for row in rows],
     }
 
 

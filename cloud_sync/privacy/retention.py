@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 from cloud_sync import member_tokens
+from cloud_sync.channels import claims, refused
 from cloud_sync.console import people
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine
@@ -25,9 +26,36 @@ class Kept:
 RETENTION: tuple[Kept, ...] = (
     Kept(
         what="profile: facts, identifiers, links, consents, coupons, and the events behind them",
-        tables=("atom_*", "identifier", "link", "coupon", "coupon_act", "ledger"),
+        tables=(
+            *("atom_*", "identifier", "link", "identity_word", "coupon", "coupon_act"),
+            *("coupon_withdrawn", "point_spend", "order_told", "prepared", "ledger"),
+        ),
         kept_for="`lapsed_days` after the shopper was last heard of, or until they are forgotten",
         chore="lapsed",
+    ),
+    Kept(
+        what="what is to be counted or decided about somebody",
+        tables=("interest_due", "identity_due", "shopper_due"),
+        kept_for="until it was, some minutes",
+        chore="",
+    ),
+    Kept(
+        what="what other systems were told of a shopper, and are to be told, dead letters included",
+        tables=("connector_told", "connector_due"),
+        kept_for="until they have acknowledged that the shopper is gone",
+        chore="lapsed",
+    ),
+    Kept(
+        what="numbers and addresses that somebody typed, keyed, with the digest of the code",
+        tables=("claim",),
+        kept_for=f"{claims.KEPT_US // claims.HOUR_US} h",
+        chore="claims",
+    ),
+    Kept(
+        what="deliveries of other systems that could not be read, sealed",
+        tables=("refused_delivery",),
+        kept_for=f"{refused.KEPT_DAYS} days after they came, or were replayed",
+        chore="refused_deliveries",
     ),
     Kept(
         what="what stores were told of a shopper",

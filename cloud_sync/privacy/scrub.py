@@ -16,10 +16,13 @@ from psycopg import Connection, sql
 from cloud_sync.database import Database, retried
 from cloud_sync.intake.ledger import LedgerEvent, partition_of
 from cloud_sync.privacy.watch import blank, write_blank
-from wire.codec import decode_event
+from wire.batch import unpacked_rows
+from wire.codec import DecodeError, decode_event
 
 # Rows that one transaction makes blank.
 ROWS_AT_ONCE = 1_000
+# Packed messages that are in memory at once, each of up to 1 MB.
+PACKED_AT_ONCE = 20
 
 
 @dataclass(slots=True)
@@ -51,12 +54,12 @@ def finish(database: Database, told: Callable[[str], None] = lambda _day: None) 
         values = {bytes(value) for *_, pending in mine for value in pending}
         since = min(row[2] for row in mine)
         gone += _search(database, tenant, _Sought(values), since, told)
-        done = [row[1] for row in mine]
-        with database.shopper(tenant) as connection:
-            connection.execute(
+        with database.shopper(tenant) as connection, connection.cursor() as cursor:
+            # One to which somebody was added meanwhile is searched for them, too, next time.
+            cursor.executemany(
                 "UPDATE erasure SET finished_at = (extract(epoch FROM now()) * 1000000)::bigint,"
-                " pending = '{}' WHERE tenant = %s AND erasure = ANY(%s)",
-                (tenant, done),
+                " pending = '{}' WHERE tenant = %s AND erasure = %s AND pending = %s",
+                [(tenant, erasure, pending) for _, erasure, _, pending in mine],
             )
     return gone
 
@@ -114,15 +117,48 @@ def _blank_some(connection: Connection, tenant: str, day: date, sought: _Sought)
         if each.event.visit and each.event.identifiers:
             sought.visits.add(each.event.visit)
         write_blank(connection, structs.replace(each, event=blank(each.event)))
+    if found:
+        connection.execute(
+            "UPDATE erasure SET touched = touched || %(day)s::date WHERE tenant = %(tenant)s"
+            " AND finished_at IS NULL AND NOT touched @> ARRAY[%(day)s::date]",
+            {"day": day, "tenant": tenant},
+        )
     return len(found)
 
 
-def _empty_quarantine(connection: Connection, tenant: str, needles: Sequence[bytes]) -> int:
-    """Take the bytes out of entries that name the shopper; they count as replayed."""
-    return connection.execute(
+def _empty_quarantine(connection: Connection, tenant: str, needles: Sequence[bytes]) -> None:
+    """Take the bytes out of entries that name the shopper; they count as replayed.
+
+    What came as a message was kept packed, so it is unpacked to be searched.
+    """
+    emptied = (
         "UPDATE quarantine SET payload = '', reason = 'erased', replayed_at ="
         " coalesce(replayed_at, (extract(epoch FROM now()) * 1000000)::bigint)"
-        " WHERE tenant = %s AND EXISTS (SELECT FROM unnest(%s::bytea[]) AS needle"
+        " WHERE tenant = %s AND "
+    )
+    connection.execute(
+        f"{emptied} EXISTS (SELECT FROM unnest(%s::bytea[]) AS needle"
         "  WHERE position(needle IN payload) > 0)",
         (tenant, list(needles)),
-    ).rowcount
+    )
+    with connection.cursor(name="packed") as cursor, connection.cursor() as emptying:
+        cursor.itersize = PACKED_AT_ONCE
+        cursor.execute(
+            "SELECT shard, stream, first, count, payload FROM quarantine"
+            " WHERE tenant = %s AND part IN ('message', 'body') AND payload <> ''",
+            (tenant,),
+        )
+        for *key, payload in cursor:
+            plain = _unpacked(bytes(payload))
+            if any(needle in plain for needle in needles):
+                emptying.execute(
+                    f"{emptied} shard = %s AND stream = %s AND first = %s AND count = %s",
+                    (tenant, *key),
+                )
+
+
+def _unpacked(payload: bytes) -> bytes:
+    try:
+        return unpacked_rows(payload)
+    except DecodeError:
+        return b""

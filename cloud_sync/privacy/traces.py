@@ -29,7 +29,6 @@ TRACES: tuple[Trace, ...] = (
     Trace(table="atom_product", where=_BY_ATOM),
     Trace(table="atom_brand", where=_BY_ATOM),
     Trace(table="atom_zone", where=_BY_ATOM),
-    Trace(table="atom_money", where=_BY_ATOM),
     Trace(table="atom_store", where=_BY_ATOM),
     Trace(table="atom_consent", where=_BY_ATOM),
     Trace(table="atom_order", where=_BY_ATOM),
@@ -50,6 +49,15 @@ TRACES: tuple[Trace, ...] = (
         table="claim",
         where="EXISTS (SELECT FROM unnest(%(values)s::uuid[]) AS gone (id) WHERE"
         " value = uuid_send(id) OR position(uuid_send(id) IN identifiers) > 0)",
+    ),
+    # What lists say of the shopper, and whoever typed the shopper's number there.
+    Trace(
+        table="person_record",
+        where="(identifier = ANY(%(atoms)s::uuid[]) OR keyed && %(values)s::uuid[])",
+    ),
+    Trace(
+        table="join_proposal",
+        where="(one = ANY(%(atoms)s::uuid[]) OR other = ANY(%(atoms)s::uuid[]))",
     ),
     Trace(table="identity_due", where="identifier = ANY(%(atoms)s::uuid[])"),
     Trace(

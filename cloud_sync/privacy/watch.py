@@ -94,6 +94,11 @@ class Watch:
         events = tuple(hidden.get(index, event) for index, event in enumerate(incoming.events))
         return replace(incoming, events=events)
 
+    def knows(self, tenant: str, event: Event) -> bool:
+        """Tell whether the shopper of an event was erased since it happened."""
+        gone = self._gone.get(tenant)
+        return gone is not None and event.occurred_at <= gone.erased_at(event)
+
     def left(self, connection: Connection, events: Sequence[LedgerEvent]) -> list[LedgerEvent]:
         """Return events to be folded, blank where their shopper was erased, also in the ledger."""
         if not self._gone:

@@ -8,6 +8,7 @@ checkpoint where `wal_recycle` is off, as in the embedded server.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import psycopg
 from psycopg import Connection, sql
@@ -20,7 +21,7 @@ from cloud_sync.privacy.traces import TRACES
 BYTES_MAX = 256 * 1024 * 1024
 # Whoever works on a table is waited for so long, while all who come behind wait, too.
 LOCK_TIMEOUT = "2s"
-OTHER_TABLES = ("quarantine", "erasure", "product_pair")
+OTHER_TABLES = ("quarantine", "erasure", "product_pair", "connector_due", "connector_told")
 ANALYSED = "pg_statistic"
 
 
@@ -50,12 +51,13 @@ def wipe(
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
         waiting = connection.execute(
-            "SELECT tenant, erasure, since FROM erasure"
+            "SELECT tenant, erasure, touched FROM erasure"
             " WHERE finished_at IS NOT NULL AND wiped_at IS NULL"
         ).fetchall()
         if not waiting:
             return Wiped(tables=(), left=())
-        days = days_since(connection, min(since for _, _, since in waiting))
+        touched = {day for _, _, days in waiting for day in days}
+        days = [day for day in days_since(connection, date.min) if day in touched]
         for table, size in [*_tables(connection), *_sizes(connection, map(partition_of, days))]:
             told(table)
             if size > bytes_max:

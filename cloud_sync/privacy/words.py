@@ -8,10 +8,10 @@ from cloud_sync.decisions import prepared
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import HttpAppended
-from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.intake.posted import PostedEvent, told_at
 from cloud_sync.shoppers.consents import Consented, consents_of, write
 from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
-from wire.events import Clock, Consent, Event
+from wire.events import Consent
 from wire.identifiers import Identifier, identifier_id
 
 
@@ -32,15 +32,11 @@ def take(
     events = [
         PostedEvent(
             f"{event_id}:{purpose}",
-            Event(
-                occurred_at=now,
-                mono_ms=0,
-                boot=0,
-                clock=Clock.SYNCED,
-                device=key.source,
-                zone="",
-                identifiers=tuple(identifiers),
-                body=Consent(purpose=purpose, given=given, version=version, via=key.source),
+            told_at(
+                now,
+                key.source,
+                identifiers,
+                Consent(purpose=purpose, given=given, version=version, via=key.source),
             ),
         )
         for purpose, given in sorted(purposes.items())
@@ -48,10 +44,13 @@ def take(
     kept = ledger.append_http(connection, key.tenant, key.source, key.key_id, events)
     if not kept.accepted:
         return kept
-    strongest = min(map(identifier_id, identifiers))
-    for shopper in shoppers_of(connection, [(key.tenant, strongest)]).values():
-        lock(connection, [(key.tenant, shopper)])
-        prepared.forget(connection, key.tenant, [shopper])
+    ids = sorted(map(identifier_id, identifiers))
+    strongest = ids[0]
+    # Also of who is known by a weaker one alone: the fold will join the two.
+    known = shoppers_of(connection, [(key.tenant, each) for each in ids])
+    if known:
+        lock(connection, {(key.tenant, shopper) for shopper in known.values()})
+        prepared.forget(connection, key.tenant, sorted(set(known.values())))
     write(
         connection,
         {
@@ -73,7 +72,9 @@ def said_by(
         # Its word may stand in the ledger, and its identifiers nowhere else as yet.
         return consents_of(connection, {(tenant, ids[0]): identifiers})[tenant, ids[0]]
     key = (tenant, shopper)
-    return consents_of(connection, members_of(connection, [key]))[key]
+    # A word just said may stand under an identifier that is not folded yet.
+    named = {*members_of(connection, [key])[key], *identifiers}
+    return consents_of(connection, {key: sorted(named)})[key]
 
 
 def plain(said: Mapping[str, Consented]) -> dict[str, object]:

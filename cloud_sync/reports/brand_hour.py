@@ -4,10 +4,9 @@ An event names its brand, and an order's line its own; where a channel does not 
 does. What no brand is known of counts for the store alone.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 from psycopg import Connection
 
@@ -16,13 +15,13 @@ from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import shelf_hour
 from cloud_sync.reports.store_hour import HOUR_US, clean
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX, time_of
+from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX
+from cloud_sync.shoppers.by_kind import by_kind
 from cloud_sync.shoppers.facts import CURRENCY, is_product
 from wire.events import (
     Body,
     CouponClaimed,
     CouponRedeemed,
-    Event,
     OfferShown,
     Purchased,
     Returned,
@@ -54,74 +53,39 @@ BRAND_HOUR = FactTable(
     sums=(*COUNTS, *MONEY),
 )
 _PLACE = {figure: place for place, figure in enumerate(BRAND_HOUR.sums)}
-_PIECES, _ORDERS = _PLACE["pieces"], _PLACE["orders"]
+_ORDERS = _PLACE["orders"]
 
 Figures = Mapping[str, int]
 
-
-# What one event adds to a figure: brand, product, place of the figure in a row, how much, currency.
-# Without a product it concerns the brand as a whole.
-Amount = tuple[str, str, int, int, str]
-NOTHING: tuple[Amount, ...] = ()
+# Where and when something happened to a brand's goods, or to the brand as a whole where the product
+# is empty: tenant, store, hour, shard, brand as it was said, product.
+_About = tuple[str, str, int, int, str, str]
 
 
-def amounts_of(event: Event) -> Sequence[Amount]:
-    """Return what an event adds to the figures of the brands and goods that it names.
-
-    What speaks neither of a product nor of a brand is left out.
-    """
-    amounts = _AMOUNTS.get(type(event.body))
-    return amounts(event.body, event.brand) if amounts else NOTHING
+def _product(body: Viewed | Scan | Tried) -> str:
+    return body.product
 
 
-def _of_goods(figure: str) -> Callable[..., Sequence[Amount]]:
-    place = _PLACE[figure]
-
-    def amounts(body: Viewed | Scan | Tried | Saved, brand: str) -> Sequence[Amount]:
-        return ((brand, body.product, place, 1, ""),) if body.product else NOTHING
-
-    return amounts
+def _saved(body: Saved) -> str:
+    return body.product if body.saved else ""
 
 
-def _of_a_brand(figure: str) -> Callable[..., Sequence[Amount]]:
-    place = _PLACE[figure]
-
-    def amounts(_body: Body, brand: str) -> Sequence[Amount]:
-        return ((brand, "", place, 1, ""),) if brand else NOTHING
-
-    return amounts
-
-
-def _of_an_order(figure: str, money: str) -> Callable[..., Sequence[Amount]]:
-    pieces, cents = _PLACE[figure], _PLACE[money]
-
-    def amounts(body: Purchased | Returned, _brand: str) -> Sequence[Amount]:
-        currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
-        made: list[Amount] = []
-        for line in body.lines:
-            if line.quantity > 0:
-                quantity = min(line.quantity, QUANTITY_MAX)
-                made.append((line.brand, line.product, pieces, quantity, currency))
-                if currency:
-                    amount = min(max(line.amount_cents, 0), AMOUNT_CENTS_MAX)
-                    made.append((line.brand, line.product, cents, amount, currency))
-        return made
-
-    return amounts
-
-
-_saved = _of_goods("saves")
-# Events that add to a brand's figures; others are not looked at.
-_AMOUNTS: Mapping[type[Body], Callable[..., Sequence[Amount]]] = {
-    Viewed: _of_goods("views"),
-    Scan: _of_goods("scans"),
-    Tried: _of_goods("tries"),
-    Saved: lambda body, brand: _saved(body, brand) if body.saved else NOTHING,
-    OfferShown: _of_a_brand("offers_shown"),
-    CouponClaimed: _of_a_brand("claims"),
-    CouponRedeemed: _of_a_brand("redemptions"),
-    Purchased: _of_an_order("pieces", "paid_cents"),
-    Returned: _of_an_order("returned", "refunded_cents"),
+# The figure to which an event adds one, of the goods that it names or of its brand as a whole.
+_OF_GOODS: Mapping[type[Body], tuple[str, Callable[..., str]]] = {
+    Viewed: ("views", _product),
+    Scan: ("scans", _product),
+    Tried: ("tries", _product),
+    Saved: ("saves", _saved),
+}
+_OF_A_BRAND: Mapping[type[Body], str] = {
+    OfferShown: "offers_shown",
+    CouponClaimed: "claims",
+    CouponRedeemed: "redemptions",
+}
+# The figures to which the lines of an order add pieces and money.
+_OF_ORDERS: Mapping[type[Body], tuple[str, str]] = {
+    Purchased: ("pieces", "paid_cents"),
+    Returned: ("returned", "refunded_cents"),
 }
 
 
@@ -130,55 +94,98 @@ def fold(
 ) -> None:
     """Add events to the figures, in the caller's transaction: once for each ledger position.
 
-    Events that are `gone` were counted before, and are taken back.
+    Events that are `gone` were counted before, and are taken back. What speaks neither of a product
+    nor of a brand is left out.
     """
     sums = _Sums()
-    unsaid: list[tuple[LedgerEvent, Amount, int]] = []
-    for each, times in chain(zip(events, repeat(1)), zip(gone, repeat(-1))):
-        for amount in amounts_of(each.event):
-            brand, product, *_ = amount
-            if product and not is_product(product):
-                continue
-            if brand:
-                sums.add(each, brand, amount, times)
-            else:
-                unsaid.append((each, amount, times))
-    brands = _brands_unsaid(connection, unsaid)
-    for each, amount, times in unsaid:
-        if brand := brands.get((each.tenant, amount[1]), ""):
-            sums.add(each, brand, amount, times)
-    sums.count_orders()
-    write(connection, BRAND_HOUR, sums.rows)
+    for kinds, times in ((by_kind(events), 1), (by_kind(gone), -1)):
+        # Many events are alike, and are counted before anything is asked of what they name.
+        for kind, (figure, product_of) in _OF_GOODS.items():
+            alike = Counter(
+                (*_place(each, at), each.event.brand, product_of(each.event.body))
+                for each, at in kinds.get(kind, ())
+            )
+            for about, count in alike.items():
+                if about[-1]:
+                    sums.add(about, figure, times * count)
+        for kind, figure in _OF_A_BRAND.items():
+            alike = Counter(
+                (*_place(each, at), each.event.brand, "") for each, at in kinds.get(kind, ())
+            )
+            for about, count in alike.items():
+                if about[-2]:
+                    sums.add(about, figure, times * count)
+        for kind, figures in _OF_ORDERS.items():
+            for each, at in kinds.get(kind, ()):
+                sums.add_order(each, at, figures, times)
+    write(connection, BRAND_HOUR, sums.rows_with(_brands_unsaid(connection, sums.unsaid)))
+
+
+def _place(each: LedgerEvent, at: int) -> tuple[str, str, int, int]:
+    return each.tenant, each.store or "", at - at % HOUR_US, each.shard
 
 
 class _Sums:
     """The rows that events add up to; an order counts once for each brand whose goods it holds."""
 
     def __init__(self) -> None:
-        self.rows: dict[Row, list[int]] = {}
+        self._rows: dict[Row, list[int]] = {}
         self._orders: set[tuple[int, int, Row]] = set()
+        self._unsaid: list[tuple[_About, str, int, str, int | None]] = []
 
-    def add(self, each: LedgerEvent, named: str, amount: Amount, times: int) -> None:
-        """Add one amount, or with `times` -1 take it from the row of its brand and hour."""
-        _, product, place, number, currency = amount
+    @property
+    def unsaid(self) -> set[tuple[str, str]]:
+        """Return tenant and product of goods of which it was not said of which brand they are."""
+        return {(about[0], about[-1]) for about, *_ in self._unsaid}
+
+    def add(
+        self, about: _About, figure: str, number: int, currency: str = "", order: int | None = None
+    ) -> None:
+        """Add to a figure; `order` is the position of the order of which this is a part."""
+        tenant, store, hour, shard, named, product = about
+        if product and not is_product(product):
+            return
+        if not named:
+            self._unsaid.append((about, figure, number, currency, order))
+            return
         brand = clean(named)
-        hour = time_of(each) // HOUR_US * HOUR_US
-        store = each.store or ""
-        row = self._row((each.tenant, brand, hour, product, store, currency, each.shard))
-        row[place] += times * number
-        if place == _PIECES:
-            key = (each.tenant, brand, hour, "", store, "", each.shard)
-            self._orders.add((each.position, times, key))
+        row = self._row((tenant, brand, hour, product, store, currency, shard))
+        row[_PLACE[figure]] += number
+        if order is not None and figure == "pieces":
+            times = 1 if number > 0 else -1
+            self._orders.add((order, times, (tenant, brand, hour, "", store, "", shard)))
 
-    def count_orders(self) -> None:
-        """Add the orders to the rows of their brands as a whole."""
+    def add_order(self, each: LedgerEvent, at: int, figures: tuple[str, str], times: int) -> None:
+        """Add the lines of an order, or with `times` -1 take them back."""
+        body = each.event.body
+        if not isinstance(body, Purchased | Returned):
+            return
+        pieces, money = figures
+        currency = body.currency if CURRENCY.fullmatch(body.currency) else ""
+        for line in body.lines:
+            if line.quantity > 0:
+                about = (*_place(each, at), line.brand, line.product)
+                quantity = min(line.quantity, QUANTITY_MAX)
+                self.add(about, pieces, times * quantity, currency, each.position)
+                if currency:
+                    amount = min(max(line.amount_cents, 0), AMOUNT_CENTS_MAX)
+                    self.add(about, money, times * amount, currency)
+
+    def rows_with(self, brands: Mapping[tuple[str, str], str]) -> Mapping[Row, Sequence[int]]:
+        """Return the rows, with what was not said of a brand where the catalogue says it."""
+        for about, figure, number, currency, order in self._unsaid:
+            tenant, store, hour, shard, _, product = about
+            if brand := brands.get((tenant, product), ""):
+                known = (tenant, store, hour, shard, brand, product)
+                self.add(known, figure, number, currency, order)
         for _, times, key in self._orders:
             self._row(key)[_ORDERS] += times
+        return self._rows
 
     def _row(self, key: Row) -> list[int]:
-        row = self.rows.get(key)
+        row = self._rows.get(key)
         if row is None:
-            row = self.rows[key] = [0] * len(BRAND_HOUR.sums)
+            row = self._rows[key] = [0] * len(BRAND_HOUR.sums)
         return row
 
 
@@ -220,12 +227,12 @@ _TOTALS = (
 
 
 def _brands_unsaid(
-    connection: Connection, unsaid: Iterable[tuple[LedgerEvent, Amount, int]]
+    connection: Connection, unsaid: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     """Return the brands, by the catalogue, of goods of which an event does not say it."""
     asked: dict[str, set[str]] = defaultdict(set)
-    for each, amount, _ in unsaid:
-        asked[each.tenant].add(amount[1])
+    for tenant, product in unsaid:
+        asked[tenant].add(product)
     return {
         (tenant, product): goods.brand
         for tenant in sorted(asked)

@@ -15,7 +15,8 @@ from psycopg import Connection
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.store_hour import HOUR_US
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, time_of
+from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX
+from cloud_sync.shoppers.by_kind import by_kind
 from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
 from wire.events import Viewed
 
@@ -71,13 +72,12 @@ class Difference:
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     """Note the prices that events show, in the caller's transaction."""
     rows: dict[_Key, list[int]] = {}
-    for each in events:
+    for each, at in by_kind(events).get(Viewed, ()):
         body = each.event.body
-        if type(body) is not Viewed or body.price_cents <= 0:
+        if not isinstance(body, Viewed) or body.price_cents <= 0:
             continue
         if not (PRODUCT.fullmatch(body.product) and CURRENCY.fullmatch(body.currency)):
             continue
-        at = time_of(each)
         cents = min(body.price_cents, AMOUNT_CENTS_MAX)
         channel = each.store or each.source
         hour = at // HOUR_US * HOUR_US

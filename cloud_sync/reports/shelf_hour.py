@@ -11,7 +11,8 @@ from psycopg import Connection
 from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.store_hour import HOUR_US, clean
-from cloud_sync.shoppers.acts import DWELL_MS_MAX, time_of
+from cloud_sync.shoppers.acts import DWELL_MS_MAX
+from cloud_sync.shoppers.by_kind import by_kind
 from wire.events import Dwell
 
 SHELF_HOUR = FactTable(
@@ -31,10 +32,10 @@ SHELF_HOUR = FactTable(
 def fold(connection: Connection, events: Sequence[LedgerEvent]) -> None:
     """Add stays to the figures, in the caller's transaction: once for each ledger position."""
     sums: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
-    for each in events:
+    for each, at in by_kind(events).get(Dwell, ()):
         body = each.event.body
-        if type(body) is Dwell and 0 < body.plan < 2**31 and each.store:
-            hour = time_of(each) // HOUR_US * HOUR_US
+        if isinstance(body, Dwell) and 0 < body.plan < 2**31 and each.store:
+            hour = at - at % HOUR_US
             zone = clean(each.event.zone)
             held = sums[each.shard, each.tenant, each.store, zone, body.plan, hour]
             held[0] += 1

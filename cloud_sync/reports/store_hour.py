@@ -3,16 +3,15 @@
 A sum is kept apart by the operator whom its events name.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
 
 from psycopg import Connection
 
 from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import time_of
+from cloud_sync.shoppers.by_kind import by_kind
 from wire.events import (
     Arrival,
     Body,
@@ -105,20 +104,22 @@ def fold(
     What claims to come from the future counts in the hour in which it was accepted.
     """
     sums: dict[Row, int] = defaultdict(int)
-    for each, times in chain(zip(events, repeat(1)), zip(gone, repeat(-1))):
-        event = each.event
-        kind = type(event.body)
-        figure, more = _ONE.get(kind), _MORE.get(kind)
-        if figure is None and more is None:
-            continue
-        hour = time_of(each) // HOUR_US * HOUR_US
-        operator = clean(event.operator)
-        store = each.store or ""
-        if figure is not None:
-            sums[each.shard, each.tenant, store, hour, figure, operator] += times
-        if more is not None:
-            for name, amount in more(event.body):
-                sums[each.shard, each.tenant, store, hour, name, operator] += times * amount
+    for kinds, times in ((by_kind(events), 1), (by_kind(gone), -1)):
+        for kind, figure in _ONE.items():
+            # Many are alike, and are counted before their names are made clean.
+            alike = Counter(
+                (each.shard, each.tenant, each.store, at - at % HOUR_US, each.event.operator)
+                for each, at in kinds.get(kind, ())
+            )
+            for (shard, tenant, store, hour, operator), count in alike.items():
+                sums[shard, tenant, store or "", hour, figure, clean(operator)] += times * count
+        for kind, more in _MORE.items():
+            for each, at in kinds.get(kind, ()):
+                operator = clean(each.event.operator)
+                hour = at - at % HOUR_US
+                for name, amount in more(each.event.body):
+                    key = (each.shard, each.tenant, each.store or "", hour, name, operator)
+                    sums[key] += times * amount
     write(connection, STORE_HOUR, {key: (amount,) for key, amount in sums.items() if amount})
 
 

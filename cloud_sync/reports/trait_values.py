@@ -12,6 +12,7 @@ from psycopg import Connection
 from cloud_sync.reports.funnel import BRAND_LINES
 from cloud_sync.shoppers.allowed import allowed
 from cloud_sync.shoppers.consents import PROFILING
+from cloud_sync.shoppers.kept_orders import kept_orders
 from cloud_sync.shoppers.own_traits import OwnTrait
 from cloud_sync.shoppers.touches import vocabulary_of
 
@@ -82,6 +83,25 @@ def assets(connection: Connection, tenant: str) -> list[Asset]:
     return [Asset(brand=b, currency=c, shoppers=n, cents=cents) for b, c, n, cents in rows]
 
 
+# What was bought is counted as touches.py says, and as of the day: what came back after it was
+# still kept then.
+_OWNED = "JOIN identifier AS own ON own.tenant = fact.tenant AND own.identifier = fact.atom"
+_KEPT = kept_orders(
+    "SELECT own.shopper, number, place, day, bought, returned, paid_cents, refunded_cents,"  # noqa: S608
+    f" bought_at FROM atom_order AS fact {_OWNED} WHERE fact.tenant = %(tenant)s"
+    " AND fact.subject = '' AND day <= %(day)s",
+    "shopper",
+)
+_TOUCHES = f"""
+SELECT own.shopper, day, act, subject, times, amount FROM atom_act AS fact {_OWNED}
+WHERE fact.tenant = %(tenant)s AND act <> 'bought'
+UNION ALL SELECT own.shopper, day, 'bought', subject, bought, paid_cents
+FROM atom_order AS fact {_OWNED}
+WHERE fact.tenant = %(tenant)s AND subject <> '' AND bought > 0
+UNION ALL SELECT shopper, day, 'bought', '', times, amount FROM ({_KEPT}) AS kept
+"""  # noqa: S608 (statements and names are put together, no values)
+
+
 def _values(
     connection: Connection, tenant: str, trait: OwnTrait, day: int
 ) -> tuple[str, dict[str, object]]:
@@ -113,13 +133,9 @@ def _values(
             "   AND sold.product = substr(split_part(touch.subject, '|', 1), 9)))"
         )
     sql = (
-        f"SELECT own.shopper, {value} AS value FROM ("  # noqa: S608
-        "  SELECT tenant, atom, day, act, subject, times, amount FROM atom_act UNION ALL"
-        "  SELECT tenant, atom, day, 'bought', subject, bought, paid_cents FROM atom_order"
-        "  WHERE subject <> '' AND bought > 0) AS touch"
-        " JOIN identifier AS own ON own.tenant = touch.tenant AND own.identifier = touch.atom"
-        " WHERE touch.tenant = %(tenant)s AND act = %(act)s AND day <= %(day)s"
-        f" AND day > %(day)s - %(days)s AND {about} GROUP BY own.shopper"
+        f"SELECT shopper, {value} AS value FROM ({_TOUCHES}) AS touch"  # noqa: S608
+        " WHERE act = %(act)s AND day <= %(day)s"
+        f" AND day > %(day)s - %(days)s AND {about} GROUP BY shopper"
     )
     asked: dict[str, object] = {
         "tenant": tenant,

@@ -1,6 +1,6 @@
 """What one event says about a shopper: acts, products, dwell, money, places."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.facts import (
@@ -52,27 +52,28 @@ ACTS: Mapping[type[Body], str] = {
     HelpAsked: "asked",
 }
 
+# An event with when it happened, as `time_of` says.
+Timed = tuple[LedgerEvent, int]
 # An act with its amount: ms of dwell, cents of orders.
 _Act = tuple[str, int]
 
 
-def gather(facts: Facts, ledger: LedgerEvent, atom: str) -> None:
-    """Merge what one event says about its atom; orders are settled first, see settling.py."""
-    body = ledger.event.body
-    kind = type(body)
+def gather(facts: Facts, kind: type[Body], those: Iterable[tuple[Timed, str]]) -> None:
+    """Merge what events of one kind say, each about its atom; orders are settled, see settling.py.
+
+    This runs for each event that names somebody.
+    """
     told_by = _TOLD_BY.get(kind)
-    at = time_of(ledger)
-    amount = 0
-    if told_by is not None:
-        act, amount = told_by(facts, ledger, body, atom, at)
-    elif kind in ACTS:
-        act = ACTS[kind]
-    else:
+    act, amount = ACTS.get(kind, ""), 0
+    if told_by is None and not act:
         return
-    where, about = place_of(ledger), subject_of(ledger.event)
-    facts.act((ledger.tenant, atom, at // DAY_US, act, where, about), amount, at)
-    if ledger.store is not None:
-        facts.seen((ledger.tenant, atom, ledger.store), at)
+    for (ledger, at), atom in those:
+        if told_by is not None:
+            act, amount = told_by(facts, ledger, ledger.event.body, atom, at)
+        where, about = place_of(ledger), subject_of(ledger.event)
+        facts.act((ledger.tenant, atom, at // DAY_US, act, where, about), amount, at)
+        if ledger.store is not None:
+            facts.seen((ledger.tenant, atom, ledger.store), at)
 
 
 def time_of(ledger: LedgerEvent) -> int:
@@ -111,7 +112,7 @@ def _saved(facts: Facts, ledger: LedgerEvent, body: Saved, atom: str, at: int) -
 
 
 def _followed(facts: Facts, ledger: LedgerEvent, body: Followed, atom: str, at: int) -> _Act:
-    _brand(facts, ledger, atom, body.subject, [0, 2 * at + body.followed, 0])
+    _brand(facts, ledger, atom, body.subject, [2 * at + body.followed])
     return "followed" if body.followed else "unfollowed", 0
 
 

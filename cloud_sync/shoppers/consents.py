@@ -64,7 +64,7 @@ def note(connection: Connection, events: Sequence[LedgerEvent]) -> None:
             for atom in list(recognised(each.event))[:1]:
                 key = (each.tenant, atom, body.purpose[:TEXT_CHARACTERS_MAX])
                 mark = 2 * time_of(each) + body.given
-                place = each.store or each.source
+                place = body.place or each.store or each.source
                 word = (mark, _clean(body.version), _clean(body.via), _clean(place))
                 said[key] = max(said.get(key, word), word)
     write(connection, said)

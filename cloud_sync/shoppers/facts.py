@@ -38,23 +38,17 @@ ATOM_PRODUCT = FactTable(
     sums=("times", "views", "tries", "bought", "returned"),
     latest=("viewed_at", "viewed_online_at", "tried_at", "bought_at", "saved_mark"),
 )
-# followed_mark is made as saved_mark is; orders are those with goods of the brand.
+# followed_mark is made as saved_mark is.
 ATOM_BRAND = FactTable(
     name="atom_brand",
     keys={**_ATOM, "brand": "text"},
-    sums=("orders",),
-    latest=("followed_mark", "bought_at"),
+    latest=("followed_mark",),
 )
 ATOM_ZONE = FactTable(
     name="atom_zone",
     keys={**_ATOM, "store": "text", "zone": "text", "plan": "integer"},
     sums=("stays", "dwell_ms"),
     latest=("dwelt_at",),
-)
-ATOM_MONEY = FactTable(
-    name="atom_money",
-    keys={**_ATOM, "currency": "text"},
-    sums=("orders", "paid_cents", "refunded_cents"),
 )
 # An order as a whole, where the subject is empty, and each part of it by its product; what came
 # back stands in rows of its own day and place under the same number.
@@ -88,7 +82,6 @@ FACT_TABLES = (
     ATOM_PRODUCT,
     ATOM_BRAND,
     ATOM_ZONE,
-    ATOM_MONEY,
     ATOM_ORDER,
     ATOM_STORE,
     STORE_PRODUCT,

@@ -1,13 +1,14 @@
 """Folding events into shoppers: identities are joined, atoms grow, touched shoppers are named."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import gather, time_of
+from cloud_sync.shoppers.acts import Timed, gather, time_of
+from cloud_sync.shoppers.by_kind import by_kind, of_kinds
 from cloud_sync.shoppers.facts import PRODUCT, Facts, write
 from cloud_sync.shoppers.given_back import give_back
 from cloud_sync.shoppers.identity import (
@@ -20,7 +21,7 @@ from cloud_sync.shoppers.identity import (
 )
 from cloud_sync.shoppers.joining import join
 from cloud_sync.shoppers.order_facts import gather_order
-from cloud_sync.shoppers.orders import order_key, place_of
+from cloud_sync.shoppers.orders import order_key, teller_of
 from cloud_sync.shoppers.settling import Settled, settle
 from cloud_sync.shoppers.spending import fold_spent
 from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
@@ -43,7 +44,7 @@ class Folded:
 
 # What an order may say of coupons; a till takes fewer off one.
 DISCOUNTS_MAX = 50
-_ABOUT_COUPONS = frozenset({CouponClaimed, CouponRedeemed, Purchased})
+_ABOUT_COUPONS = (CouponClaimed, CouponRedeemed, Purchased)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,44 +76,68 @@ def fold(
     """
     orders = settle(connection, events) if settled is None else settled
     del epoch  # checked by the commit of the fold position
-    identifiers: dict[Key, Identifier] = {}
-    links: list[Link] = []
-    acts: list[_CouponAct] = []
+    named = _Named()
     facts = Facts()
-    live_atoms: set[Key] = set()
-    for each in events:
-        named = recognised(each.event)
-        if named:
-            atom = next(iter(named))
-            for key, identifier in named.items():
-                identifiers[each.tenant, key] = identifier
-            if len(named) > 1:
-                links.extend(_links(each, list(named)))
-            if each.live:
-                live_atoms.add((each.tenant, atom))
-            gather(facts, each, atom)
-        kind = type(each.event.body)
-        if kind in _ABOUT_COUPONS:
-            acts.extend(_coupon_acts(each))
+    for kind, those in by_kind(events).items():
+        gather(facts, kind, named.atoms(those))
     for effect, times in orders.changes:
         gather_order(facts, effect, times)
-    shoppers = register(connection, identifiers)
-    append_links(connection, links)
+    shoppers = register(connection, named.identifiers)
+    append_links(connection, named.links)
     write(connection, facts, shard, events[-1].position)
-    if spent := [each for each in events if type(each.event.body) is PointsSpent]:
+    if spent := of_kinds(events, PointsSpent):
         fold_spent(connection, spent)
-    owners = _write_coupon_acts(connection, acts)
-    owners |= give_back(connection, orders.given) | (orders.atoms - identifiers.keys())
-    pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in links}
+    owners = _write_coupon_acts(connection, of_kinds(events, *_ABOUT_COUPONS))
+    owners |= give_back(connection, orders.given) | (orders.atoms - named.identifiers.keys())
+    pairs = {((link.tenant, link.identifier), (link.tenant, link.other)) for link in named.links}
     apart = sorted(pair for pair in pairs if shoppers[pair[0]] != shoppers[pair[1]])
-    if apart or owners:
+    if apart:
         join(connection, apart)
-        shoppers = shoppers_of(connection, identifiers.keys() | owners)
+        shoppers = shoppers_of(connection, named.identifiers.keys() | owners)
+    elif owners:
+        shoppers |= shoppers_of(connection, owners)
     return Folded(
         touched={(tenant, shopper) for (tenant, _), shopper in shoppers.items()},
-        live={(key[0], shoppers[key]) for key in live_atoms | owners},
+        live={(key[0], shoppers[key]) for key in named.live | owners},
         stores={(each.tenant, each.store) for each in events if each.store is not None},
     )
+
+
+class _Named:
+    """Whom events name: all identifiers and links, and the atoms of live events."""
+
+    def __init__(self) -> None:
+        self.identifiers: dict[Key, Identifier] = {}
+        self.links: list[Link] = []
+        self.live: set[Key] = set()
+        self._known: dict[tuple[str, tuple[Identifier, ...]], tuple[str, ...]] = {}
+
+    def atoms(self, those: Iterable[Timed]) -> list[tuple[Timed, str]]:
+        """Return those events that name somebody, each with its atom, the strongest it names."""
+        found: list[tuple[Timed, str]] = []
+        for told in those:
+            each = told[0]
+            identifiers = each.event.identifiers
+            if not identifiers:
+                continue
+            ids = self._known.get((each.tenant, identifiers))
+            if ids is None:
+                ids = self._get_to_know(each)
+            if not ids:
+                continue
+            if len(ids) > 1:
+                self.links.extend(_links(each, ids))
+            if each.live:
+                self.live.add((each.tenant, ids[0]))
+            found.append((told, ids[0]))
+        return found
+
+    def _get_to_know(self, ledger: LedgerEvent) -> tuple[str, ...]:
+        named = recognised(ledger.event)
+        for key, identifier in named.items():
+            self.identifiers[ledger.tenant, key] = identifier
+        ids = self._known[ledger.tenant, ledger.event.identifiers] = tuple(named)
+        return ids
 
 
 def _links(ledger: LedgerEvent, named: Sequence[str]) -> list[Link]:
@@ -147,7 +172,7 @@ def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
             said = [(each.coupon, "spent") for each in discounts[:DISCOUNTS_MAX]]
         case _:
             return []
-    name, place = order_key(order, place_of(ledger)) if order else ("", place_of(ledger))
+    name, place = order_key(order, teller_of(ledger)) if order else ("", teller_of(ledger))
     return [
         _CouponAct(
             tenant=ledger.tenant,
@@ -164,8 +189,9 @@ def _coupon_acts(ledger: LedgerEvent) -> list[_CouponAct]:
     ]
 
 
-def _write_coupon_acts(connection: Connection, acts: Sequence[_CouponAct]) -> set[Key]:
-    """Keep coupon acts, each once, and return the owners of the coupons."""
+def _write_coupon_acts(connection: Connection, events: Sequence[LedgerEvent]) -> set[Key]:
+    """Keep what events say of coupons, each once, and return the owners of the coupons."""
+    acts = [act for each in events for act in _coupon_acts(each)]
     if not acts:
         return set()
     once = {

@@ -6,6 +6,18 @@ are read: an order of which all that was paid was refunded counts no more, and w
 another lessens its amount.
 """
 
+# All rows of the orders of shoppers who are asked for by their identifiers, `atoms`, for a WITH;
+# and of these the orders as wholes.
+ORDERED = """ordered AS (
+    SELECT asked.tenant, asked.shopper, told.*
+    FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])
+        AS asked (tenant, shopper, atom)
+    CROSS JOIN LATERAL (SELECT number, subject, place, day, currency, bought, returned, paid_cents,
+        refunded_cents, bought_at FROM atom_order AS fact
+        WHERE fact.tenant = asked.tenant AND fact.atom = asked.atom OFFSET 0) AS told
+)"""
+ORDERS = "SELECT * FROM ordered WHERE subject = ''"
+
 
 def kept_orders(rows: str, owner: str) -> str:
     """Return the SQL of orders that count: `owner`, place, day, times, amount, bought_at.

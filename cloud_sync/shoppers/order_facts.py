@@ -5,18 +5,13 @@ from collections.abc import Iterable
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.acts import (
-    AMOUNT_CENTS_MAX,
-    BRAND_CHARACTERS_MAX,
     QUANTITY_MAX,
     time_of,
 )
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
-    ATOM_BRAND,
-    ATOM_MONEY,
     ATOM_PRODUCT,
     ATOM_STORE,
-    CURRENCY,
     DAY_US,
     PAIRED_PRODUCTS_MAX,
     PRODUCT_PAIR,
@@ -42,7 +37,7 @@ def gather_order(facts: Facts, effect: Effect, times: int) -> None:
     match effect:
         case Bought():
             _sold(facts, ledger, quantities, times)
-            _kept(facts, effect, quantities, at, times)
+            _bought(facts, effect, quantities, at, times)
         case Back():
             _came_back(facts, effect, quantities, at, times)
     if effect.atom is not None and ledger.store is not None:
@@ -58,22 +53,15 @@ def _sold(facts: Facts, ledger: LedgerEvent, quantities: dict[str, int], times: 
         facts.merge(PRODUCT_PAIR, (ledger.tenant, one, other, ledger.shard), [0, times])
 
 
-def _kept(facts: Facts, bought: Bought, quantities: dict[str, int], at: int, times: int) -> None:
-    """Count a purchase as far as it did not come back; one of which nothing is left is none."""
+def _bought(facts: Facts, bought: Bought, quantities: dict[str, int], at: int, times: int) -> None:
+    """Count a purchase; what is left of it after returns is known where orders are read."""
     if bought.atom is None:
         return
     who = (bought.ledger.tenant, bought.atom)
-    orders = times if bought.kept else 0
-    left = times * min(bought.left_cents, AMOUNT_CENTS_MAX)
+    paid = times * bounded_cents(bought.body.amount_cents)
     place = place_of(bought.ledger)
-    facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [orders, left, at, at])
+    facts.merge(ATOM_ACT, (*who, at // DAY_US, "bought", place, ""), [times, paid, at, at])
     merge_order(facts, who, bought.body, number_of(bought.ledger), at, place, times)
-    if CURRENCY.fullmatch(bought.body.currency):
-        paid = times * bounded_cents(bought.body.amount_cents)
-        facts.merge(ATOM_MONEY, (*who, bought.body.currency), [orders, paid, 0])
-    for named in sorted(bought.brands):
-        if brand := named.replace("\0", "")[:BRAND_CHARACTERS_MAX]:
-            facts.merge(ATOM_BRAND, (*who, brand), [times, 0, at])
     for product, quantity in quantities.items():
         values = [times, 0, 0, times * quantity, 0, 0, 0, 0, at, 0]
         facts.merge(ATOM_PRODUCT, (*who, product), values)
@@ -91,8 +79,6 @@ def _came_back(facts: Facts, back: Back, quantities: dict[str, int], at: int, ti
     place = place_of(ledger)
     facts.merge(ATOM_ACT, (*who, at // DAY_US, "returned", place, ""), [times, cents, at, at])
     merge_order(facts, who, back.body, number_of(ledger), at, place, times)
-    if CURRENCY.fullmatch(back.body.currency):
-        facts.merge(ATOM_MONEY, (*who, back.body.currency), [0, 0, cents])
     for product, quantity in quantities.items():
         values = [times, 0, 0, 0, times * quantity, 0, 0, 0, 0, 0]
         facts.merge(ATOM_PRODUCT, (*who, product), values)

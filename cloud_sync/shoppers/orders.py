@@ -19,23 +19,19 @@ ORDER_CHARACTERS_MAX = 128
 # A return of which two systems tell within this time is one.
 SAME_RETURN_US = 86_400_000_000
 
-ABOUT_ORDERS = frozenset({Purchased, Returned, CouponRedeemed})
+ABOUT_ORDERS = (Purchased, Returned, CouponRedeemed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought:
-    """The purchase of an order, by the best of its tellers: whose it is, and what is left of it.
+    """The purchase of an order, by the best of its tellers, and whose it is.
 
-    `kept` is False once all of it came back; `left_cents` is what was not refunded, `brands` are
-    those of which goods were kept.
+    What is left of it follows when it is read, with what came back: see kept_orders.py.
     """
 
     ledger: LedgerEvent
     body: Purchased
     atom: str | None
-    kept: bool
-    left_cents: int
-    brands: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +64,8 @@ def order_key(order: str, place: str) -> tuple[str, str]:
     return (name, other) if name and NAME.fullmatch(other) else (named, place)
 
 
-def place_of(ledger: LedgerEvent) -> str:
-    """Return the store or channel that tells an event."""
+def teller_of(ledger: LedgerEvent) -> str:
+    """Return the store or channel that tells an event, by its name alone."""
     return ledger.store or ledger.source
 
 
@@ -82,9 +78,7 @@ def number_of(ledger: LedgerEvent) -> str:
 
 def effects(told: Iterable[LedgerEvent]) -> list[Effect]:
     """Return what all that was told of one order says together."""
-    said = list(told)
-    purchases = [_Purchase(each, body) for each, body in _of(said) if isinstance(body, Purchased)]
-    returns = _once(_Return(each, body) for each, body in _of(said) if isinstance(body, Returned))
+    purchases, returns = _of_both(told)
     atoms = [atom for each in purchases if (atom := _atom(each.ledger)) is not None]
     buyer = min(atoms, default=None)
     back: list[Effect] = [
@@ -93,16 +87,20 @@ def effects(told: Iterable[LedgerEvent]) -> list[Effect]:
     ]
     if not purchases:
         return back
-    return [_bought(min(purchases, key=_Purchase.rank), buyer, returns), *back]
+    best = min(purchases, key=_Purchase.rank)
+    return [Bought(ledger=best.ledger, body=best.body, atom=buyer), *back]
 
 
 def coupons_back(told: Iterable[LedgerEvent]) -> list[GivenBack]:
     """Return the coupons that an order gives back, since all of it came back."""
     said = list(told)
-    bought = next((each for each in effects(said) if isinstance(each, Bought)), None)
-    if bought is None or bought.kept:
+    purchases, returns = _of_both(said)
+    if not purchases:
         return []
-    name, place = order_key(bought.body.order, place_of(bought.ledger))
+    bought = min(purchases, key=_Purchase.rank)
+    if not _is_back(bought.body, returns):
+        return []
+    name, place = order_key(bought.body.order, teller_of(bought.ledger))
     codes: set[str] = set()
     at = 0
     for ledger, body in _of(said):
@@ -149,12 +147,20 @@ class _Return:
         mine, theirs = self.goods(), other.goods()
         apart = abs(self.ledger.event.occurred_at - other.ledger.event.occurred_at)
         return (
-            place_of(self.ledger) != place_of(other.ledger)
+            teller_of(self.ledger) != teller_of(other.ledger)
             and self.body.amount_cents == other.body.amount_cents
             and self.body.currency == other.body.currency
             and (mine == theirs or not mine or not theirs)
             and apart <= SAME_RETURN_US
         )
+
+
+def _of_both(told: Iterable[LedgerEvent]) -> tuple[list["_Purchase"], list["_Return"]]:
+    """Return what was told of the purchase of an order, and each return once."""
+    said = list(_of(told))
+    purchases = [_Purchase(each, body) for each, body in said if isinstance(body, Purchased)]
+    returns = _once(_Return(each, body) for each, body in said if isinstance(body, Returned))
+    return purchases, returns
 
 
 def _of(
@@ -173,7 +179,7 @@ def _once(returns: Iterable[_Return]) -> list[_Return]:
     """
     counted: list[tuple[_Return, set[str]]] = []
     for each in sorted(returns, key=_Return.rank):
-        place = place_of(each.ledger)
+        place = teller_of(each.ledger)
         same = next(
             (places for known, places in counted if place not in places and each.is_told_by(known)),
             None,
@@ -189,8 +195,8 @@ def _atom(ledger: LedgerEvent) -> str | None:
     return next(iter(recognised(ledger.event)), None)
 
 
-def _bought(best: _Purchase, atom: str | None, returns: Sequence[_Return]) -> Bought:
-    body = best.body
+def _is_back(body: Purchased, returns: Sequence[_Return]) -> bool:
+    """Tell whether all goods of an order came back, or all that was paid."""
     refunded = sum(
         max(each.body.amount_cents, 0) for each in returns if each.body.currency == body.currency
     )
@@ -201,15 +207,5 @@ def _bought(best: _Purchase, atom: str | None, returns: Sequence[_Return]) -> Bo
     pieces: Counter[str] = Counter()
     for line in body.lines:
         pieces[line.product] += max(line.quantity, 0)
-    left = {product for product, count in pieces.items() if back[product] < count}
-    all_back = bool(returns) and bool(pieces) and not left
-    all_refunded = body.amount_cents > 0 and refunded >= body.amount_cents
-    kept = not (all_back or all_refunded)
-    return Bought(
-        ledger=best.ledger,
-        body=body,
-        atom=atom,
-        kept=kept,
-        left_cents=max(body.amount_cents - refunded, 0),
-        brands=frozenset(line.brand for line in body.lines if kept and line.product in left),
-    )
+    all_back = bool(returns) and bool(pieces) and pieces <= back
+    return all_back or 0 < body.amount_cents <= refunded

@@ -12,18 +12,15 @@ from cloud_sync.shoppers.consents import OFFERS, PROFILING, TERMS, WORDS, Consen
 from cloud_sync.shoppers.facts import (
     ATOM_ACT,
     ATOM_BRAND,
-    ATOM_MONEY,
-    ATOM_ORDER,
     ATOM_PRODUCT,
     ATOM_STORE,
     ATOM_ZONE,
 )
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
-from cloud_sync.shoppers.kept_orders import kept_orders
+from cloud_sync.shoppers.kept_orders import ORDERED, ORDERS, kept_orders
 from cloud_sync.shoppers.points import PointRules, Standing, standing_of
 from cloud_sync.shoppers.stage_rules import STAGE_RULES, StageRule
 
-ATOM_FACTS = (ATOM_PRODUCT, ATOM_BRAND, ATOM_MONEY, ATOM_STORE)
 # Stores are told the brands followed last; whoever follows more sees the others as not followed.
 FOLLOWED_MAX = 100
 
@@ -169,10 +166,7 @@ def _ask(
         shared = {(str(row["tenant"]), _hex(row["shopper"])) for row in things}
         consents = consents_in(members, terms, words)
         acts = _found(len(_ACT_KEYS), acted)
-        products, brands, money, stores = [
-            _found(len(table.keys) - len(_OWNER), rows)
-            for table, rows in zip(ATOM_FACTS, facts, strict=True)
-        ]
+        products, brands, money, stores = [_found(1, rows) for rows in facts]
         points = {key: values[0] for key, [(_, values)] in _found(0, spent).items()}
         rules = json.decode(parts[-1], type=dict[str, _Rules])
         dwelt = _dwelt(dwells)
@@ -185,7 +179,7 @@ def _ask(
                     (int(day), str(act)): ActFacts(*row) for (day, act), row in acts.get(key, [])
                 },
                 products={str(one): ProductFacts(*row) for (one,), row in products.get(key, [])},
-                followed=_followed({str(one): row[1] for (one,), row in brands.get(key, [])}),
+                followed=_followed({str(one): row[0] for (one,), row in brands.get(key, [])}),
                 dwelt=dwelt.get(key, {}),
                 money={str(one): MoneyFacts(*row) for (one,), row in money.get(key, [])},
                 stores={str(one): row[0] for (one,), row in stores.get(key, [])},
@@ -303,18 +297,21 @@ def _dwelt(rows: _Rows) -> dict[Key, dict[str, DwellFacts]]:
     return found
 
 
-# What was bought is counted by orders, since one that came back counts no more.
-_ORDERS = kept_orders(
-    "SELECT asked.tenant, asked.shopper, facts.number, facts.place, facts.day, facts.bought,"  # noqa: S608
-    " facts.returned, facts.paid_cents, facts.refunded_cents, facts.bought_at"
-    f" FROM {_facts_of(ATOM_ORDER)} WHERE facts.subject = ''",
-    "tenant, shopper",
+# Of each currency: how many orders count, and all that was paid and refunded.
+_MONEY = (
+    "SELECT tenant, shopper, currency, sum(orders)::bigint AS orders,"  # noqa: S608
+    " sum(paid_cents)::bigint AS paid_cents, sum(refunded_cents)::bigint AS refunded_cents FROM"
+    " (SELECT tenant, shopper, currency, 0 AS orders, paid_cents, refunded_cents"
+    f" FROM ({ORDERS}) AS told UNION ALL SELECT tenant, shopper, currency, times, 0, 0"
+    f" FROM ({kept_orders(ORDERS, 'tenant, shopper, currency')}) AS kept) AS part"
+    " WHERE currency <> '' GROUP BY tenant, shopper, currency"
 )
 _NOT_BOUGHT = "facts.act <> 'bought'"
 _ACTS = (
     f"{merged_facts(ATOM_ACT, _NOT_BOUGHT, _ACT_KEYS)} UNION ALL"  # noqa: S608
     " SELECT tenant, shopper, day, 'bought', sum(times)::bigint, sum(amount)::bigint,"
-    f" max(bought_at), min(bought_at) FROM ({_ORDERS}) AS kept GROUP BY tenant, shopper, day"
+    f" max(bought_at), min(bought_at) FROM ({kept_orders(ORDERS, 'tenant, shopper')}) AS kept"
+    " GROUP BY tenant, shopper, day"
 )
 _RULES = (
     "(SELECT coalesce(json_object_agg(tenant,"
@@ -322,11 +319,24 @@ _RULES = (
     " FROM tenant_setting WHERE coalesce(stage_rules, point_rules) IS NOT NULL"
     " AND tenant = ANY(%(tenants)s::text[]))"
 )
+# Points that were spent for an order come back with it: by how much of its money was refunded, or
+# of an order without money by how many of its goods came back.
 _SPENT = (
-    "SELECT asked.tenant, asked.shopper, sum(spent.points)::bigint AS points"
+    "SELECT asked.tenant, asked.shopper, sum(spent.points - coalesce(div(spent.points"
+    "  * least(whole.back, whole.total), nullif(whole.total, 0)), 0))::bigint AS points"
     " FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])"
-    "  AS asked(tenant, shopper, atom) CROSS JOIN LATERAL (SELECT points FROM point_spend"
-    "  WHERE point_spend.tenant = asked.tenant AND point_spend.atom = asked.atom OFFSET 0) AS spent"
+    "  AS asked(tenant, shopper, atom) CROSS JOIN LATERAL"
+    " (SELECT points, reference FROM point_spend WHERE point_spend.tenant = asked.tenant"
+    "  AND point_spend.atom = asked.atom OFFSET 0) AS spent"
+    " LEFT JOIN (SELECT tenant, shopper, left(number, 64) AS reference,"
+    "  CASE WHEN sum(paid_cents) FILTER (WHERE subject = '') > 0"
+    "   THEN sum(refunded_cents) FILTER (WHERE subject = '')"
+    "   ELSE count(DISTINCT subject) FILTER (WHERE returned > 0) END AS back,"
+    "  CASE WHEN sum(paid_cents) FILTER (WHERE subject = '') > 0"
+    "   THEN sum(paid_cents) FILTER (WHERE subject = '')"
+    "   ELSE count(DISTINCT subject) FILTER (WHERE bought > 0) END AS total"
+    "  FROM ordered GROUP BY 1, 2, 3) AS whole ON whole.tenant = asked.tenant"
+    "  AND whole.shopper = asked.shopper AND whole.reference = spent.reference"
     " GROUP BY asked.tenant, asked.shopper"
 )
 _THINGS = (
@@ -352,6 +362,9 @@ _DWELLS = (
 # One statement for all: seven would take as much longer as the client needs to send one.
 _PARTS = [
     f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({sql}) AS part)"  # noqa: S608
-    for sql in (TERMS, WORDS, _THINGS, _ACTS, *map(merged_facts, ATOM_FACTS), _DWELLS, _SPENT)
+    for sql in (
+        *(TERMS, WORDS, _THINGS, _ACTS, merged_facts(ATOM_PRODUCT), merged_facts(ATOM_BRAND)),
+        *(_MONEY, merged_facts(ATOM_STORE), _DWELLS, _SPENT),
+    )
 ]
-_ASK = f"SELECT {', '.join((*_PARTS, _RULES))}"
+_ASK = f"WITH {ORDERED} SELECT {', '.join((*_PARTS, _RULES))}"

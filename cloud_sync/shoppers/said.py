@@ -72,6 +72,32 @@ def split(
     )
 
 
+def keep_apart(
+    connection: Connection, tenant: str, one: str, other: str, *, because: str, source: str
+) -> set[str]:
+    """Say that two identifiers are not of one shopper, joined or not; the shoppers that changed.
+
+    A join that was said of the two no longer holds, and no evidence joins them until somebody says
+    that they are one.
+
+    Raises SaidError where one is not known, or other joins hold the two together.
+    """
+    _check(connection, tenant, {one, other}, source)
+    if one == other:
+        raise SaidError("an identifier is always one with itself; name two")
+    pair = pair_id(one, other)
+    changed = regroup(
+        connection,
+        tenant,
+        {one, other},
+        say=lambda component: [Undone(join=pair, at=component.now, because=because, source=source)],
+    )
+    found = states_of(connection, tenant, {one, other})
+    if found[one].shopper == found[other].shopper:
+        raise SaidError("other joins hold the two together; split what belongs to another shopper")
+    return changed
+
+
 def demote(
     connection: Connection, tenant: str, identifier: str, *, because: str, source: str
 ) -> set[str]:

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
+from cloud_sync.shoppers.by_kind import Sorted, of_kinds
 from cloud_sync.shoppers.orders import (
     ABOUT_ORDERS,
     Effect,
@@ -16,7 +17,7 @@ from cloud_sync.shoppers.orders import (
     coupons_back,
     effects,
     order_key,
-    place_of,
+    teller_of,
 )
 from wire.codec import decode_event
 from wire.events import CouponRedeemed, Purchased, Returned
@@ -64,12 +65,11 @@ def settle(connection: Connection, events: Sequence[LedgerEvent]) -> Settled:
     """
     new: dict[_Key, list[LedgerEvent]] = defaultdict(list)
     added: list[Effect] = []
-    for each in events:
-        if type(each.event.body) in ABOUT_ORDERS:
-            if key := _key(each):
-                new[key].append(each)
-            else:
-                added.extend(effects([each]))  # an order without a name is one by itself
+    for each in of_kinds(events, *ABOUT_ORDERS):
+        if key := _key(each):
+            new[key].append(each)
+        else:
+            added.extend(effects([each]))  # an order without a name is one by itself
     if not new:
         return Settled(added=added) if added else NOTHING
     earlier = _note(connection, new)
@@ -95,7 +95,7 @@ def settle(connection: Connection, events: Sequence[LedgerEvent]) -> Settled:
 
 
 def counted_anew(
-    events: Sequence[LedgerEvent], settled: Settled
+    events: Sorted, settled: Settled
 ) -> tuple[Sequence[LedgerEvent], Sequence[LedgerEvent]]:
     """Return the events of which figures are to be made, and those whose figures are taken back.
 
@@ -106,15 +106,16 @@ def counted_anew(
     ours = events[0].shard
     before = {_place(each.ledger): each.ledger for each in settled.taken}
     after = {_place(each.ledger): each.ledger for each in settled.added}
-    here = {_place(each) for each in events}
-    rest = [each for each in events if each.position not in settled.passed]
+    told = of_kinds(events, Purchased, Returned)
+    here = {_place(each) for each in told}
+    rest = [each for each in told if each.position not in settled.passed]
     rest += [
         _in_shard(each, ours)
         for place, each in after.items()
         if place not in before and place not in here
     ]
     gone = [_in_shard(each, ours) for place, each in before.items() if place not in after]
-    return rest, gone
+    return events.instead((Purchased, Returned), rest), gone
 
 
 def _in_shard(ledger: LedgerEvent, shard: int) -> LedgerEvent:
@@ -126,7 +127,7 @@ def _key(ledger: LedgerEvent) -> _Key | None:
     body = ledger.event.body
     if not isinstance(body, (Purchased, Returned, CouponRedeemed)) or not body.order:
         return None
-    name, place = order_key(body.order, place_of(ledger))
+    name, place = order_key(body.order, teller_of(ledger))
     return (ledger.tenant, f"{name}@{place}")
 
 

@@ -10,11 +10,12 @@ from cloud_sync.database import arrays
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.intake.posted import PostedEvent
+from cloud_sync.intake.posted import PostedEvent, told_at
 from cloud_sync.shoppers.identity import Key, lock, members_of, recognised, shoppers_of
 from cloud_sync.shoppers.joining import JoinError
+from cloud_sync.shoppers.orders import order_key, teller_of
 from cloud_sync.shoppers.profile import profiles_of
-from wire.events import Clock, Event, PointsSpent
+from wire.events import PointsSpent
 from wire.identifiers import Identifier, identifier_id
 
 ORDER_CHARACTERS_MAX = 64
@@ -68,10 +69,11 @@ def spend(
     standing = profile.standing
     if standing is None or not profile.consented:
         return NotSpent(reason="unknown")
+    reference, source = _order_of(wish.order, key.source)
     earlier = connection.execute(
         "SELECT points FROM point_spend WHERE tenant = %s AND atom = ANY(%s::uuid[])"
         " AND source = %s AND reference = %s",
-        (key.tenant, arrays.plain(map(identifier_id, members[owner])), key.source, wish.order),
+        (key.tenant, arrays.plain(map(identifier_id, members[owner])), source, reference),
     ).fetchone()
     if earlier is not None:
         if earlier[0] != wish.points:
@@ -90,21 +92,14 @@ def _append(
     left: int,
     now: int,
 ) -> Spent | NotSpent:
-    event = Event(
-        occurred_at=now,
-        mono_ms=0,
-        boot=0,
-        clock=Clock.SYNCED,
-        device=key.source,
-        zone="",
-        identifiers=tuple(identifiers),
-        body=PointsSpent(order=wish.order, points=wish.points),
-    )
+    said = PointsSpent(order=wish.order, points=wish.points)
+    event = told_at(now, key.source, identifiers, said)
     posted = [PostedEvent(wish.event_id, event)]
     if not ledger.append_http(connection, key.tenant, key.source, key.key_id, posted).accepted:
         return NotSpent(reason="event_id", left=left)
     atom = next(iter(recognised(event)))
-    _write(connection, [(key.tenant, atom, key.source, wish.order, wish.points, now)])
+    reference, source = _order_of(wish.order, key.source)
+    _write(connection, [(key.tenant, atom, source, reference, wish.points, now)])
     return Spent(points=wish.points, left=left - wish.points, repeated=False)
 
 
@@ -116,13 +111,18 @@ def fold_spent(connection: Connection, events: Sequence[LedgerEvent]) -> None:
         if not isinstance(body, PointsSpent):
             continue
         atom = next(iter(recognised(each.event)), None)
-        order = body.order.replace("\0", "")[:ORDER_CHARACTERS_MAX]
+        order, place = _order_of(body.order, teller_of(each))
         if atom is not None and order and body.points > 0:
             points = min(body.points, SPENT_MAX)
-            source = each.store or each.source
-            rows.append((each.tenant, atom, source, order, points, each.event.occurred_at))
+            rows.append((each.tenant, atom, place, order, points, each.event.occurred_at))
     if rows:
         _write(connection, rows)
+
+
+def _order_of(order: str, teller: str) -> tuple[str, str]:
+    """Return the name and the place of an order, by which what came back of it is found."""
+    name, place = order_key(order, teller)
+    return name[:ORDER_CHARACTERS_MAX], place
 
 
 def _write(connection: Connection, rows: Sequence[tuple[str, str, str, str, int, int]]) -> None:

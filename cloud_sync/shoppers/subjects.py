@@ -7,6 +7,7 @@ counts all the same, and history folded anew gives the same rows.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from cloud_sync.intake.ledger import LedgerEvent
@@ -32,6 +33,8 @@ QUERY_CHARS_MAX = 32
 QUERY_DIGITS_MAX = 4
 # A channel's place begins with this, which no name of a store may hold.
 CHANNEL = "@"
+# The goods of a store are named again and again.
+SUBJECTS_REMEMBERED_MAX = 20_000
 
 _DIGIT = re.compile(r"\d")
 
@@ -55,6 +58,7 @@ def subject_of(event: Event) -> str:
     return find(event, body)
 
 
+@lru_cache(maxsize=SUBJECTS_REMEMBERED_MAX)
 def part_subject(brand: str, product: str) -> str:
     """Return the subject of goods: the product, with its brand where that is said, or the brand."""
     if not product:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from psycopg import Connection
 
 from cloud_sync.shoppers.identity import Key, Members, atoms_of
+from cloud_sync.shoppers.kept_orders import ORDERED, ORDERS, kept_orders
 
 
 class Touch(NamedTuple):
@@ -57,25 +58,34 @@ class Vocabulary:
     known: Mapping[str, tuple[str, str]]
 
 
+_TOUCHES = f"""
+WITH {ORDERED}
+SELECT tenant, shopper, day, act, place, subject, sum(times)::bigint, sum(amount)::bigint,
+    max(last_at)
+FROM (
+    SELECT asked.tenant, asked.shopper, day, act, place, subject, times, amount, last_at
+    FROM unnest(%(tenants)s::text[], %(shoppers)s::uuid[], %(atoms)s::uuid[])
+        AS asked (tenant, shopper, atom)
+    CROSS JOIN LATERAL (SELECT * FROM atom_act AS fact WHERE fact.tenant = asked.tenant
+        AND fact.atom = asked.atom AND act <> 'bought') AS deed
+    UNION ALL SELECT tenant, shopper, day, 'bought', place, '', times, amount, bought_at
+    FROM ({kept_orders(ORDERS, "tenant, shopper")}) AS kept
+    UNION ALL SELECT tenant, shopper, day, 'bought', place, subject, bought, paid_cents, bought_at
+    FROM ordered WHERE subject <> '' AND bought > 0
+) AS fact
+GROUP BY tenant, shopper, day, act, place, subject ORDER BY day, act, place, subject
+"""  # noqa: S608 (statements and names are put together, no values)
+
+
 def touches_of(connection: Connection, members: Members) -> dict[Key, list[Touch]]:
     """Return all touches of shoppers, given with their identifiers, by day, act and subject.
 
-    What was bought is among them twice: each order as a whole, which is about nothing in
-    particular, and each part of it.
+    What was bought is among them twice: each order that did not come back as a whole, which is
+    about nothing in particular, and each part of any order.
     """
-    rows = connection.execute(
-        "SELECT asked.tenant, asked.shopper, day, act, place, subject, sum(times)::bigint,"
-        " sum(amount)::bigint, max(last_at)"
-        " FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) AS asked (tenant, shopper, atom)"
-        " CROSS JOIN LATERAL (SELECT day, act, place, subject, times, amount, last_at FROM atom_act"
-        "   WHERE atom_act.tenant = asked.tenant AND atom_act.atom = asked.atom"
-        "  UNION ALL SELECT day, 'bought', place, subject, bought, paid_cents, bought_at"
-        "   FROM atom_order WHERE atom_order.tenant = asked.tenant"
-        "   AND atom_order.atom = asked.atom AND subject <> '' AND bought > 0) AS fact"
-        " GROUP BY asked.tenant, asked.shopper, day, act, place, subject"
-        " ORDER BY day, act, place, subject",
-        atoms_of(members),
-    )
+    tenants, shoppers, atoms = atoms_of(members)
+    asked = {"tenants": tenants, "shoppers": shoppers, "atoms": atoms}
+    rows = connection.execute(_TOUCHES.encode(), asked)
     found: dict[Key, list[Touch]] = {key: [] for key in members}
     for tenant, shopper, *touch in rows:
         found[tenant, shopper.hex].append(Touch(*touch))

@@ -87,6 +87,8 @@ class Database:
         if read_only:
             _check_shared(path)
             return
+        if path.is_dir():
+            raise DatabaseError(f"{path} is a folder; move it away, or name another file")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = path.with_name(path.name + ".lock").open("a")
@@ -211,11 +213,15 @@ def _connect(uri: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
 
 
 def _open_writer(path: Path) -> sqlite3.Connection:
-    connection = _connect(f"{path.absolute().as_uri()}?mode=rwc", WRITER_PRAGMAS)
+    uri = f"{path.absolute().as_uri()}?mode=rwc"
+    connection = _connect(uri, WRITER_PRAGMAS)
     try:
+        if migrate(connection):
+            # One that has made tables takes half as long again for each commit, measured, for good.
+            connection.close()
+            connection = _connect(uri, WRITER_PRAGMAS)
         if SHARED:
             connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
-        migrate(connection)
         with immediate(connection):
             streams.begin_first(connection)
     except sqlite3.DatabaseError:

@@ -11,6 +11,7 @@ from edge_agent.database.migrations_devices import (
     m010_device_hours,
     m011_waiting,
     m012_badges,
+    m014_staff_now,
 )
 from edge_agent.database.migrations_privacy import m013_erasures
 from edge_agent.database.migrations_retention import m004_running_time
@@ -102,11 +103,14 @@ MIGRATIONS: tuple[tuple[str, Migration], ...] = (
     ("011_waiting", m011_waiting),
     ("012_badges", m012_badges),
     ("013_erasures", m013_erasures),
+    ("014_staff_now", m014_staff_now),
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables of a file to the present form, each step in its own transaction.
+def migrate(connection: sqlite3.Connection) -> bool:
+    """Bring the tables of a file to the present form; returns whether any step was to be taken.
+
+    Each step has its own transaction.
 
     Raises NewerFile when the file knows steps that this program does not.
     """
@@ -117,8 +121,10 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the file has steps this version does not know: {', '.join(sorted(unknown))}; "
             "start the version that wrote it, or a newer one"
         )
-    if done != names:
-        _take_steps(connection)
+    if done == names:
+        return False
+    _take_steps(connection)
+    return True
 
 
 def _steps_of(connection: sqlite3.Connection) -> set[str]:

@@ -25,3 +25,10 @@ def m012_badges(tables: "sqlite_utils.Database") -> None:
         "CREATE TABLE badges (zone TEXT NOT NULL, shown_at INTEGER NOT NULL,"
         " until INTEGER NOT NULL, away_us INTEGER NOT NULL, gone_at INTEGER NOT NULL DEFAULT 0)"
     )
+
+
+def m014_staff_now(tables: "sqlite_utils.Database") -> None:
+    """Note which badges' owners are in their zone, or still to pass a door, and how many."""
+    tables.execute("ALTER TABLE badges ADD COLUMN there INTEGER NOT NULL DEFAULT 1")
+    tables.execute("ALTER TABLE badges ADD COLUMN passes INTEGER NOT NULL DEFAULT 0")
+    tables.execute("ALTER TABLE zones_now ADD COLUMN staff INTEGER NOT NULL DEFAULT 0")

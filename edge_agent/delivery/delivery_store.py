@@ -58,10 +58,17 @@ def save_received(recorder: Recorder, state: DeliveryState, now: Instant) -> Non
     recorder.write(change, durable=False, news=False)
 
 
-def set_aside(recorder: Recorder, seqs: tuple[int, ...], now: Instant) -> None:
-    """Move damaged rows out of the outbox, with their bytes, and declare them absent."""
+def set_aside(
+    recorder: Recorder, state: DeliveryState, seqs: tuple[int, ...], now: Instant
+) -> None:
+    """Move damaged rows out of the outbox, with their bytes, and declare them absent.
+
+    What the cloud holds is kept first: a watermark on disk that is above the state's, since the
+    disk failed when the cloud came back from a backup, would hide that these rows are wanted.
+    """
 
     def change(writing: Writing) -> None:
+        outbox.save_received(writing.connection, state.watermark, state.ranges)
         writing.tail = outbox.set_aside(writing.connection, writing.tail, seqs, now.at)
 
     recorder.write(change)

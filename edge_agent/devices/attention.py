@@ -66,9 +66,7 @@ def take(
         opening = ALWAYS  # a clock that nobody believes leaves nobody out
     seen_at = moment(now, reading.at_mono_ms).at
     for zone, people in reading.counts.items():
-        waiting_ms = reading.waiting_ms.get(zone, 0)
-        waiting_since = seen_at - waiting_ms * 1_000 if people and waiting_ms else None
-        traffic.see(writing, zone, people, seen_at, waiting_since)
+        _see_zone(writing, zone, people, reading.waiting_ms.get(zone, ()), seen_at)
     for stay in reading.stays:
         if opening.is_open(moment(now, stay.entered_mono_ms).at):
             where = Place(device=place.device, zone=stay.zone)
@@ -76,6 +74,7 @@ def take(
     for seen in reading.passages:
         instant = moment(now, reading.at_mono_ms)
         passage = _of_shoppers(seen, instant.at, opening)
+        passage = passage and _without_badges(writing, place.zone, passage, instant.at)
         if passage is None:
             continue
         traffic.add_passage(
@@ -97,6 +96,28 @@ def _of_shoppers(passage: Passage, at: int, opening: Opening) -> Passage | None:
     if passage.people_out and opening.may_leave(at):
         return replace(passage, people_in=0, groups_in=0)
     return None
+
+
+def _see_zone(
+    writing: Writing, zone: str, people: int, waiting_ms: Sequence[int], seen_at: int
+) -> None:
+    """Note who is in a zone now; of those who wait, staff have been there longest."""
+    before = traffic.people_in(writing.connection, zone)
+    staff = badges.there(writing, zone, people, before, seen_at)
+    waited_ms = next(iter(waiting_ms[staff:]), 0)
+    since = seen_at - waited_ms * 1_000 if people > staff and waited_ms else None
+    traffic.see(writing, zone, people, seen_at, since, staff=staff)
+
+
+def _without_badges(writing: Writing, zone: str, passage: Passage, at: int) -> Passage | None:
+    """Return a passage without those who showed a badge at its door; None if nobody is left."""
+    staff = badges.passing(writing, zone, passage.people_in + passage.people_out, at)
+    people_in = max(0, passage.people_in - staff)
+    people_out = passage.people_out - max(0, staff - passage.people_in)
+    if not people_in + people_out:
+        return None
+    groups_in = min(passage.groups_in, people_in)
+    return replace(passage, people_in=people_in, people_out=people_out, groups_in=groups_in)
 
 
 def _take_stay(writing: Writing, now: Instant, place: Place, stay: Stay) -> None:

@@ -60,6 +60,7 @@ class CodeRules:
     """How one device's codes are read; `held_s` counts for devices that look, such as cameras.
 
     `badges` are the codes of staff: nothing is recorded of them but that they were shown.
+    `badge_doors` are the zones whose readers stand at a door.
     """
 
     keys: Keys
@@ -67,6 +68,7 @@ class CodeRules:
     held_s: float = 0.6
     badges: frozenset[bytes] = frozenset()
     badge_away_s: float = 60.0
+    badge_doors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +269,8 @@ class Device:
             return
         if reading.sure and reading.data in rules.badges:
             zone, away_us = equipment.spot.place.zone, round(rules.badge_away_s * 1_000_000)
-            self._record(lambda w: badges.show(w, zone, instant.at, away_us))
+            door = zone in rules.badge_doors
+            self._record(lambda w: badges.show(w, zone, instant.at, away_us, door=door))
             return
         nonce = secrets.token_bytes(NONCE_BYTES)
 

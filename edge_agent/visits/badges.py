@@ -1,19 +1,24 @@
-"""Badges of staff: who shows one to a reader in a zone works there, and their stay is not counted.
+"""Badges of staff: who shows one to a reader in a zone works there, and is not counted.
 
+Neither is their stay, nor they in the queue, nor, at a door's reader, when they pass its lines.
 Nothing says who they are, and nothing of it leaves the store.
 """
 
 from edge_agent.delivery.recorder import Writing
 
 BADGES_MAX = 200
+DOORS_MAX = 32
 KEPT_US = 24 * 3_600_000_000
 
 
-def show(writing: Writing, zone: str, at: int, away_us: int) -> None:
-    """Note that a badge was shown in a zone; its owner may leave it for so long and come back."""
+def show(writing: Writing, zone: str, at: int, away_us: int, *, door: bool = False) -> None:
+    """Note that a badge was shown in a zone; its owner may leave it for so long and come back.
+
+    At a `door` they pass its lines once within that time.
+    """
     writing.execute(
-        "INSERT INTO badges (zone, shown_at, until, away_us) VALUES (?, ?, ?, ?)",
-        (zone, at, at, away_us),
+        "INSERT INTO badges (zone, shown_at, until, away_us, passes) VALUES (?, ?, ?, ?, ?)",
+        (zone, at, at, away_us, int(door)),
     )
     writing.execute("DELETE FROM badges WHERE until < ?", (at - KEPT_US,))
 
@@ -33,7 +38,42 @@ def is_staff(writing: Writing, zone: str, entered_at: int, left_at: int) -> bool
         return False
     number, away_us = row
     writing.execute(
-        "UPDATE badges SET until = ?, gone_at = ? WHERE rowid = ?",
+        "UPDATE badges SET until = ?, gone_at = ?, there = 0 WHERE rowid = ?",
         (left_at + away_us, left_at, number),
     )
     return True
+
+
+def there(writing: Writing, zone: str, people: int, before: int, at: int) -> int:
+    """Return how many of the people in a zone now are staff, there having been so many before.
+
+    Whoever showed a badge is there until their stay ends or the zone is empty; of those who step in
+    while somebody with a badge may be back, it is them.
+    """
+    rows = writing.execute(
+        "SELECT rowid, there FROM badges WHERE zone = ? AND (there OR until >= ?)"
+        " ORDER BY shown_at",
+        (zone, at),
+    ).fetchall()
+    if not rows:
+        return 0
+    if not people:
+        writing.execute("UPDATE badges SET there = 0 WHERE zone = ?", (zone,))
+        return 0
+    came = max(0, people - before)
+    back = [(number,) for number, is_there in rows if not is_there][:came]
+    for number in back:
+        writing.execute("UPDATE badges SET there = 1 WHERE rowid = ?", number)
+    return min(people, len(back) + sum(1 for _, is_there in rows if is_there))
+
+
+def passing(writing: Writing, zone: str, people: int, at: int) -> int:
+    """Return how many of those who passed a line of a camera in this zone are staff."""
+    rows = writing.execute(
+        "SELECT rowid FROM badges WHERE zone = ? AND passes AND shown_at <= ?"
+        " AND shown_at + away_us >= ? ORDER BY shown_at LIMIT ?",
+        (zone, at, at, people),
+    ).fetchall()
+    for number in rows:
+        writing.execute("UPDATE badges SET passes = 0 WHERE rowid = ?", number)
+    return len(rows)

@@ -14,8 +14,9 @@ QUEUES_MAX = 32
 class ZoneTraffic:
     """People in a zone: `people` at `seen_at` (None: never counted), and the stays since a time.
 
-    `waiting_since` is since when the one who has been there longest is there. `hour_*` covers the
-    running hour, `today_*` the time since the store's day began.
+    Staff who showed a badge are not among them. `waiting_since` is since when the one who has been
+    there longest is there. `hour_*` covers the running hour, `today_*` the time since the store's
+    day began.
     """
 
     zone: str
@@ -61,7 +62,7 @@ class Footfall:
 def zones(connection: sqlite3.Connection, at: int, day_began_at: int) -> list[ZoneTraffic]:
     """Return the traffic of every zone that was ever counted."""
     rows = connection.execute(
-        "SELECT zone, people, seen_at, waiting_since FROM zones_now"
+        "SELECT zone, people - staff, seen_at, waiting_since FROM zones_now"
         " UNION SELECT DISTINCT zone, 0, NULL, NULL FROM zone_hours"
         " WHERE zone NOT IN (SELECT zone FROM zones_now) ORDER BY zone"
     ).fetchall()
@@ -145,14 +146,29 @@ def hour_of(at: int) -> int:
     return at - at % HOUR_US
 
 
+def people_in(connection: sqlite3.Connection, zone: str) -> int:
+    """Return how many people, staff too, are in a zone as far as is known."""
+    row = connection.execute("SELECT people FROM zones_now WHERE zone = ?", (zone,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def see(
-    writing: Writing, zone: str, people: int, seen_at: int, waiting_since: int | None = None
+    writing: Writing,
+    zone: str,
+    people: int,
+    seen_at: int,
+    waiting_since: int | None = None,
+    *,
+    staff: int = 0,
 ) -> None:
-    """Note how many people are in a zone now, and since when the one there longest is there."""
+    """Note how many people are in a zone now, how many of them staff, and since when.
+
+    That is since when the shopper who has been there longest is there.
+    """
     writing.execute(
-        "INSERT OR REPLACE INTO zones_now (zone, people, seen_at, waiting_since)"
-        " VALUES (?, ?, ?, ?)",
-        (zone, people, seen_at, waiting_since),
+        "INSERT OR REPLACE INTO zones_now (zone, people, seen_at, waiting_since, staff)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (zone, people, seen_at, waiting_since, staff),
     )
 
 

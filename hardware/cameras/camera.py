@@ -69,10 +69,14 @@ def make_source(
     if "://" in source:
         return _network(source, grey=grey)
     path = Path(source)
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return FolderSource(path, every_ms=image_every_ms if real_time else 0, loop=loop)
-    if path.is_file():
-        return CaptureSource(str(path), real_time=real_time, loop=loop)
+    try:
+        if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+            return FolderSource(path, every_ms=image_every_ms if real_time else 0, loop=loop)
+        if path.is_file():
+            return CaptureSource(str(path), real_time=real_time, loop=loop)
+    except OSError as error:  # a folder on the way to it is not ours to look into
+        name = without_credentials(source)
+        raise ValueError(f"source: {name} cannot be read: {error.strerror}") from error
     raise ValueError(f"source: there is no file or folder {without_credentials(source)}")
 
 

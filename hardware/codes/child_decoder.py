@@ -28,17 +28,23 @@ class ChildDecoder:
     """Any decoder of a table, confined to a child (see `confinement.py`); for one thread.
 
     Guarantees:
-    - a picture that hangs the decoder for FRAME_S_MAX, ends its process or makes it say nonsense
+    - a picture that hangs the decoder for `frame_s_max`, ends its process or makes it say nonsense
       costs this frame and is counted; the next is read by a fresh child, after a pause where such
       frames follow each other;
-    - `decode` takes at most FRAME_S_MAX and START_WAIT_S_MAX;
+    - `decode` takes at most `frame_s_max` and START_WAIT_S_MAX;
     - nothing that the child says is believed unchecked;
     - a trouble is logged once when it starts and once when it ends.
     """
 
     def __init__(
-        self, name: str, symbologies: Sequence[str], *, table: str = DECODERS_TABLE
+        self,
+        name: str,
+        symbologies: Sequence[str],
+        *,
+        table: str = DECODERS_TABLE,
+        frame_s_max: float = FRAME_S_MAX,
     ) -> None:
+        self._frame_s_max = frame_s_max
         self._record = DecodingRecord()
         self._process = DecodingProcess(table, name, symbologies)
         self._frames_of_child = 0
@@ -79,9 +85,9 @@ class ChildDecoder:
             self._record.passed_over()
             return ()
         try:
-            codes = self._process.decode(grey, FRAME_S_MAX)
+            codes = self._process.decode(grey, self._frame_s_max)
         except Hung:
-            self._replace("decoder-hung", f"it took longer than {FRAME_S_MAX * 1000:g} ms")
+            self._replace("decoder-hung", f"it took longer than {self._frame_s_max * 1000:g} ms")
             return ()
         except BadAnswer as error:
             self._replace("decoder-crashed", str(error))

@@ -13,8 +13,9 @@ CODES_WATCHED_MAX = 64
 WEIGHTS = {"doubtful": 0, "seen": 1, "proven": 2}
 # Where different numbers were read at one place, one must have so many times the other's weight.
 RIVALS_TIMES = 2
-# A believed code that was not seen for so long has made room for the next one: a hand that changes
-# goods takes longer, and one that is held steadily is missed for a frame or two only.
+# A believed code that was not seen for so long has made room for the next one, which then needs as
+# many frames as any other, however well one of them proves it: until the former is forgotten
+# (SIGHTINGS_WITHIN_MS) it may still be held, and misread. Measured with `benchmarks/held.py`.
 GONE_MS = 400
 
 
@@ -78,13 +79,19 @@ class Evidence:
         if watched is None or watched.weight < self._sightings:
             return False
         rivals = [
-            other.weight
+            other
             for other in self._watched.values()
-            if other is not watched
-            and not (other.believed and at_mono_ms - other.last_ms > GONE_MS)
-            and overlap(other.code, code)
+            if other is not watched and overlap(other.code, code)
         ]
-        if watched.weight < RIVALS_TIMES * max(rivals, default=0):
+        believed = [other for other in rivals if other.believed]
+        if believed and not watched.believed and len(watched.sightings) < self._sightings:
+            return False
+        weights = [
+            other.weight
+            for other in rivals
+            if not (other.believed and at_mono_ms - other.last_ms > GONE_MS)
+        ]
+        if watched.weight < RIVALS_TIMES * max(weights, default=0):
             return False
         watched.believed = True
         return True

@@ -15,7 +15,7 @@ from hardware.readings import ADD_ONS, CODE_BYTES_MAX, Quad
 Effort = Literal["glance", "look", "all"]
 
 _FORMATS = {
-    "QR": (BarcodeFormat.QRCodeModel2,),
+    "QR": (BarcodeFormat.QRCode,),  # also of the first model, and such as fill their picture
     "MicroQR": (BarcodeFormat.MicroQRCode,),
     "DataMatrix": (BarcodeFormat.DataMatrix,),
     # A UPC-A code is an EAN-13 code that begins with 0, to this library too.

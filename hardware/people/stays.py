@@ -75,13 +75,17 @@ class StayClock:
             counts[stay.zone] += not stay.left
         return counts
 
-    def waiting_ms(self, at_ms: int) -> dict[str, int]:
-        """Return for each zone how long the one who has been there longest is there now."""
-        waiting = dict.fromkeys(self._zones.zones, 0)
-        for stay in self._open:
-            if not stay.left:
-                waiting[stay.zone] = max(waiting[stay.zone], at_ms - stay.entered_ms)
-        return waiting
+    def waiting_ms(self, at_ms: int) -> dict[str, tuple[int, ...]]:
+        """Return for each zone how long everybody in it is there now, the longest first."""
+        there = [stay for stay in self._open if not stay.left]
+        return {
+            zone: tuple(
+                sorted(
+                    (at_ms - each.entered_ms for each in there if each.zone == zone), reverse=True
+                )
+            )
+            for zone in self._zones.zones
+        }
 
     def _step(self, walker: Walker, fix: Fix) -> None:
         before = self._fixes.get(walker.number)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.listing import list_settings, tell_problems
 from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from edge_agent.config import AgentConfig
 
-app = typer.Typer(help="The program of one store.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="The program of one store.", no_args_is_help=True)
 PROGRAM = "storebridge.store_program"
 # The C library gives each of the agent's many threads a heap of its own otherwise.
 HEAPS = {"MALLOC_ARENA_MAX": "2"}
@@ -35,8 +36,7 @@ def run(config: ConfigFile) -> None:
     try:
         load(config, os.environ)
     except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
+        raise refuse(str(error), NOT_POSSIBLE) from error
     # The same process goes on as another program, without what the command line has loaded.
     command = [sys.executable, "-m", PROGRAM, str(config)]
     os.execve(sys.executable, command, {**HEAPS, **os.environ})  # noqa: S606 (no shell)
@@ -97,6 +97,5 @@ def hash_pin() -> None:
 
     pin = getpass.getpass("PIN: ") if os.isatty(0) else input()
     if not (pin.isdigit() and 4 <= len(pin) <= 12):
-        typer.echo("A PIN has 4 to 12 digits.", err=True)
-        raise typer.Exit(2)
+        raise refuse("A PIN has 4 to 12 digits.", NOT_POSSIBLE)
     typer.echo(generate_password_hash(pin))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from storebridge.commands.answers import AsJson, answering, refuse
+from storebridge.commands.answers import Answering, AsJson, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
-app = typer.Typer(help="Named conditions on shoppers.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Named conditions on shoppers.", no_args_is_help=True)
 
 
 @app.command("set")
@@ -24,14 +24,13 @@ def set_them(
     from cloud_sync.flow.audiences import AudienceError, read_audiences, set_audiences
     from cloud_sync.shoppers.stage_rules import KNOWN_ACTS
 
-    with answering(as_json):
-        checked = read_config(config)
-        try:
-            audiences = read_audiences(file, KNOWN_ACTS)
-        except AudienceError as error:
-            raise refuse(str(error), code=2) from error
-        with opened_as_it_is(checked) as database, database.shopper(tenant) as connection:
-            set_audiences(connection, tenant, audiences, time.time_ns() // 1000)
+    checked = read_config(config)
+    try:
+        audiences = read_audiences(file, KNOWN_ACTS)
+    except AudienceError as error:
+        raise refuse(str(error), code=2) from error
+    with opened_as_it_is(checked) as database, database.shopper(tenant) as connection:
+        set_audiences(connection, tenant, audiences, time.time_ns() // 1000)
     names = [each.name for each in audiences]
     typer.echo(json.dumps({"audiences": names}) if as_json else f"Set: {', '.join(names)}.")
 
@@ -44,7 +43,6 @@ def show(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
     from cloud_sync.flow.audiences import audiences_set, counts
 
     with (
-        answering(as_json),
         opened_as_it_is(read_config(config)) as database,
         database.shopper(tenant) as connection,
     ):

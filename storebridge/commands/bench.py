@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from storebridge.commands.answers import NOT_POSSIBLE, refuse
+
 app = typer.Typer()
 
 HOLDS = {True: "yes", False: "[bold red]no[/]", None: ""}
@@ -44,15 +46,15 @@ def bench(
     try:
         from benchmarks import BENCHMARKS
     except ImportError:
-        typer.echo("The benchmarks are part of the source checkout; run this there.", err=True)
-        raise typer.Exit(2) from None
+        raise refuse(
+            "The benchmarks are part of the source checkout; run this there.", NOT_POSSIBLE
+        ) from None
     chosen = list(names or BENCHMARKS)
     if unknown := sorted(set(chosen) - set(BENCHMARKS)):
-        typer.echo(
+        raise refuse(
             f"No benchmark is called {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.",
-            err=True,
+            NOT_POSSIBLE,
         )
-        raise typer.Exit(2)
     console = Console(stderr=True)
     console.print(f"[dim]measured on {json.dumps(machine())}[/dim]", highlight=False)
     table = Table("name", "value", "unit", "goal", "peer", "peer value", "ratio", "holds")

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
+
 if TYPE_CHECKING:
     from hardware.cameras.frames import FrameSource
 
-app = typer.Typer(help="Cameras: find them, look through one, draw zones.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="Cameras: find them, look through one, draw zones.", no_args_is_help=True
+)
 
 SOURCE = "A camera number or /dev path, an rtsp:// or http:// address, a video, or a folder."
-WRONG, NOT_POSSIBLE = 1, 2
+WRONG = 1
 
 Source = Annotated[str, typer.Argument(help=SOURCE, show_default=False)]
 
@@ -45,7 +49,7 @@ def look(
     """Look through a camera, and say in words what is wrong; ends with 1 where something is."""
     from storebridge.camera_check import report, title_of, watch_for
 
-    opened = _source(source, as_json=as_json)
+    opened = _source(source)
     result = {"source": title_of(source), **report(watch_for(opened, time_s))}
     typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _text(result))
     if result["wrong"]:
@@ -65,22 +69,18 @@ def zones(
     try:
         still = take_still(_source(source))
     except (AwayError, DeviceError, FrameError, SourceEndedError) as error:
-        typer.echo(f"There is no picture to draw on: {error}", err=True)
-        raise typer.Exit(NOT_POSSIBLE) from None
+        raise refuse(f"There is no picture to draw on: {error}", NOT_POSSIBLE) from None
     typer.echo("The still is kept in memory only, and gone when this ends (Ctrl-C).")
     serve_still(still, port, typer.echo)
 
 
-def _source(source: str, *, as_json: bool = False) -> "FrameSource":
+def _source(source: str) -> "FrameSource":
     from hardware.cameras.camera import make_source
 
     try:
         return make_source(source)
     except ValueError as error:
-        if as_json:
-            typer.echo(json.dumps({"error": str(error)}, ensure_ascii=False))
-        typer.echo(str(error), err=True)
-        raise typer.Exit(NOT_POSSIBLE) from None
+        raise refuse(str(error), NOT_POSSIBLE) from None
 
 
 def _text(result: dict[str, object]) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.listing import list_settings, tell_problems
 from storebridge.named_file import named_file
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from cloud_sync.flow.connector import Connector
     from storebridge.postgres import EmbeddedPostgres
 
-app = typer.Typer(help="The cloud service.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="The cloud service.", no_args_is_help=True)
 _log = logging.getLogger(__name__)
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -52,15 +54,14 @@ Tenant = Annotated[
 ]
 
 
-def read_config(path: Path, *, as_json: bool = False) -> "CloudConfig":
+def read_config(path: Path) -> "CloudConfig":
     """Read a configuration, or say everything that is wrong with it and exit."""
     from cloud_sync.config import ConfigError, load
 
     try:
         return load(path, os.environ)
     except ConfigError as error:
-        tell_problems(error, as_json=as_json)
-        raise typer.Exit(2) from error
+        raise refuse(str(error), NOT_POSSIBLE) from error
 
 
 @contextmanager
@@ -76,14 +77,17 @@ def told_in_a_line() -> Iterator[None]:
     try:
         yield
     except (KeptApartError, MigrationError, PostgresError, WebError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+        raise refuse(str(error)) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise refuse(
+            f"the database cannot be used: {error.diag.message_primary}; what the user of "
+            'database.dsn must own and may do stands in docs/operations.md, "Who sees what"'
+        ) from error
+    except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
-        typer.echo(
-            f"the database cannot be used: {reason}; check that it runs, and database.dsn", err=True
-        )
-        raise typer.Exit(1) from error
+        raise refuse(
+            f"the database cannot be used: {reason}; check that it runs, and database.dsn"
+        ) from error
 
 
 def embedded(config: "CloudConfig") -> "EmbeddedPostgres | None":
@@ -123,11 +127,9 @@ def opened_as_it_is(config: "CloudConfig") -> Iterator["Database"]:
     """Open the configured database for a command that has nothing to do where there is none yet."""
     server = embedded(config)
     if server and not server.folder.exists():
-        typer.echo(
-            f"there is no database in {server.folder} yet; `storebridge cloud run` makes it",
-            err=True,
+        raise refuse(
+            f"there is no database in {server.folder} yet; `storebridge cloud run` makes it"
         )
-        raise typer.Exit(1)
     with opened(config, server) as database:
         yield database
 
@@ -144,6 +146,7 @@ def run(
     """
     from cloud_sync.chores import Chores
     from cloud_sync.privacy.kept_apart import KeptApart
+    from cloud_sync.review.comparing import Comparer
     from cloud_sync.worker import Worker
     from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import asked_to_end
@@ -157,7 +160,14 @@ def run(
         working: list[Worker | Chores] = []
         if work:
             apart = KeptApart(checked.erasures_file)
-            chores = Chores(database, apart=apart, lapsed_days=checked.lapsed_days)
+            chores = Chores(
+                database,
+                apart=apart,
+                lapsed_days=checked.lapsed_days,
+                wipe_hour=checked.wipe_hour,
+                zone=ZoneInfo(checked.web.time_zone),
+                comparer=Comparer(database, checked.identifier_keys),
+            )
             working = [build_worker(checked, database), chores]
             ending.enter_context(connecting(build_connectors(checked, database)))
         for part in working:
@@ -169,8 +179,7 @@ def run(
             _log.info("web at http://%s:%d", server.host, server.port)
         while not ended.wait(CHECK_EVERY_S):
             if not all(part.alive for part in working):
-                typer.echo("The worker ended by a fault of its own; see the log above.", err=True)
-                raise typer.Exit(1)
+                raise refuse("The worker ended by a fault of its own; see the log above.")
             if postgres and not postgres.alive:
                 _bring_back(postgres, ended)
 
@@ -217,7 +226,13 @@ def _bring_back(server: "EmbeddedPostgres", ended: threading.Event) -> None:
 @app.command()
 def check(config: ConfigFile, as_json: Json = False) -> None:
     """Check the service's configuration and name every wrong key."""
-    checked = read_config(config, as_json=as_json)
+    from cloud_sync.config import ConfigError, load
+
+    try:
+        checked = load(config, os.environ)
+    except ConfigError as error:
+        tell_problems(error, as_json=as_json)
+        raise typer.Exit(NOT_POSSIBLE) from error
     if as_json:
         right = {"file": str(config), "problems": [], "tenants": sorted(checked.tenants)}
         typer.echo(json.dumps(right))
@@ -267,8 +282,7 @@ def import_catalogue(
                 imported = store(connection, tenant, catalogue)
             told = tell_stores(database, tenant)
     except CatalogueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        raise refuse(str(error)) from error
     typer.echo(
         f"{imported.products} products and {imported.plans} shelf plans imported,"
         f" {imported.withdrawn} products withdrawn; {told} stores told."
@@ -292,14 +306,13 @@ def set_keys(
 
     # Looking at the keys makes no database where there is none.
     opening = opened if keys or remove else opened_as_it_is
-    with opening(read_config(config, as_json=as_json)) as database:
+    with opening(read_config(config)) as database:
         if keys or remove:
             try:
                 with database.shopper(tenant) as connection:
                     set_code_keys(connection, tenant, keys or [])
             except ValueError as error:
-                typer.echo(f"These keys cannot be set: {error}.", err=True)
-                raise typer.Exit(2) from error
+                raise refuse(f"These keys cannot be set: {error}.", NOT_POSSIBLE) from error
             typer.echo(f"{tell_stores(database, tenant)} stores told.", err=True)
         with database.shopper(tenant) as connection:
             held = list(code_keys(connection, tenant))
@@ -339,5 +352,4 @@ def create_key(
             )
             typer.echo(made)
         except TopicError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from error
+            raise refuse(str(error), NOT_POSSIBLE) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.commands.wire import printable, refusal
+from storebridge.commands.answers import Answering, printable, refuse
 from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 IDENTIFIER_KEY = "STOREBRIDGE_IDENTIFIER_KEY"
 PIXELS_A_MODULE = 8
 
-app = typer.Typer(help="Codes that the tenant signs, and what codes mean.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="Codes that the tenant signs, and what codes mean.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -48,7 +50,7 @@ def make_key(
     try:
         typer.echo(make_signing_key(file))
     except SigningKeyError as error:
-        raise refusal(str(error)) from error
+        raise refuse(str(error)) from error
 
 
 @app.command()
@@ -75,7 +77,7 @@ def make(
     from wire.signed import NUMBER_BYTES, SIGNED_KINDS, SignedCode, SignedCodeError, sign
 
     if kind not in SIGNED_KINDS:
-        raise refusal(f"{kind!r} is no kind of code; known: {', '.join(SIGNED_KINDS)}")
+        raise refuse(f"{kind!r} is no kind of code; known: {', '.join(SIGNED_KINDS)}")
     signed_kind: SignedKind = kind
     code = SignedCode(
         kind=signed_kind,
@@ -87,7 +89,7 @@ def make(
     try:
         text = sign(code, _private_key(key))
     except SignedCodeError as error:
-        raise refusal(f"this code cannot be made: {error}") from error
+        raise refuse(f"this code cannot be made: {error}") from error
     if image is not None:
         _draw(text, image)
     typer.echo(text)
@@ -162,9 +164,9 @@ def _rules(config: Path | None, public_keys: list[str]) -> "Rules":
         rules = Rules() if config is None else load(config, os.environ).codes.rules
         sent = signers_of(public_keys)
     except ConfigError as error:
-        raise refusal(str(error)) from error
+        raise refuse(str(error)) from error
     except ValueError as error:
-        raise refusal("a public key has 64 hexadecimal digits") from error
+        raise refuse("a public key has 64 hexadecimal digits") from error
     return replace(rules, signers={**rules.signers, **sent})
 
 
@@ -178,9 +180,9 @@ def _keyed(plain: str) -> str:
         key = checked(os.environ.get(IDENTIFIER_KEY))
         return key_identifier("member", plain, key=key).value.hex()
     except Expected as error:
-        raise refusal(f"the environment's {IDENTIFIER_KEY} is not {error}") from error
+        raise refuse(f"the environment's {IDENTIFIER_KEY} is not {error}") from error
     except IdentifierError as error:
-        raise refusal(f"{error}") from error
+        raise refuse(f"{error}") from error
 
 
 def _private_key(file: Path) -> "Ed25519PrivateKey":
@@ -189,19 +191,19 @@ def _private_key(file: Path) -> "Ed25519PrivateKey":
     try:
         return read_signing_key(file)
     except SigningKeyError as error:
-        raise refusal(str(error)) from error
+        raise refuse(str(error)) from error
 
 
 def _draw(text: str, image: Path) -> None:
     import segno
 
     if image.suffix not in {".svg", ".png"}:
-        raise refusal(f"{image} is neither .svg nor .png")
+        raise refuse(f"{image} is neither .svg nor .png")
     try:
         code = segno.make_qr(text, error="m", boost_error=False)
         code.save(str(image), scale=PIXELS_A_MODULE, border=4)
     except OSError as error:
-        raise refusal(f"{image} cannot be written: {error.strerror}") from error
+        raise refuse(f"{image} cannot be written: {error.strerror}") from error
 
 
 def _iso(at_s: int) -> str:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from storebridge.commands.answers import AsJson, answering, refuse
+from storebridge.commands.answers import Answering, AsJson, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
-app = typer.Typer(help="The systems that are told of shoppers.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="The systems that are told of shoppers.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The connector, as the configuration names it.")]
 
 
@@ -20,7 +22,6 @@ def list_connectors(config: ConfigFile, tenant: Tenant, as_json: AsJson = False)
     from cloud_sync.flow.connector import standings
 
     with (
-        answering(as_json),
         opened_as_it_is(read_config(config)) as database,
         database.shopper(tenant) as connection,
     ):
@@ -49,7 +50,6 @@ def dead_letters(
     from cloud_sync.flow import queue
 
     with (
-        answering(as_json),
         opened_as_it_is(read_config(config)) as database,
         database.shopper(tenant) as connection,
     ):
@@ -71,7 +71,7 @@ def replay(config: ConfigFile, connector: Name, tenant: Tenant, as_json: AsJson 
     """Send the dead letters of a connector again, and do not wait for its pause to end."""
     from cloud_sync.flow import queue
 
-    with answering(as_json), opened_as_it_is(read_config(config)) as database:
+    with opened_as_it_is(read_config(config)) as database:
         with database.shopper(tenant) as connection:
             again = queue.replay(connection, tenant, connector, time.time_ns() // 1000)
         if again is None:
@@ -85,13 +85,12 @@ def drop(config: ConfigFile, connector: Name, tenant: Tenant, as_json: AsJson = 
     from cloud_sync.flow.connector import drop as forget
 
     checked = read_config(config)
-    with answering(as_json):
-        if connector in checked.connectors:
-            raise refuse(f"{connector} stands in {config}: take it out there first", code=2)
-        with opened_as_it_is(checked) as database, database.shopper(tenant) as connection:
-            known = forget(connection, tenant, connector)
-        if not known:
-            raise refuse(f"{connector}: {tenant} has no such connector; `connector list` has all")
+    if connector in checked.connectors:
+        raise refuse(f"{connector} stands in {config}: take it out there first", code=2)
+    with opened_as_it_is(checked) as database, database.shopper(tenant) as connection:
+        known = forget(connection, tenant, connector)
+    if not known:
+        raise refuse(f"{connector}: {tenant} has no such connector; `connector list` has all")
     typer.echo(json.dumps({"dropped": connector}) if as_json else f"{connector} is forgotten.")
 
 

@@ -13,6 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from storebridge.commands.answers import refuse
+
 if TYPE_CHECKING:
     from storebridge.demo.demo import Demo
 
@@ -87,8 +89,7 @@ def demo(
     except DemoEnded:
         return
     except FAILURES as error:
-        typer.echo(f"The demo ended: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise refuse(f"The demo ended: {error}") from error
     finally:
         with console.status("Ending every process…"):
             running.close()

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from storebridge.named_file import is_folder
+
 if TYPE_CHECKING:
     from hardware.cameras.frames import Frame
     from hardware.people.people import PeopleCounter
@@ -23,8 +25,8 @@ FRAME_TIMEOUT_S = 10.0
 
 @app.command()
 def dwell(
-    video: Annotated[Path, typer.Argument(help="A video file.")],
-    zones: Annotated[Path, typer.Option(help="Zones and lines, as TOML or JSON.")],
+    video: Annotated[Path, typer.Argument(help="A video file.", readable=False)],
+    zones: Annotated[Path, typer.Option(help="Zones and lines, TOML or JSON.", readable=False)],
     model: Annotated[
         str, typer.Option(help="Name or path of a model of people; without, the fallback sees.")
     ] = "",
@@ -78,12 +80,10 @@ def measure(
     from hardware.people.detectors import detector_for
     from hardware.people.people import PeopleCounter
 
-    if not video.is_file():
-        what = "is a folder: name one video file" if video.is_dir() else "does not exist"
-        raise DeviceError(f"{video} {what}")
+    _refuse_unreadable(video)
     if fps is not None and not 0 < fps <= FRAMES_PER_S_MAX:
         raise ValueError(f"--fps: expects more than 0 and at most {FRAMES_PER_S_MAX:.0f}")
-    if audit is not None and audit.exists() and audit.samefile(video):
+    if audit is not None and _is_same(audit, video):
         raise DeviceError(f"{audit} is the video itself: name another file for the audit")
     detector = detector_for(model)
     counter = PeopleCounter(zones, detector)
@@ -102,6 +102,29 @@ def measure(
         "zones": {name: _visits(name, readings, times_ms) for name in zones.zones},
         **assumed,
     }
+
+
+def _refuse_unreadable(video: Path) -> None:
+    """Raise DeviceError for what is no file, or may not be read."""
+    from hardware.driver import DeviceError
+
+    if is_folder(video):
+        raise DeviceError(f"{video} is a folder: name one video file")
+    try:
+        with video.open("rb"):
+            return
+    except FileNotFoundError as error:
+        raise DeviceError(f"{video} does not exist") from error
+    except OSError as error:
+        raise DeviceError(f"{video} cannot be read: {error.strerror}") from error
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Tell whether two names lead to one file; one that cannot be looked at is another."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _audit_clip(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def forget(
 
     checked = read_config(config)
     with opened_as_it_is(checked) as database:
-        identifiers = _whom(checked, database, tenant, shopper, kind, value, as_json=as_json)
+        identifiers = _whom(checked, database, tenant, shopper, kind, value)
         apart = KeptApart(checked.erasures_file)
         done = erase(database, apart, tenant, identifiers, _now(), asked_by="command line")
         with _progress("searching the ledger", shown=not as_json) as told:
@@ -84,10 +85,10 @@ def export_shopper(
 
     checked = read_config(config)
     with opened_as_it_is(checked) as database:
-        identifiers = _whom(checked, database, tenant, shopper, kind, value, as_json=as_json)
-        told = json.dumps(
-            export(database, tenant, identifiers, _now()), ensure_ascii=False, indent=2
-        )
+        identifiers = _whom(checked, database, tenant, shopper, kind, value)
+        secret = checked.identifier_keys[tenant]
+        found = export(database, tenant, identifiers, _now(), secret)
+        told = json.dumps(found, ensure_ascii=False, indent=2)
     if out is None:
         typer.echo(told)
         return
@@ -95,7 +96,7 @@ def export_shopper(
         out.touch(mode=0o600)
         out.write_text(told + "\n", encoding="utf-8")
     except OSError as error:
-        _fail(f"{out} cannot be written: {error.strerror}; name another file", as_json=as_json)
+        raise refuse(f"{out} cannot be written: {error.strerror}; name another file") from error
     typer.echo(json.dumps({"written": str(out)}) if as_json else f"Written to {out}.", err=True)
 
 
@@ -170,42 +171,34 @@ def _whom(
     shopper: str | None,
     kind: str | None,
     value: str | None,
-    *,
-    as_json: bool,
 ) -> "list[Identifier]":
     """Return the identifiers that a command is about, or say what is wrong and exit."""
     from cloud_sync.privacy.erasing import NobodyError, identifiers_of
     from wire.identifiers import IdentifierError, key_identifier
 
     if (shopper is None) == (kind is None) or (kind is None) != (value is None):
-        _fail("name a shopper ID, or an identifier by --kind and --value", as_json=as_json, code=2)
+        raise refuse("name a shopper ID, or an identifier by --kind and --value", NOT_POSSIBLE)
     if kind is not None and value is not None:
         key = config.identifier_keys.get(tenant)
         if key is None:
-            _fail(
+            raise refuse(
                 f"{tenant}: its identifier key is not in the configuration;"
                 f" set tenants.{tenant}.identifier_key",
-                as_json=as_json,
-                code=2,
+                NOT_POSSIBLE,
             )
         try:
             plain = sys.stdin.readline().strip() if value == "-" else value
             return [key_identifier(kind, plain, key=key)]
         except IdentifierError as error:
-            _fail(str(error), as_json=as_json, code=2)
+            raise refuse(str(error), NOT_POSSIBLE) from error
     text = (shopper or "").replace("-", "").lower()
     if len(text) != 32 or set(text) - set("0123456789abcdef"):
-        _fail(f"{shopper}: no shopper ID, which has 32 hex digits", as_json=as_json, code=2)
+        raise refuse(f"{shopper}: no shopper ID, which has 32 hex digits", NOT_POSSIBLE)
     try:
         with database.shopper(tenant) as connection:
             return identifiers_of(connection, tenant, text)
     except NobodyError as error:
-        _fail(str(error), as_json=as_json)
-
-
-def _fail(message: str, *, as_json: bool, code: int = 1) -> NoReturn:
-    typer.echo(json.dumps({"error": message}) if as_json else message, err=not as_json)
-    raise typer.Exit(code)
+        raise refuse(str(error)) from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from storebridge.commands.answers import AsJson, answering, refuse
+from storebridge.commands.answers import Answering, AsJson, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from cloud_sync.reports.funnel import By
     from cloud_sync.shoppers.stage_rules import StageRule
 
-app = typer.Typer(help="Stages of shoppers, counted between any days.", no_args_is_help=True)
-rules = typer.Typer(help="The rules by which a stage is reached.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="Stages of shoppers, counted between any days.", no_args_is_help=True
+)
+rules = typer.Typer(
+    cls=Answering, help="The rules by which a stage is reached.", no_args_is_help=True
+)
 app.add_typer(rules, name="rules")
 
 DAYS_SHOWN = 30
@@ -83,21 +87,20 @@ def counts(
     from cloud_sync.reports import funnel
     from cloud_sync.shoppers.stage_rules import STAGES
 
-    with answering(as_json):
-        days = _days(first, last)
-        by, key = _by(brand, store, channel, each)
-        with _seen(config, tenant) as (connection, held):
-            found = funnel.counts(connection, tenant, [*map(_number, days)], held, by, key)
-        rows = [
-            (day.isoformat(), name, counted)
-            for day in days
-            for name, counted in sorted(found[_number(day)].items())
-        ]
-        if as_json:
-            listed = [{"day": day, "key": name, "shoppers": of} for day, name, of in rows]
-            typer.echo(json.dumps({"by": by, "counts": listed}, ensure_ascii=False))
-            return
-        _show(("day", by, *STAGES), ((day, name, *of.values()) for day, name, of in rows))
+    days = _days(first, last)
+    by, key = _by(brand, store, channel, each)
+    with _seen(config, tenant) as (connection, held):
+        found = funnel.counts(connection, tenant, [*map(_number, days)], held, by, key)
+    rows = [
+        (day.isoformat(), name, counted)
+        for day in days
+        for name, counted in sorted(found[_number(day)].items())
+    ]
+    if as_json:
+        listed = [{"day": day, "key": name, "shoppers": of} for day, name, of in rows]
+        typer.echo(json.dumps({"by": by, "counts": listed}, ensure_ascii=False))
+        return
+    _show(("day", by, *STAGES), ((day, name, *of.values()) for day, name, of in rows))
 
 
 @app.command()
@@ -115,25 +118,24 @@ def flows(
     """Count how shoppers moved between stages from the end of one day to that of another."""
     from cloud_sync.reports import funnel
 
-    with answering(as_json):
-        since, until = _days(first, last)
-        by, key = _by(brand, store, channel, each)
-        with _seen(config, tenant) as (connection, held):
-            ends = (_number(since), _number(until))
-            found = funnel.flows(connection, tenant, *ends, held, by, key)
-        rows = [
-            {"key": name, "from": flow.before, "to": flow.after, "shoppers": flow.shoppers}
-            for name, some in sorted(found.items())
-            for flow in some
-        ]
-        if as_json:
-            ends_said = {"from": since.isoformat(), "to": until.isoformat()}
-            typer.echo(json.dumps({"by": by, **ends_said, "flows": rows}, ensure_ascii=False))
-            return
-        _show(
-            (by, since.isoformat(), until.isoformat(), "shoppers"),
-            ((each["key"], each["from"] or "(new)", each["to"], each["shoppers"]) for each in rows),
-        )
+    since, until = _days(first, last)
+    by, key = _by(brand, store, channel, each)
+    with _seen(config, tenant) as (connection, held):
+        ends = (_number(since), _number(until))
+        found = funnel.flows(connection, tenant, *ends, held, by, key)
+    rows = [
+        {"key": name, "from": flow.before, "to": flow.after, "shoppers": flow.shoppers}
+        for name, some in sorted(found.items())
+        for flow in some
+    ]
+    if as_json:
+        ends_said = {"from": since.isoformat(), "to": until.isoformat()}
+        typer.echo(json.dumps({"by": by, **ends_said, "flows": rows}, ensure_ascii=False))
+        return
+    _show(
+        (by, since.isoformat(), until.isoformat(), "shoppers"),
+        ((each["key"], each["from"] or "(new)", each["to"], each["shoppers"]) for each in rows),
+    )
 
 
 @rules.command("show")
@@ -141,13 +143,12 @@ def show_rules(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> N
     """Show the rules that hold for a tenant, the tenant's own or those of this version."""
     from cloud_sync.shoppers.stage_rules import plain
 
-    with answering(as_json):
-        with _seen(config, tenant) as (_, held):
-            listed = plain(held)
-        if as_json:
-            typer.echo(json.dumps(listed))
-            return
-        _show(("stage", "act", "times", "amount", "days"), (each.values() for each in listed))
+    with _seen(config, tenant) as (_, held):
+        listed = plain(held)
+    if as_json:
+        typer.echo(json.dumps(listed))
+        return
+    _show(("stage", "act", "times", "amount", "days"), (each.values() for each in listed))
 
 
 @rules.command("set")
@@ -164,20 +165,19 @@ def set_rules(
     from cloud_sync.shoppers.stage_rules import StageRulesError, plain, read_rules, rules_of
     from cloud_sync.shoppers.stage_rules import set_rules as store
 
-    with answering(as_json):
-        if (file is None) != default:
-            raise typer.BadParameter("name a file of rules, or --default")
-        try:
-            wanted = None if file is None else read_rules(file)
-        except StageRulesError as error:
-            raise refuse(str(error)) from error
-        with opened(read_config(config)) as database, database.shopper(tenant) as connection:
-            due = store(connection, tenant, wanted)
-            held = rules_of(connection, tenant)
-        if as_json:
-            typer.echo(json.dumps({"rules": plain(held), "decided_anew": due}))
-        else:
-            typer.echo(f"{len(held)} rules hold for {tenant}; {due} shoppers are decided anew.")
+    if (file is None) != default:
+        raise typer.BadParameter("name a file of rules, or --default")
+    try:
+        wanted = None if file is None else read_rules(file)
+    except StageRulesError as error:
+        raise refuse(str(error)) from error
+    with opened(read_config(config)) as database, database.shopper(tenant) as connection:
+        due = store(connection, tenant, wanted)
+        held = rules_of(connection, tenant)
+    if as_json:
+        typer.echo(json.dumps({"rules": plain(held), "decided_anew": due}))
+    else:
+        typer.echo(f"{len(held)} rules hold for {tenant}; {due} shoppers are decided anew.")
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.commands.identity_files import (
     Json,
     read_events,
-    refusal,
     refuse_one_file,
     say,
     write_csv,
@@ -20,7 +20,9 @@ from storebridge.commands.identity_rules import rules
 from storebridge.named_file import named_file
 
 app = typer.Typer(
-    help="Who is who: link noisy records, replay events, measure both.", no_args_is_help=True
+    cls=Answering,
+    help="Who is who: link noisy records, replay events, measure both.",
+    no_args_is_help=True,
 )
 
 app.add_typer(rules, name="rules")
@@ -65,15 +67,15 @@ def link(
     from cloud_sync.identity.linkage.people import PeopleError, read_people
 
     began = time.monotonic()
-    refuse_one_file({"the file of records": file, "--out": out}, as_json)
+    refuse_one_file({"the file of records": file, "--out": out})
     try:
         people = read_people(file)
         linked = link_people(people)
         write_csv(out, ("unique_id", "cluster_id"), zip(people.ids, linked.groups, strict=True))
     except PeopleError as error:
-        raise refusal(f"Nothing was linked: {error}", as_json) from None
+        raise refuse(f"Nothing was linked: {error}", NOT_POSSIBLE) from None
     except OSError as error:
-        raise refusal(f"{out} cannot be written: {error.strerror}", as_json) from None
+        raise refuse(f"{out} cannot be written: {error.strerror}", NOT_POSSIBLE) from None
     sizes = Counter(linked.groups)
     say(
         {
@@ -114,13 +116,13 @@ def evaluate(
     try:
         found, true = read_column(links, "cluster_id"), read_column(file, truth)
     except PeopleError as error:
-        raise refusal(f"Nothing was measured: {error}", as_json) from None
+        raise refuse(f"Nothing was measured: {error}", NOT_POSSIBLE) from None
     measured = compare(found, {record: group for record, group in true.items() if group})
     if not measured.true:
-        raise refusal(
+        raise refuse(
             f"There is nothing to measure: no two of the {measured.records} records that have a"
             f" {truth!r} in {file} have the same one",
-            as_json,
+            NOT_POSSIBLE,
         )
     say(
         {
@@ -170,8 +172,8 @@ def replay(
     began = time.monotonic()
     rejects = out.with_name(f"{out.name}.rejects.jsonl")
     files = {"the file of events": events, "--out": out, "the file of rejects": rejects}
-    refuse_one_file(files | ({"--shared": shared} if shared else {}), as_json)
-    replayed = read_events(events, as_json)
+    refuse_one_file(files | ({"--shared": shared} if shared else {}))
+    replayed = read_events(events)
     assigned = assign(replayed.events)
     try:
         write_lines(
@@ -187,7 +189,7 @@ def replay(
         if replayed.rejects:
             write_lines(rejects, (each.as_json() for each in replayed.rejects), mode=PRIVATE)
     except OSError as error:
-        raise refusal(f"{out} cannot be written: {error.strerror}", as_json) from None
+        raise refuse(f"{out} cannot be written: {error.strerror}", NOT_POSSIBLE) from None
     figures = {
         **assigned.figures(),
         "repeated_events": replayed.repeated,

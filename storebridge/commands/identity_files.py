@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, refuse
+
 if TYPE_CHECKING:
     from cloud_sync.identity.replay import Replay
-
-NOT_POSSIBLE = 2
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
@@ -29,16 +29,7 @@ def say(figures: Mapping[str, object], as_json: bool) -> None:
         typer.echo(f"{name.replace('_', ' ')}: {figure}")
 
 
-def refusal(reason: str, as_json: bool = False) -> typer.Exit:
-    """Print why nothing was done, and return the exit that says so.
-
-    Whoever asked for JSON finds it where the answer would have been.
-    """
-    typer.echo(json.dumps({"error": reason}) if as_json else reason, err=not as_json)
-    return typer.Exit(NOT_POSSIBLE)
-
-
-def refuse_one_file(files: Mapping[str, Path], as_json: bool) -> None:
+def refuse_one_file(files: Mapping[str, Path]) -> None:
     """Refuse to write over the input, or one output over another, by whatever name or link."""
     names: dict[object, str] = {}
     for name, path in files.items():
@@ -47,15 +38,15 @@ def refuse_one_file(files: Mapping[str, Path], as_json: bool) -> None:
             status = path.stat()
             found.add((status.st_dev, status.st_ino))
         for known in found & names.keys():
-            raise refusal(
+            raise refuse(
                 f"Nothing was done: {names[known]} and {name} are the same file, {path};"
                 " give each a name of its own",
-                as_json,
+                NOT_POSSIBLE,
             )
         names |= dict.fromkeys(found, name)
 
 
-def read_events(events: Path, as_json: bool) -> "Replay":
+def read_events(events: Path) -> "Replay":
     """Read a file of events, and refuse one that holds none."""
     from cloud_sync.identity.linkage.people import why_unread
     from cloud_sync.identity.replay import Replay
@@ -65,13 +56,13 @@ def read_events(events: Path, as_json: bool) -> "Replay":
         with _opened(events) as lines:
             replayed.take(lines)
     except (OSError, EOFError, zlib.error) as error:
-        raise refusal(f"{events} cannot be read: {why_unread(error)}", as_json) from None
+        raise refuse(f"{events} cannot be read: {why_unread(error)}", NOT_POSSIBLE) from None
     if replayed.rejects and not replayed.events:
         first = replayed.rejects[0]
-        raise refusal(
+        raise refuse(
             f"{events} holds no event: line {first.line} is none ({first.reason}), nor is another;"
             " expected is a JSON object a line",
-            as_json,
+            NOT_POSSIBLE,
         )
     return replayed
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.commands.identity_files import NOT_POSSIBLE, Json, say
+from storebridge.commands.answers import NOT_POSSIBLE, refuse
+from storebridge.commands.identity_files import Json, say
 
 if TYPE_CHECKING:
     from cloud_sync.identity.linkage.online import Index, Match
@@ -36,15 +37,15 @@ def index(
 
     began = time.monotonic()
     if file.exists() and out.exists() and file.samefile(out):
-        raise _refused(f"Nothing was done: {file} and --out are the same file", as_json)
+        raise refuse(f"Nothing was done: {file} and --out are the same file", NOT_POSSIBLE)
     try:
         people = read_people(file)
         built = Index.of(people)
         save(built, out)
     except PeopleError as error:
-        raise _refused(f"No index was built of {file}: {error}", as_json) from None
+        raise refuse(f"No index was built of {file}: {error}", NOT_POSSIBLE) from None
     except OSError as error:
-        raise _refused(f"{out} cannot be written: {error.strerror}", as_json) from None
+        raise refuse(f"{out} cannot be written: {error.strerror}", NOT_POSSIBLE) from None
     figures = {
         "records": len(built.ids),
         "clusters": len(set(built.groups)),
@@ -67,11 +68,11 @@ def match(
     """Say whose each record is, or that it is nobody's, and how sure that is."""
     from cloud_sync.identity.linkage.people import PeopleError, read_people
 
-    known = _opened(index, as_json)
+    known = _opened(index)
     try:
         people = read_people(records)
     except PeopleError as error:
-        raise _refused(f"Nothing was matched: {error}", as_json) from None
+        raise refuse(f"Nothing was matched: {error}", NOT_POSSIBLE) from None
     found = []
     for at, record in enumerate(people.ids):
         values = {name: of[at] for name, (_, of) in people.columns.items()}
@@ -79,7 +80,7 @@ def match(
         began = time.perf_counter()
         matched = known.match(person)
         took_ms = (time.perf_counter() - began) * 1e3
-        joined = accept and _accepted(known, person, matched, index, as_json)
+        joined = accept and _accepted(known, person, matched, index)
         found.append(_row(matched) | {"accepted": joined, "milliseconds": round(took_ms, 2)})
     unknown = [name for name in people.columns if name not in known.learned.columns]
     if as_json:
@@ -100,11 +101,11 @@ def explain(
     """Say what speaks for two records being of one person, comparison by comparison."""
     from cloud_sync.identity.linkage.people import PeopleError
 
-    known = _opened(index, as_json)
+    known = _opened(index)
     try:
         waterfall = known.explain(one, other)
     except PeopleError as error:
-        raise _refused(f"Nothing was explained: {error}", as_json) from None
+        raise refuse(f"Nothing was explained: {error}", NOT_POSSIBLE) from None
     if as_json:
         typer.echo(json.dumps(waterfall.as_json() | {"same_cluster": known.together(one, other)}))
         return
@@ -112,19 +113,17 @@ def explain(
     typer.echo("joined" if known.together(one, other) else "not joined")
 
 
-def _opened(path: Path, as_json: bool) -> "Index":
+def _opened(path: Path) -> "Index":
     from cloud_sync.identity.linkage.index_file import load
     from cloud_sync.identity.linkage.people import PeopleError
 
     try:
         return load(path)
     except PeopleError as error:
-        raise _refused(f"The index cannot be used: {error}", as_json) from None
+        raise refuse(f"The index cannot be used: {error}", NOT_POSSIBLE) from None
 
 
-def _accepted(
-    known: "Index", person: "People", matched: "Match", path: Path, as_json: bool
-) -> bool:
+def _accepted(known: "Index", person: "People", matched: "Match", path: Path) -> bool:
     """Add a record that needs nobody to look at it, to the index and to its file."""
     from cloud_sync.identity.linkage.confidence import needs_review
     from cloud_sync.identity.linkage.index_file import append
@@ -136,9 +135,9 @@ def _accepted(
     try:
         append(known, path)
     except PeopleError as error:
-        raise _refused(f"{matched.record} was not accepted: {error}", as_json) from None
+        raise refuse(f"{matched.record} was not accepted: {error}", NOT_POSSIBLE) from None
     except OSError as error:
-        raise _refused(f"{path} cannot be written: {error.strerror}", as_json) from None
+        raise refuse(f"{path} cannot be written: {error.strerror}", NOT_POSSIBLE) from None
     return True
 
 
@@ -155,9 +154,3 @@ def _row(matched: "Match") -> dict[str, object]:
         "nearest": matched.nearest,
         "compared": matched.compared,
     }
-
-
-def _refused(reason: str, as_json: bool) -> typer.Exit:
-    """Print why nothing was done, as JSON where that is asked for, and return the exit."""
-    typer.echo(json.dumps({"error": reason}) if as_json else reason, err=True)
-    return typer.Exit(NOT_POSSIBLE)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storebridge.commands.identity_files import Json, read_events, refusal, say
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
+from storebridge.commands.identity_files import Json, read_events, say
 from storebridge.named_file import named_file
 
 if TYPE_CHECKING:
     from cloud_sync.identity.rules import KindRule
 
-rules = typer.Typer(help="The rules of what is joined.", no_args_is_help=True)
+rules = typer.Typer(cls=Answering, help="The rules of what is joined.", no_args_is_help=True)
 
 
 @rules.callback()
@@ -48,16 +49,16 @@ def try_rules(
     from cloud_sync.identity.trial import RulesError, compare, read_rules
 
     if (events is None) == (cloud is None) or bool(tenant) != (cloud is not None):
-        raise refusal(
-            "Nothing was tried: give --events FILE, or --cloud FILE and --tenant NAME", as_json
+        raise refuse(
+            "Nothing was tried: give --events FILE, or --cloud FILE and --tenant NAME", NOT_POSSIBLE
         )
     try:
         ladder = read_rules(file)
     except RulesError as error:
-        raise refusal(f"Nothing was tried: {error}", as_json) from None
+        raise refuse(f"Nothing was tried: {error}", NOT_POSSIBLE) from None
     rejects = 0
     if events is not None:
-        replayed = read_events(events, as_json)
+        replayed = read_events(events)
         before, after = assign(replayed.events).shoppers, assign(replayed.events, ladder).shoppers
         rejects = len(replayed.rejects)
     else:

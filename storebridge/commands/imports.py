@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.commands.cloud import Tenant, opened
 
 if TYPE_CHECKING:
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from cloud_sync.imports.importing import Import, Progress
 
 app = typer.Typer(
+    cls=Answering,
     help="Import members, orders, stock or a catalogue: CSV (also .gz) or Parquet.",
     no_args_is_help=True,
 )
-
-NOT_POSSIBLE = 2
 
 File = Annotated[
     str, typer.Argument(help="CSV, .csv.gz or .parquet with one row a line; or its web address.")
@@ -101,7 +101,7 @@ def catalogue(
     from storebridge.assembly import tell_stores
 
     began = time.monotonic()
-    checked = _configured(config, as_json=as_json)
+    checked = _configured(config)
     try:
         with _here(file) as path:
             read = read_catalogue(path)
@@ -110,7 +110,7 @@ def catalogue(
                 done = import_catalogue(connection, tenant, read)
             told = tell_stores(database, tenant)
     except (CatalogueError, FetchError) as error:
-        _refuse(str(error), as_json=as_json)
+        raise refuse(str(error), NOT_POSSIBLE) from error
     seconds = time.monotonic() - began
     result = {
         "products": done.products,
@@ -147,10 +147,10 @@ def _import(
     from cloud_sync.imports.table_file import TableError, open_table
     from wire.topics import TopicError, check_name
 
-    checked = _configured(config, as_json=as_json)
+    checked = _configured(config)
     key = checked.identifier_keys.get(tenant)
     if key is None:
-        _refuse(f"{config} has no [tenants.{tenant}] with its identifier_key", as_json=as_json)
+        raise refuse(f"{config} has no [tenants.{tenant}] with its identifier_key", NOT_POSSIBLE)
     try:
         setting = Setting(
             source=check_name(source),
@@ -175,7 +175,7 @@ def _import(
                 done = importing.run(told)
             seconds = time.monotonic() - began
     except (TableError, FetchError, NotImportedError, TopicError) as error:
-        _refuse(str(error), as_json=as_json)
+        raise refuse(str(error), NOT_POSSIBLE) from error
     _say(importing, done, done.rows - before[0], seconds, table.encoding, as_json=as_json)
 
 
@@ -191,13 +191,13 @@ def _here(file: str) -> Iterator[Path]:
         yield fetch(file, Path(folder))
 
 
-def _configured(file: Path, *, as_json: bool) -> "CloudConfig":
+def _configured(file: Path) -> "CloudConfig":
     from cloud_sync.config import ConfigError, load
 
     try:
         return load(file, os.environ)
     except ConfigError as error:
-        _refuse(f"{error}; name the service's file with --config", as_json=as_json)
+        raise refuse(f"{error}; name the service's file with --config", NOT_POSSIBLE) from error
 
 
 def _say(
@@ -262,9 +262,3 @@ def _bar(kind: str, rows: int) -> "Iterator[Callable[[Progress], None]]":
     ) as progress:
         task = progress.add_task(kind, total=rows, rejected=0)
         yield lambda done: progress.update(task, completed=done.rows, rejected=done.rejected)
-
-
-def _refuse(message: str, *, as_json: bool) -> NoReturn:
-    shown = json.dumps({"error": message}, ensure_ascii=False) if as_json else message
-    typer.echo(shown, err=not as_json)
-    raise typer.Exit(NOT_POSSIBLE)

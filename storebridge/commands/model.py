@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.named_file import named_file
 
-app = typer.Typer(no_args_is_help=True, help="The models with which cameras know people.")
+app = typer.Typer(
+    cls=Answering, no_args_is_help=True, help="The models with which cameras know people."
+)
 
 
 @app.command()
@@ -31,9 +34,7 @@ def add(
         YoloxModel(file)
         added = add_model(file, sha256)
     except DeviceError as error:
-        refused = f"Nothing was added: {error}"
-        typer.echo(json.dumps({"error": refused}) if as_json else refused, err=not as_json)
-        raise typer.Exit(2) from None
+        raise refuse(f"Nothing was added: {error}", NOT_POSSIBLE) from None
     if as_json:
         typer.echo(json.dumps({"name": added.stem, "file": str(added)}))
         return

@@ -12,9 +12,12 @@ from rich.table import Table
 from cloud_sync.database import Database, retried
 from cloud_sync.intake import quarantine
 from cloud_sync.intake.quarantine import Poison, Replayed
+from storebridge.commands.answers import Answering
 from storebridge.commands.cloud import ConfigFile, opened_as_it_is, read_config
 
-app = typer.Typer(help="What could not be accepted, with its bytes.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="What could not be accepted, with its bytes.", no_args_is_help=True
+)
 
 # What `list` shows of a reason, and `show` of the bytes in readable form.
 REASON_CHARACTERS_MAX = 80

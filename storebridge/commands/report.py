@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from storebridge.commands.answers import Answering
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
     from cloud_sync.reports.price_shown import Difference
 
-app = typer.Typer(help="Reports.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Reports.", no_args_is_help=True)
 
 DAYS = ["%Y-%m-%d"]
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from storebridge.named_file import named_file
+from storebridge.named_file import is_folder, named_file
 
 if TYPE_CHECKING:
     from hardware.codes.acceptance import Candidate, Verdict
@@ -75,7 +76,7 @@ def scan(
     unread = 0
     for path in shown:
         result = scan_file(path, decoder, known)
-        typer.echo(json.dumps(result, ensure_ascii=False) if as_json else _line(result))
+        typer.echo(_as_json(result) if as_json else _line(result))
         unread += "error" in result
     if unread == len(files):
         raise typer.Exit(1)
@@ -100,7 +101,7 @@ def scan_file(
         began = time.perf_counter()
         codes = decoder.decode(grey)
     except FrameError as failure:
-        error = str(failure)
+        error = "a folder that cannot be looked into" if is_folder(path) else str(failure)
     shown = [_code(code) for code in codes]
     if known is not None:
         for code, each in zip(codes, shown, strict=True):
@@ -126,13 +127,45 @@ def text_of(data: bytes) -> str:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files named, and those in the folders named.
+
+    A link to nothing is among them, and a folder that cannot be looked into, so that each is
+    reported like every file that cannot be read. Links to folders are not followed.
+    """
     for path in paths:
-        if path.is_dir():
-            # A link to nothing is named like every file that cannot be read.
-            inside = path.rglob("*")
-            yield from sorted(each for each in inside if each.is_file() or not each.exists())
-        else:
+        if not is_folder(path):
             yield path
+            continue
+        closed: list[OSError] = []
+        inside = [
+            each
+            for folder, _, names in os.walk(path, onerror=closed.append)
+            for each in (Path(folder, name) for name in names)
+            if _may_be_image(each)
+        ]
+        yield from sorted([*inside, *(Path(error.filename) for error in closed)])
+
+
+def _may_be_image(path: Path) -> bool:
+    """Tell whether there is a file, or something that is to be reported as none."""
+    try:
+        return path.is_file() or not path.exists()
+    except OSError:
+        return True
+
+
+def _as_json(result: dict[str, object]) -> str:
+    """Return a line of JSON; a file's name that is no UTF-8 is spelled out as Python does."""
+    line = json.dumps(result, ensure_ascii=False)
+    return line if line.isascii() or _is_utf_8(line) else json.dumps(result)
+
+
+def _is_utf_8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse(reason: str, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from cloud_sync.database import Database
 
 app = typer.Typer(
-    help="What is known of one shopper, and who is one with whom.", no_args_is_help=True
+    cls=Answering,
+    help="What is known of one shopper, and who is one with whom.",
+    no_args_is_help=True,
 )
 
-NOT_POSSIBLE = 2
 _ID = re.compile(r"[0-9a-fA-F]{32}")
 
 Who = Annotated[
@@ -50,7 +52,7 @@ def show(config: ConfigFile, who: Who, tenant: Tenant, as_json: Json = False) ->
     from cloud_sync.cloud import wall_time
     from cloud_sync.decisions import portrait
 
-    with _one(config, tenant, who, as_json=as_json) as (connection, shopper):
+    with _one(config, tenant, who) as (connection, shopper):
         say(portrait.show(connection, tenant, shopper, wall_time()), as_json=as_json)
 
 
@@ -60,7 +62,7 @@ def explain(config: ConfigFile, who: Who, tenant: Tenant, as_json: Json = False)
     from cloud_sync.cloud import wall_time
     from cloud_sync.decisions import portrait
 
-    with _one(config, tenant, who, as_json=as_json) as (connection, shopper):
+    with _one(config, tenant, who) as (connection, shopper):
         say(portrait.explain(connection, tenant, shopper, wall_time()), as_json=as_json)
 
 
@@ -170,13 +172,13 @@ def _speak(
     from cloud_sync.shoppers.said import SaidError
 
     source = by or getpass.getuser()
-    with _opened(config, tenant, who, as_json=as_json) as (database, ids):
+    with _opened(config, tenant, who) as (database, ids):
         try:
             changed = retried(
                 lambda: database.shopper(tenant), lambda connection: word(connection, source, ids)
             )
         except SaidError as error:
-            raise refusal(str(error), as_json=as_json) from None
+            raise refuse(str(error), NOT_POSSIBLE) from None
         with database.shopper(tenant) as connection:
             states = states_of(connection, tenant, ids)
     now = {each: states[each].shopper for each in ids}
@@ -184,42 +186,40 @@ def _speak(
 
 
 @contextmanager
-def _one(
-    config: ConfigFile, tenant: str, who: str, *, as_json: bool
-) -> Iterator[tuple["Connection", str]]:
+def _one(config: ConfigFile, tenant: str, who: str) -> Iterator[tuple["Connection", str]]:
     """Open a connection that only reads what is the tenant's, and find the shopper."""
     from cloud_sync.database import Sight
     from cloud_sync.decisions.portrait import resolve
 
     with (
-        _opened(config, tenant, [who], as_json=as_json) as (database, (named,)),
+        _opened(config, tenant, [who]) as (database, (named,)),
         database.seen_by(Sight(tenant=tenant)) as connection,
     ):
         shopper = resolve(connection, tenant, named)
         if shopper is None:
-            raise refusal(f"{who} was never seen by {tenant}: nothing is known", as_json=as_json)
+            raise refuse(f"{who} was never seen by {tenant}: nothing is known", NOT_POSSIBLE)
         yield connection, shopper
 
 
 @contextmanager
 def _opened(
-    config: ConfigFile, tenant: str, who: Sequence[str], *, as_json: bool
+    config: ConfigFile, tenant: str, who: Sequence[str]
 ) -> Iterator[tuple["Database", list[str]]]:
     checked = read_config(config)
     if tenant not in checked.tenants:
         known = ", ".join(sorted(checked.tenants)) or "none"
-        raise refusal(
+        raise refuse(
             f"{config} names no tenant {tenant!r} (it names: {known}); set"
             f" tenants.{tenant}.identifier_key",
-            as_json=as_json,
+            NOT_POSSIBLE,
         )
     key = checked.identifier_keys[tenant]
-    ids = [_identifier(each, key, as_json=as_json) for each in who]
+    ids = [_identifier(each, key) for each in who]
     with opened_as_it_is(checked) as database:
         yield database, ids
 
 
-def _identifier(who: str, key: bytes, *, as_json: bool) -> str:
+def _identifier(who: str, key: bytes) -> str:
     """Return the id of an identifier, keyed here, or a shopper ID as it is."""
     from wire.identifiers import IdentifierError, identifier_id, key_identifier
 
@@ -227,15 +227,15 @@ def _identifier(who: str, key: bytes, *, as_json: bool) -> str:
         return who.lower()
     kind, colon, value = who.partition(":")
     if not colon:
-        raise refusal(
+        raise refuse(
             f"{who!r} is neither a shopper ID (32 hexadecimal digits) nor KIND:VALUE",
-            as_json=as_json,
+            NOT_POSSIBLE,
         )
     plain = sys.stdin.readline().rstrip("\n") if value == "-" else value
     try:
         return identifier_id(key_identifier(kind, plain, key=key))
     except IdentifierError as error:
-        raise refusal(f"{kind}: {error}", as_json=as_json) from None
+        raise refuse(f"{kind}: {error}", NOT_POSSIBLE) from None
 
 
 def say(found: Mapping[str, object], *, as_json: bool) -> None:
@@ -245,15 +245,6 @@ def say(found: Mapping[str, object], *, as_json: bool) -> None:
         return
     for line in _lines(found):
         typer.echo(line)
-
-
-def refusal(reason: str, *, as_json: bool) -> typer.Exit:
-    """Print why nothing was done, and return the exit that says so."""
-    if as_json:
-        typer.echo(json.dumps({"error": reason}, ensure_ascii=False))
-    else:
-        typer.echo(reason, err=True)
-    return typer.Exit(NOT_POSSIBLE)
 
 
 def _lines(value: object, indent: int = 0) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cloud_sync.database import Database
+from storebridge.commands.answers import Answering
 from storebridge.simulation.real import a_database, real_rules
 from storebridge.simulation.rules import Rules
 from storebridge.simulation.truth import Findings
@@ -21,7 +22,7 @@ TOLD_EVERY = 1_000
 # Schedules between two collections of garbage; one leaves a megabyte or two.
 COLLECT_EVERY = 50
 
-app = typer.Typer(help="Play protocols under faults, by seed.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Play protocols under faults, by seed.", no_args_is_help=True)
 
 
 @app.callback()

@@ -13,14 +13,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from storebridge.commands.answers import AsJson, answering, refuse
+from storebridge.commands.answers import Answering, AsJson, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened, opened_as_it_is, read_config
 from storebridge.commands.funnel import EPOCH, day_of
 
 if TYPE_CHECKING:
     from cloud_sync.shoppers.own_traits import OwnTrait
 
-app = typer.Typer(help="Traits of shoppers, and those a tenant defines.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Answering, help="Traits of shoppers, and those a tenant defines.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -33,19 +35,18 @@ def list_traits(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> 
     """List all traits: those of this version, and the tenant's own."""
     from cloud_sync.shoppers.traits import TRAITS, rule_of
 
-    with answering(as_json):
-        own = _own(config, tenant)
-        rows = [
-            {"trait": each.trait, "unit": each.unit, "days": each.days, "source": each.source}
-            for each in (*TRAITS, *map(rule_of, own))
-        ]
-        if as_json:
-            typer.echo(json.dumps(rows))
-            return
-        table = Table("trait", "unit", "days", "source")
-        for row in rows:
-            table.add_row(*map(str, row.values()))
-        Console().print(table, markup=False)
+    own = _own(config, tenant)
+    rows = [
+        {"trait": each.trait, "unit": each.unit, "days": each.days, "source": each.source}
+        for each in (*TRAITS, *map(rule_of, own))
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("trait", "unit", "days", "source")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table, markup=False)
 
 
 @app.command()
@@ -59,17 +60,16 @@ def define(
     from cloud_sync.shoppers.own_traits import TraitError, read_own_traits, set_own_traits
     from cloud_sync.shoppers.traits import TRAITS
 
-    with answering(as_json):
-        try:
-            wanted = read_own_traits(file, [each.trait for each in TRAITS])
-        except TraitError as error:
-            raise refuse(str(error)) from error
-        with opened(read_config(config)) as database, database.shopper(tenant) as connection:
-            set_own_traits(connection, tenant, wanted)
-        if as_json:
-            typer.echo(json.dumps({"traits": [each.trait for each in wanted]}))
-        else:
-            typer.echo(f"{len(wanted)} traits are defined for {tenant}.")
+    try:
+        wanted = read_own_traits(file, [each.trait for each in TRAITS])
+    except TraitError as error:
+        raise refuse(str(error)) from error
+    with opened(read_config(config)) as database, database.shopper(tenant) as connection:
+        set_own_traits(connection, tenant, wanted)
+    if as_json:
+        typer.echo(json.dumps({"traits": [each.trait for each in wanted]}))
+    else:
+        typer.echo(f"{len(wanted)} traits are defined for {tenant}.")
 
 
 @app.command()
@@ -88,25 +88,22 @@ def backfill(
     from cloud_sync.database import Sight
     from cloud_sync.reports.trait_values import spread, values
 
-    with answering(as_json):
-        own = {each.trait: each for each in _own(config, tenant)}
-        if trait not in own:
-            listed = ", ".join(sorted(own)) or "none; see `storebridge traits define`"
-            raise typer.BadParameter(
-                f"{tenant} has defined no trait {trait!r}; there are: {listed}"
-            )
-        day = ((on or datetime.fromtimestamp(time.time(), UTC).date()) - EPOCH).days
-        with (
-            opened_as_it_is(read_config(config)) as database,
-            database.seen_by(Sight(tenant=tenant)) as connection,
-        ):
-            found = asdict(spread(connection, tenant, own[trait], day))
-            if out is not None:
-                _write(out, values(connection, tenant, own[trait], day))
-        if as_json:
-            typer.echo(json.dumps({"trait": trait, **found}))
-        else:
-            typer.echo(", ".join(f"{name} {value}" for name, value in found.items()))
+    own = {each.trait: each for each in _own(config, tenant)}
+    if trait not in own:
+        listed = ", ".join(sorted(own)) or "none; see `storebridge traits define`"
+        raise typer.BadParameter(f"{tenant} has defined no trait {trait!r}; there are: {listed}")
+    day = ((on or datetime.fromtimestamp(time.time(), UTC).date()) - EPOCH).days
+    with (
+        opened_as_it_is(read_config(config)) as database,
+        database.seen_by(Sight(tenant=tenant)) as connection,
+    ):
+        found = asdict(spread(connection, tenant, own[trait], day))
+        if out is not None:
+            _write(out, values(connection, tenant, own[trait], day))
+    if as_json:
+        typer.echo(json.dumps({"trait": trait, **found}))
+    else:
+        typer.echo(", ".join(f"{name} {value}" for name, value in found.items()))
 
 
 @app.command()
@@ -115,19 +112,18 @@ def assets(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
     from cloud_sync.database import Sight
     from cloud_sync.reports.trait_values import assets as read
 
-    with answering(as_json):
-        with (
-            opened_as_it_is(read_config(config)) as database,
-            database.seen_by(Sight(tenant=tenant)) as connection,
-        ):
-            found = [asdict(each) for each in read(connection, tenant)]
-        if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
-            return
-        table = Table("brand", "currency", "shoppers", "cents")
-        for row in found:
-            table.add_row(*map(str, row.values()))
-        Console().print(table if found else "Nothing was bought yet.", markup=False)
+    with (
+        opened_as_it_is(read_config(config)) as database,
+        database.seen_by(Sight(tenant=tenant)) as connection,
+    ):
+        found = [asdict(each) for each in read(connection, tenant)]
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    table = Table("brand", "currency", "shoppers", "cents")
+    for row in found:
+        table.add_row(*map(str, row.values()))
+    Console().print(table if found else "Nothing was bought yet.", markup=False)
 
 
 def _own(config: Path, tenant: str) -> "tuple[OwnTrait, ...]":

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from storebridge.commands.answers import NOT_POSSIBLE, Answering, refuse
 from storebridge.commands.cloud import ConfigFile, Tenant, opened, read_config
 
-app = typer.Typer(help="Who may sign in at headquarters.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Who may sign in at headquarters.", no_args_is_help=True)
 
 
 @app.callback()
@@ -27,6 +28,12 @@ def add(
     operator: Annotated[
         str | None, typer.Option(metavar="NAME", help="They see this operator's stores alone.")
     ] = None,
+    reviews: Annotated[
+        bool | None,
+        typer.Option(
+            "--reviews/--no-reviews", help="They decide who is one person, and see the records."
+        ),
+    ] = None,
 ) -> None:
     """Let somebody sign in, or give them a new password; it is asked for, or read from a pipe.
 
@@ -38,15 +45,18 @@ def add(
     if sys.stdin.isatty():
         password = getpass.getpass("Password: ")
         if getpass.getpass("Again: ") != password:
-            typer.echo("The two are not the same.", err=True)
-            raise typer.Exit(2)
+            raise refuse("The two are not the same.", NOT_POSSIBLE)
     else:
         password = sys.stdin.readline().rstrip("\n")
     with opened(read_config(config)) as database, database.shopper(tenant) as connection:
         try:
-            add_person(connection, tenant, name, password, brand=brand, operator=operator)
+            add_person(
+                *(connection, tenant, name, password),
+                brand=brand,
+                operator=operator,
+                reviews=reviews,
+            )
         except PeopleError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from error
+            raise refuse(str(error), NOT_POSSIBLE) from error
     place = f", brand {brand}" if brand else f", operator {operator}" if operator else ""
     typer.echo(f"{name} may sign in at headquarters of {tenant}{place}.")

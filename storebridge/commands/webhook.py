@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from storebridge.commands.answers import Answering
 from storebridge.commands.cloud import ConfigFile, opened_as_it_is, read_config
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
 
-app = typer.Typer(help="Deliveries of other systems.", no_args_is_help=True)
+app = typer.Typer(cls=Answering, help="Deliveries of other systems.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OnlyTenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]

@@ -217,6 +217,15 @@ class MemoryDisk:
         self.rows[kept.seq] = Kept(kept.seq, kept.before, kept.checksum, flipped)
         return number_of(kept.row)
 
+    def erase(self, rng: Random) -> int | None:
+        """Delete some sound row, received or not, and declare it absent; its event's number."""
+        kept = rng.choice(list(self.rows.values())) if self.rows else None
+        if kept is None or not kept.sound:
+            return None
+        del self.rows[kept.seq]
+        self.declare(kept.seq, kept.seq, "erased")
+        return number_of(kept.row)
+
     def _state(self) -> DeliveryState:
         return DeliveryState(
             stream=self.stream,

@@ -13,6 +13,7 @@ Fault = Callable[["World"], None]
 FAULTS_MIN = 5
 FAULTS_MAX = 10
 CLONES_MAX = 1
+ERASED_MAX = 12
 # No fault strikes before there is something to break, nor so late that it changes nothing.
 FIRST_MS, LAST_MS = 4_500, 78_000
 # So many strike just before the end, when nothing that follows covers up what they did.
@@ -96,6 +97,13 @@ def _damage(world: "World") -> None:
     world.any_store().damage(world.rng)
 
 
+def _erase(world: "World") -> None:
+    """Erase some events of a store one after the other, sent or not, while all else goes on."""
+    store = world.any_store()
+    for _ in range(world.rng.randint(1, ERASED_MAX)):
+        world.after(world.rng.randint(0, 5_000), lambda: world.erase(store))
+
+
 def _jump_clock(world: "World") -> None:
     world.any_store().wall_offset_ms += world.rng.choice((-1, 1)) * world.rng.randint(1, 10**8)
 
@@ -125,6 +133,9 @@ FAULTS: dict[str, Fault] = {
     "jump_clock": _jump_clock,
     "storm": _storm,
 }
+# What strikes besides in every fifth schedule, so that the others stay what they were.
+BESIDES: dict[str, Fault] = {"erase": _erase}
+BESIDES_EVERY = 5
 
 
 def plan_faults(world: "World") -> None:
@@ -134,12 +145,15 @@ def plan_faults(world: "World") -> None:
     names += rng.choices(tuple(FAULTS), k=rng.randint(FAULTS_MIN, FAULTS_MAX) - 1)
     for name in names:
         first_ms = LATE_MS if rng.random() < LATE_SHARE else FIRST_MS
-        _plan(world, rng.randint(first_ms, LAST_MS), name)
+        _plan(world, rng.randint(first_ms, LAST_MS), name, FAULTS[name])
+    if world.seed % BESIDES_EVERY == BESIDES_EVERY - 2:
+        for name, fault in BESIDES.items():
+            _plan(world, rng.randint(FIRST_MS, LAST_MS), name, fault)
 
 
-def _plan(world: "World", at_ms: int, name: str) -> None:
+def _plan(world: "World", at_ms: int, name: str, fault: Fault) -> None:
     def strike() -> None:
         world.faults[name] += 1
-        FAULTS[name](world)
+        fault(world)
 
     world.after(at_ms, strike)

@@ -94,7 +94,8 @@ class _TrustsRanges(MemoryDisk):
     """Leaves out of its losses what the cloud says to hold above the watermark."""
 
     def declare(self, first: int, last: int, reason: AbsentReason) -> None:
-        for start, end in missing(self.ranges, first, last):
+        trusted = self.ranges if reason == "evicted" else ()
+        for start, end in missing(trusted, first, last):
             super().declare(start, end, reason)
 
 

@@ -236,6 +236,23 @@ class RealDisk:
         self._recorder.write(lambda w: w.execute(sql, (flipped, self._tail.base + seq)))
         return number_of(row)
 
+    def erase(self, rng: Random) -> int | None:
+        """Delete some row, as the store's eraser does; its event's number, None without a row."""
+        kept = self._kept()
+        if not kept:
+            return None
+        seq = rng.choice(kept)
+        key = self._tail.base + seq
+        found = outbox.read(self._reader, self._tail.base, seq, seq)
+        if not found.rows:
+            return None
+
+        def change(writing: Writing) -> None:
+            writing.tail = retention.erase(writing.connection, writing.tail, [key])
+
+        self._recorder.write(change)
+        return number_of(found.rows[0].row)
+
     @property
     def _opened(self) -> _Opened:
         if self._open is None:

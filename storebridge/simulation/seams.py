@@ -59,6 +59,9 @@ class Disk(Protocol):
     def damage(self, rng: Random) -> int | None:
         """Flip a bit of some sound row at rest; its event's number, None when there is no row."""
 
+    def erase(self, rng: Random) -> int | None:
+        """Delete some row, since its shopper was erased, received or not; its event's number."""
+
     def crash(self) -> None:
         """Lose what is not committed, in the middle of a write."""
 

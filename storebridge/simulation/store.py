@@ -135,6 +135,14 @@ class SimulatedStore:
         if number is not None:
             self._truth.let_go.add(number)
 
+    def erase(self, rng: Random, now_ms: int) -> None:
+        """Erase some event that is kept, as if its shopper had asked for it."""
+        number = self.disk.erase(rng)
+        if number is not None:
+            self._truth.let_go.add(number)
+            loaded = self.disk.load(self._now(now_ms))
+            self.state = on_absent(self.state, loaded.absent, loaded.first_kept)
+
     def tick(self, now_ms: int) -> None:
         """Do what is due."""
         first_kept = self.disk.prune(self._now(now_ms), KEPT_MS)

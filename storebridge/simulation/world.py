@@ -34,6 +34,7 @@ class World:
     """Everything that one seed brings about; the same seed brings about the same."""
 
     def __init__(self, seed: int, rules: Rules) -> None:
+        self.seed = seed
         self.rng = Dice(seed)
         self.now_ms = 0
         self.events = 0
@@ -170,6 +171,12 @@ class World:
         disk, lineage = self.rng.choice(self._disk_backups)
         self.crash_store(store, self.rng.randint(100, 4_000))
         store.restore(disk.copied(), lineage.copied())
+
+    def erase(self, store: SimulatedStore) -> None:
+        """Erase some event of a machine that runs."""
+        if store.running:
+            store.erase(self.rng, self.now_ms)
+            store.pump(self.now_ms)
 
     def clone_store(self, store: SimulatedStore) -> None:
         """Start a second machine from a copy of a disk, which believes to be the same store."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storebridge.simulation.faults import FAULTS, RESTARTS
+from storebridge.simulation.faults import BESIDES, FAULTS, RESTARTS
 from storebridge.simulation.ledger import MemoryLedger
 from storebridge.simulation.rules import Rules
 from storebridge.simulation.world import EVENTS_MIN, World
@@ -43,7 +43,7 @@ def test_schedules_meet_every_fault_and_what_the_protocol_does_about_it():
         absent += sum(map(len, world.ledger.reported().values()))
         owners += len(world.owner_ranks)
 
-    assert faults == set(FAULTS)
+    assert faults == {*FAULTS, *BESIDES}
     assert streams > 60
     assert min(forked, absent) > 10
     assert owners > 60

@@ -1,6 +1,9 @@
 """How sure it is that records are of one person, and what may be shown on the strength of it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+
+from wire.identifiers import TYPED_KINDS, Identifier
 
 
 class Confidence(StrEnum):
@@ -24,6 +27,15 @@ def confidence_of(chance: float, *, runner_up: float = 0.0) -> Confidence:
     if chance >= CHANCES_MIN[Confidence.EXACT] and runner_up <= RUNNER_UP_MAX:
         return Confidence.EXACT
     return Confidence.STRICT if chance >= CHANCES_MIN[Confidence.STRICT] else Confidence.LOOSE
+
+
+def confidence_in(identifiers: Iterable[Identifier]) -> Confidence | None:
+    """Return how sure it is who somebody is: exact where they are known by more than typing.
+
+    What people decided and what is exact alone joins shoppers, so that it depends on nothing else.
+    """
+    proven = any(each.kind not in TYPED_KINDS for each in identifiers)
+    return Confidence.EXACT if proven else None
 
 
 def allows_personal_offers(confidence: Confidence | None) -> bool:
