@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -220,7 +220,7 @@ def _measure(
 
 
 @contextmanager
-def _probe(town: Town, took: _Seconds) -> Iterator[object]:
+def _probe(town: Town, took: _Seconds) -> Iterator[Callable[[Identifier, bool], None]]:
     """Give what sends a measured event: a known shopper saves something in a store."""
     name = town.stores[-2].name
     rows: dict[int, str] = {}

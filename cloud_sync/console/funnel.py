@@ -113,9 +113,9 @@ def read_page(connection: Connection, tenant: str, asked: Asked, now: int) -> Fu
         connection.execute(
             "SELECT set_config('statement_timeout', %s, true)", (f"{COUNT_S_MAX * 1000}",)
         )
-        rules = rules_of(connection, tenant)
-        counted = funnel.counts(connection, tenant, days, rules, asked.by, asked.key)
-        flows = funnel.flows(connection, tenant, *days, rules, asked.by, asked.key)
+        rules, by, key = rules_of(connection, tenant), asked.by, asked.key
+        counted = funnel.counts(connection, tenant, days, rules, by, key)
+        flows = funnel.flows(connection, tenant, *days, rules, by, key)
     shown = flows.get(asked.key, []) if asked.key or asked.by == "whole" else []
     keys = sorted({*counted[asked.first], *counted[asked.last]})
     return FunnelPage(

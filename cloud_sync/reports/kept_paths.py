@@ -108,7 +108,7 @@ class BrandFunnel:
 def brand_funnel(connection: Connection, tenant: str, brand: str) -> BrandFunnel:
     """Return a brand's funnel by the last count."""
     last = counted(connection, tenant)
-    nobody: Mapping[str, int] = dict.fromkeys(STAGES, 0)
+    nobody: Count = dict.fromkeys(STAGES, 0)
     if last is None:
         return BrandFunnel(shoppers=nobody)
     day = last.counted_at // DAY_US
