@@ -147,7 +147,7 @@ class RealDisk:
 
     def set_aside(self, seqs: tuple[int, ...], now: Instant) -> None:
         """Take damaged rows out of the outbox and declare them absent."""
-        delivery_store.set_aside(self._recorder, seqs, now)
+        delivery_store.set_aside(self._recorder, self.load(now), seqs, now)
 
     def prune(self, now: Instant, kept_ms: int) -> int:
         """Tidy the outbox, as the agent does every minute."""
