@@ -7,7 +7,7 @@ from edge_agent.delivery.recorder import RecordError
 from kiosk_ui import forms
 from kiosk_ui.shopper.drawing import nonce_cookie, respond_page, screen_of
 from kiosk_ui.shopper.moment import look
-from kiosk_ui.shopper.pages import Page, Scene
+from kiosk_ui.shopper.scene import Page, Scene
 from kiosk_ui.store import Store
 from kiosk_ui.texts import choose_language, words_in
 

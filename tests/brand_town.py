@@ -22,6 +22,8 @@ from cloud_sync.intake.posted import PostedEvent
 from cloud_sync.intake.quarantine import Poison
 from cloud_sync.publisher import put
 from cloud_sync.reports import kept_paths
+from cloud_sync.review import proposals, records
+from cloud_sync.review.records import PersonRecord
 from cloud_sync.road import Road
 from cloud_sync.shoppers import said
 from cloud_sync.shoppers.stage_rules import STAGE_RULES
@@ -327,6 +329,10 @@ def _speak(connection: Connection, tenant: str) -> None:
         " reason, issued_at, issued_at FROM coupon WHERE tenant = %s",
         (tenant,),
     )
+    listed = PersonRecord(identifier=tablet, source=f"list of {tenant}", said={"surname": "li"})
+    records.keep(connection, tenant, b"k" * 32, [listed], NOW)
+    pair = (identifier_id(tablet), identifier_id(web(f"a phone of {tenant}")))
+    proposals.propose(connection, tenant, pair, "loose", 0.5, 100, {}, NOW)
 
 
 def _coupons(connection: Connection, tenant: str, brand: str) -> list[str]:

@@ -228,7 +228,9 @@ def test_an_ordinary_user_of_the_database_needs_no_more_than_the_roles(
         database_of(postgres_server, "plain_owner") as dsn,
         psycopg.connect(postgres_server, autocommit=True) as admin,
     ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="Who sees what"):
+        with pytest.raises(
+            psycopg.errors.InsufficientPrivilege, match="an administrator of the server"
+        ):
             migrate(dsn, MIGRATIONS)
         admin.execute(f"GRANT {', '.join(ROLES)} TO plain_owner")
         migrate(dsn, MIGRATIONS)

@@ -14,8 +14,9 @@ from edge_agent.visits.answers import ANSWER_KINDS
 from kiosk_ui.app import create_app
 from kiosk_ui.shopper.drawing import screen_of
 from kiosk_ui.shopper.moment import Difference, look
-from kiosk_ui.shopper.pages import PAGES, Scene
+from kiosk_ui.shopper.pages import PAGES
 from kiosk_ui.shopper.push import frame_of
+from kiosk_ui.shopper.scene import Scene
 from kiosk_ui.texts import LANGUAGES
 from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import ANNA, KIOSK, SHOE, a_coupon, a_shopper

@@ -73,6 +73,21 @@ FACTS: Mapping[str, tuple[LiteralString, Mapping[str, str]]] = {
             "dwelt_at": "last",
         },
     ),
+    "orders": (
+        "atom_order",
+        {
+            "number": "order number",
+            "subject": "what of it, empty for the whole",
+            "day": "days since 1970",
+            "place": "store, or @ and the channel",
+            "currency": "currency",
+            "bought": "pieces bought, of the whole: orders",
+            "returned": "pieces returned, of the whole: returns",
+            "paid_cents": "paid (cents)",
+            "refunded_cents": "refunded (cents)",
+            "bought_at": "when",
+        },
+    ),
     "stores": ("atom_store", {"store": "store", "seen_at": "last seen there"}),
     "points_spent": (
         "point_spend",

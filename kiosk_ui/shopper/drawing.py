@@ -9,7 +9,8 @@ from kiosk_ui import forms
 from kiosk_ui.assets import asset
 from kiosk_ui.pictures import choose_colouring, choose_drawing
 from kiosk_ui.shopper.moment import Moment, look
-from kiosk_ui.shopper.pages import PAGES, Page, Scene, Screen
+from kiosk_ui.shopper.pages import PAGES
+from kiosk_ui.shopper.scene import Page, Scene, Screen
 from kiosk_ui.store import Store
 from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGE_TAGS, Words, choose_language, words_in
 from wire.views import ProductView

@@ -1,7 +1,7 @@
 """The shopper's pages, each a function from what is true now to what its template needs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from werkzeug.exceptions import NotFound
@@ -13,10 +13,9 @@ from edge_agent.visits import wallet
 from kiosk_ui.media import held
 from kiosk_ui.shopper import search
 from kiosk_ui.shopper.because import say_because, say_category, say_evidence, say_standing
-from kiosk_ui.shopper.moment import Moment
+from kiosk_ui.shopper.scene import Page, Scene
 from kiosk_ui.shopper.trying import how_tried
-from kiosk_ui.store import Store
-from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGES, Words, words_in
+from kiosk_ui.texts import LANGUAGE_NAMES, LANGUAGES, words_in
 from wire.views import Because, CouponView, ProductView
 
 # As many as fill one row.
@@ -26,51 +25,6 @@ SAVED_SHOWN_MAX = 12
 FOLLOWED_SHOWN_MAX = 12
 HELP_TOPICS = ("product", "reach", "coupon", "other")
 PRIVACY_POINTS = (1, 2, 3, 4, 5, 6)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """Where a page is drawn: the store, its kiosk, the words of its language, the form's token."""
-
-    store: Store
-    kiosk: str
-    words: Words
-    token: str
-
-    @property
-    def zone(self) -> str:
-        """Return the zone in which the kiosk stands."""
-        return self.store.kiosks[self.kiosk].zone
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A screen at a moment, and what the page asked for is about: a product, a coupon, a group."""
-
-    screen: Screen
-    moment: Moment
-    subject: str = ""
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """Return this thread's connection to the store's database."""
-        return self.screen.store.database.reader()
-
-    @property
-    def words(self) -> Words:
-        """Return the texts of the screen's language."""
-        return self.screen.words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page to draw: its name is that of its template and of its PageShown event."""
-
-    name: str
-    because: str = ""
-    subject: str = ""
-    status: int = 200
-    values: dict[str, object] = field(default_factory=dict)
 
 
 # What a shopper does next with a coupon that was used: show their code at the till, let the staff

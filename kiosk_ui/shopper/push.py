@@ -8,7 +8,8 @@ from flask import Response, request
 from edge_agent import local_view
 from kiosk_ui.shopper.drawing import draw, draw_answer, draw_line
 from kiosk_ui.shopper.moment import Difference, difference, look
-from kiosk_ui.shopper.pages import PAGES, Page, Scene, Screen
+from kiosk_ui.shopper.pages import PAGES
+from kiosk_ui.shopper.scene import Page, Scene, Screen
 from kiosk_ui.streams import Streams, frame
 
 # The pages that a page code (sb:p:…) may open.

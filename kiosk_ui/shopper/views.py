@@ -22,8 +22,9 @@ from kiosk_ui.shopper.drawing import (
     screen_of,
 )
 from kiosk_ui.shopper.moment import Moment, look
-from kiosk_ui.shopper.pages import HELP_TOPICS, PAGES, Page, Scene
+from kiosk_ui.shopper.pages import HELP_TOPICS, PAGES
 from kiosk_ui.shopper.push import push
+from kiosk_ui.shopper.scene import Page, Scene
 from kiosk_ui.shopper.seen import record_seen
 from kiosk_ui.store import Store
 from kiosk_ui.streams import Streams
