@@ -62,11 +62,15 @@ def test_a_store_of_its_own_is_one_click_away(client):
 
 def test_days_are_written_in_the_readers_language_which_can_be_changed_on_the_way(client):
     sign_in(client)
-    page = client.get("/hq/funnel?language=en&from=2024-01-02&to=2024-02-03").text
-    assert "2 Jan 2024 – 3 Feb 2024" in page
-    assert 'href="?language=zh&amp;from=2024-01-02&amp;to=2024-02-03"' in page
-    shown = client.get("/hq/funnel?language=zh&from=2024-01-02&to=2024-02-03").text
-    assert "2024年1月2日 – 2024年2月3日" in shown
+    last = EPOCH + timedelta(days=NOW // DAY_US)
+    first = last - timedelta(days=3)
+    days = f"from={first}&to={last}"
+    page = client.get(f"/hq/funnel?language=en&{days}").text
+    assert f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}" in page
+    assert f'href="?language=zh&amp;from={first}&amp;to={last}"' in page
+    shown = client.get(f"/hq/funnel?language=zh&{days}").text
+    said = [f"{day.year}年{day.month}月{day.day}日" for day in (first, last)]
+    assert " – ".join(said) in shown
 
 
 def test_a_page_that_is_not_there_says_so_in_words_and_leads_back(client):
