@@ -19,8 +19,8 @@ from benchmarks.result import Goal, Result, in_turns
 from cloud_sync.database import Database, arrays
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.identity.components import components, number
-from cloud_sync.shoppers.identity import Key, Link, append_links, register, shoppers_of
-from cloud_sync.shoppers.joining import join
+from cloud_sync.shoppers.graph.identity import Key, Link, append_links, register, shoppers_of
+from cloud_sync.shoppers.graph.joining import join
 from storebridge.postgres import EmbeddedPostgres
 from wire.identifiers import Identifier, kind_of_id
 

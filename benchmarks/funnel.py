@@ -12,7 +12,7 @@ from benchmarks.result import Goal, Result, in_turns
 from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.reports import funnel as report
-from cloud_sync.shoppers.stage_rules import STAGE_RULES
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES
 from storebridge.postgres import EmbeddedPostgres
 
 TENANT = "acme"

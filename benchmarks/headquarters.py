@@ -7,14 +7,14 @@ import psycopg
 
 from benchmarks.funnel import BRANDS, TENANT, TODAY, seeded
 from benchmarks.result import Goal, Result, percentile
-from cloud_sync.app import create_app
 from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.reports import kept_paths
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.stage_rules import STAGE_RULES
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES
+from cloud_sync.web.app import create_app
 from wire.topics import SHARDS
 
 PASSWORD = "correct horse battery"

@@ -10,7 +10,7 @@ from pathlib import Path
 from cloud_sync.config import load
 from cloud_sync.database import Database
 from cloud_sync.shoppers.fold import Folded
-from cloud_sync.worker import Worker
+from cloud_sync.workers.worker import Worker
 from wire.mqtt import MqttLink
 
 NOBODY = Folded(touched=set(), live=set(), stores=set())

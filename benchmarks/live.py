@@ -22,7 +22,7 @@ from benchmarks.result import Goal, Result, percentile
 from benchmarks.town import TENANT, Town, a_town, running
 from cloud_sync.database import Database
 from cloud_sync.flow.audiences import set_audiences
-from cloud_sync.shoppers.consents import set_terms
+from cloud_sync.shoppers.consent.consents import set_terms
 from storebridge.demo.children import Child, own_environ
 from wire.codec import encode_event
 from wire.events import Event, Saved

@@ -7,7 +7,7 @@ import psycopg
 
 from benchmarks import backlog
 from cloud_sync.flow.audiences import Audience, Condition
-from cloud_sync.shoppers.facts import DAY_US
+from cloud_sync.shoppers.atoms.facts import DAY_US
 from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.views import Because, ShopperView, encode_view
 

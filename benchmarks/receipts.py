@@ -5,7 +5,7 @@ import threading
 import time
 
 from cloud_sync.intake.accept import StreamState, accept, receipt_of
-from cloud_sync.shards import OWNER_BYTES
+from cloud_sync.workers.shards import OWNER_BYTES
 from wire.codec import decode, encode
 from wire.link import Link
 from wire.messages import Batch, Birth

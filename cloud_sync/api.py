@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from cloud_sync.cloud import Cloud
+from cloud_sync.codes.member_tokens import TokenError, TooManyTokensError, issue
 from cloud_sync.database import Sight, retried
 from cloud_sync.decisions.channel import NotUsed, Use, channel_view, plain, redeem
 from cloud_sync.intake import ledger
@@ -25,8 +26,7 @@ from cloud_sync.intake.asked import (
     parse_asked,
 )
 from cloud_sync.intake.posted import WRONG_FIELDS_MAX, PostRefusedError, WrongField, parse_post
-from cloud_sync.member_tokens import TokenError, TooManyTokensError, issue
-from cloud_sync.points_api import add_points
+from cloud_sync.web.points_api import add_points
 from wire.topics import shard_of
 
 # Why a coupon was not redeemed, for the people who build the shop; `reason` is for their program.

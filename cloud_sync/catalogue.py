@@ -19,10 +19,10 @@ from cloud_sync.catalogue_file import (
     Video,
     check,
 )
-from cloud_sync.code_keys import code_keys_view
+from cloud_sync.codes.code_keys import code_keys_view
 from cloud_sync.database.migrations_sight import FILL_SHELVES
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.shoppers.profile import set_members_consent
+from cloud_sync.shoppers.profiles.profile import set_members_consent
 from wire.messages import Change
 from wire.views import PlanView, ProductView, VideoView, encode_view
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cloud_sync.imports.table_file import Table, TableError, open_table
-from cloud_sync.shoppers.facts import PRODUCT
+from cloud_sync.shoppers.atoms.facts import PRODUCT
 from wire.topics import NAME
 
 SAMPLE = Path(__file__).parent / "samples" / "catalogue.json"

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from cloud_sync.channels.webhooks import SecretError, read_secrets
+from cloud_sync.codes.signing_key import SigningKeyError, read_signing_key
 from cloud_sync.flow import kinds
 from cloud_sync.settings import SETTINGS
-from cloud_sync.signing_key import SigningKeyError, read_signing_key
 from settings.reading import ConfigError, Values, below, read_file, read_settings
 
 __all__ = ["CloudConfig", "ConfigError", "from_table", "load"]

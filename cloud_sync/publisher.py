@@ -19,7 +19,7 @@ from cloud_sync.intake.revisions import (
     on_birth,
     on_sent,
 )
-from cloud_sync.shards import Lease
+from cloud_sync.workers.shards import Lease
 from wire.codec import encode
 from wire.messages import Applied, Birth, Change, Update
 from wire.topics import down_topic, shard_of

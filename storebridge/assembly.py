@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cloud_sync.config import CloudConfig
     from cloud_sync.database import Database
     from cloud_sync.flow.connector import Connector
-    from cloud_sync.worker import Worker
+    from cloud_sync.workers.worker import Worker
 
 # A thread that computes (a screen that is drawn, a backlog that is folded) gives way to one that
 # waits for it so often; at Python's own 5 ms each step of an answer may wait as long as that.
@@ -112,8 +112,8 @@ def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     from cloud_sync.decisions.decide import decide
     from cloud_sync.decisions.trends import Trends
-    from cloud_sync.road import Road
-    from cloud_sync.worker import Worker
+    from cloud_sync.workers.road import Road
+    from cloud_sync.workers.worker import Worker
 
     broker = config.broker
 
@@ -133,9 +133,9 @@ def build_worker(config: "CloudConfig", database: "Database") -> "Worker":
 
 def build_cloud_web(config: "CloudConfig", database: "Database") -> WebServer:
     """Build the server of headquarters' pages and the API."""
-    from cloud_sync.app import create_app as create_cloud_app
     from cloud_sync.cloud import Cloud
-    from cloud_sync.signing_key import read_signing_key
+    from cloud_sync.codes.signing_key import read_signing_key
+    from cloud_sync.web.app import create_app as create_cloud_app
 
     web = config.web
     cloud = Cloud(
@@ -184,7 +184,7 @@ def build_sites(config: "CloudConfig") -> "dict[str, ShopSite]":
 def tell_stores(database: "Database", tenant: str) -> int:
     """Tell each known store what it does not know of the catalogue; returns how many there were."""
     from cloud_sync.fleet.twins import store_names
-    from cloud_sync.road import tell_catalogue
+    from cloud_sync.workers.road import tell_catalogue
 
     with database.shopper(tenant) as connection:
         return len(tell_catalogue(connection, tenant, store_names(connection, tenant)))

@@ -24,9 +24,9 @@ from cloud_sync.publisher import put
 from cloud_sync.reports import kept_paths
 from cloud_sync.review import proposals, records
 from cloud_sync.review.records import PersonRecord
-from cloud_sync.road import Road
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.stage_rules import STAGE_RULES
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES
+from cloud_sync.workers.road import Road
 from tests.shopper_builders import NOW, happened, member, web
 from wire.events import (
     AnyBody,

@@ -15,7 +15,7 @@ from cloud_sync.database import Database
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.worker import Worker
+from cloud_sync.workers.worker import Worker
 from edge_agent.web import WebServer
 from storebridge.assembly import build_cloud_web, build_worker
 from tests.conftest import BrokerForTests

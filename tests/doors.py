@@ -11,16 +11,16 @@ from pathlib import Path
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.channels.table import CHANNELS
 from cloud_sync.channels.webhooks import Webhook
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.intake import ledger
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.road import Road
-from cloud_sync.shoppers.identity import Key, members_of
-from cloud_sync.shoppers.profile import Profile, whole_profiles_of
+from cloud_sync.shoppers.graph.identity import Key, members_of
+from cloud_sync.shoppers.profiles.profile import Profile, whole_profiles_of
+from cloud_sync.web.app import create_app
+from cloud_sync.workers.road import Road
 from tests.shopper_builders import KEY, TENANT, sell_sample, shopper_of
 from wire.identifiers import key_identifier
 from wire.topics import shard_of

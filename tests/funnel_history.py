@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.funnel import By
-from cloud_sync.shoppers.acts import ACTS, time_of
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import recognised
-from cloud_sync.shoppers.stage_rules import STAGES, StageRule
+from cloud_sync.shoppers.atoms.acts import ACTS, time_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.graph.identity import recognised
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, StageRule
 from wire.events import (
     BasketChanged,
     Body,

@@ -19,7 +19,7 @@ from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.fold import Folded, fold
-from cloud_sync.shoppers.identity import Key, shoppers_of
+from cloud_sync.shoppers.graph.identity import Key, shoppers_of
 from wire.events import AnyBody, Event, Line, Purchased
 from wire.identifiers import Identifier, identifier_id, key_identifier
 from wire.topics import shard_of

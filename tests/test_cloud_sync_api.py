@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.decisions.coupons import LEASE_S, conflicts
@@ -20,7 +19,8 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.shoppers.fold import fold
-from cloud_sync.shoppers.profile import set_members_consent
+from cloud_sync.shoppers.profiles.profile import set_members_consent
+from cloud_sync.web.app import create_app
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, order, sell_sample
 from wire.events import Arrival, CouponRedeemed, Viewed
 from wire.messages import Birth, Death

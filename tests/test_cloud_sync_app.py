@@ -3,9 +3,9 @@
 import pytest
 from flask.testing import FlaskClient
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
+from cloud_sync.web.app import create_app
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from cloud_sync.chores import CHORES, Chore, Chores, do_part, enlist
 from cloud_sync.console import people
 from cloud_sync.database import Database
 from cloud_sync.intake import ledger, quarantine
 from cloud_sync.intake.quarantine import Poison, keep, stray
+from cloud_sync.workers.chores import CHORES, Chore, Chores, do_part, enlist
 from tests.cloud_parts import wait_until
 
 DAY_US = 86_400 * 1_000_000

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.channels import claims
 from cloud_sync.channels.claims import CLAIMS_PER_HOUR_MAX, TRIES_MAX
 from cloud_sync.cloud import Cloud
 from cloud_sync.intake.api_keys import create_key
+from cloud_sync.web.app import create_app
 from tests.doors import Doors, doors_of
 from tests.shopper_builders import KEY, TENANT
 

@@ -10,11 +10,11 @@ from psycopg import Connection
 from cloud_sync.decisions.channel import channel_view
 from cloud_sync.decisions.decide import decide
 from cloud_sync.decisions.prepared import Asked, ask
-from cloud_sync.road import Road
-from cloud_sync.shoppers import consents
-from cloud_sync.shoppers.allowed import Allowed, allowed
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import Profile, profiles_of, set_members_consent
+from cloud_sync.shoppers.consent import consents
+from cloud_sync.shoppers.consent.allowed import Allowed, allowed
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import Profile, profiles_of, set_members_consent
+from cloud_sync.workers.road import Road
 from tests.shopper_builders import (
     DAY,
     NOW,
@@ -179,7 +179,7 @@ def test_leave_names_those_who_consent_and_is_given_by_asking_alone(connection: 
 
 def test_profiles_are_read_through_the_gate_alone():
     """Who reads a whole profile, or the tables of facts behind it, is named here."""
-    may_read_whole = {"cloud_sync/privacy/export.py", "cloud_sync/shoppers/profile.py"}
+    may_read_whole = {"cloud_sync/privacy/export.py", "cloud_sync/shoppers/profiles/profile.py"}
     pushing = ("cloud_sync/audiences/", "cloud_sync/connectors/")
     for path in sorted((ROOT / "cloud_sync").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
@@ -193,8 +193,11 @@ def test_profiles_are_read_through_the_gate_alone():
                 if isinstance(node, ast.ImportFrom)
                 for alias in node.names
             }
-            reads = [each for each in imported if each.startswith("cloud_sync.shoppers.profile.")]
-            gate = {each for each in imported if each.startswith("cloud_sync.shoppers.allowed.")}
+            profile, leave = (
+                f"cloud_sync.shoppers.{each}." for each in ("profiles.profile", "consent.allowed")
+            )
+            reads = [each for each in imported if each.startswith(profile)]
+            gate = {each for each in imported if each.startswith(leave)}
             assert gate or not reads, f"{name} reads profiles without asking whether it may"
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
 from cloud_sync.console.stores import ROWS_SHOWN_MAX, day_began_at, rows_of, sales_of, summary_of
@@ -13,6 +12,7 @@ from cloud_sync.database import Database
 from cloud_sync.fleet import twins
 from cloud_sync.fleet.twins import StoreTwin
 from cloud_sync.reports import store_hour
+from cloud_sync.web.app import create_app
 from looks.words import LANGUAGES
 from tests.shopper_builders import happened, order
 from wire.events import Door, Dwell

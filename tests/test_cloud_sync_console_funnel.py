@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
 from cloud_sync.console.funnel import EPOCH, HEIGHT, picture_of, read_asked
 from cloud_sync.database import Database
 from cloud_sync.reports.funnel import Flow
-from cloud_sync.shoppers.facts import DAY_US
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.web.app import create_app
 from tests.shopper_builders import DAY, NOW, TENANT, fold_all, happened, member, order
 from wire.events import Arrival
 

@@ -18,9 +18,9 @@ from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.decisions.coupons import LEASE_S, conflicts, coupons_of
 from cloud_sync.decisions.decide import SEEN_DAYS, decide
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers import said
 from cloud_sync.shoppers.fold import fold
-from cloud_sync.shoppers.identity import Key, members_of
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import Key, members_of
 from tests.shopper_builders import (
     DAY,
     NOW,

@@ -12,19 +12,19 @@ import pytest
 
 from cloud_sync.database import Database
 from cloud_sync.decisions.decide import decide
-from cloud_sync.folding import Folding
 from cloud_sync.intake import ledger, quarantine
 from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.ledger import TAGS, LedgerEvent
 from cloud_sync.intake.quarantine import Poison
-from cloud_sync.pending import pending
 from cloud_sync.privacy import erasing, receipts, restoring, scrub
 from cloud_sync.privacy.export import FACTS, export
 from cloud_sync.privacy.kept_apart import KeptApart, KeptApartError
 from cloud_sync.privacy.traces import NOT_TRACES, TELLING_COLUMNS, TRACES
-from cloud_sync.road import Road
-from cloud_sync.shards import Lease, claim
-from cloud_sync.shoppers.interests import count_some
+from cloud_sync.shoppers.atoms.interests import count_some
+from cloud_sync.workers.folding import Folding
+from cloud_sync.workers.pending import pending
+from cloud_sync.workers.road import Road
+from cloud_sync.workers.shards import Lease, claim
 from tests.shopper_builders import (
     DAY,
     KEY,

@@ -39,9 +39,9 @@ from cloud_sync.flow.senders import (
 )
 from cloud_sync.privacy.erasing import erase
 from cloud_sync.privacy.kept_apart import KeptApart
-from cloud_sync.road import Road
-from cloud_sync.shoppers import consents
-from cloud_sync.shoppers.stage_rules import KNOWN_ACTS
+from cloud_sync.shoppers.consent import consents
+from cloud_sync.shoppers.profiles.stage_rules import KNOWN_ACTS
+from cloud_sync.workers.road import Road
 from storebridge.commands.cloud import connecting
 from tests.cloud_parts import wait_until
 from tests.conftest import BrokerForTests

@@ -7,10 +7,10 @@ from psycopg import Connection
 
 from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.interests import count_some
-from cloud_sync.shoppers.profile import whole_profiles_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.atoms.interests import count_some
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import whole_profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from tests.shopper_builders import (
     DAY,
     NOW,

@@ -8,13 +8,13 @@ from psycopg import Connection
 
 from cloud_sync.database import Database
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.folding import HURRIED_EVENTS_MAX, Folding, hurried_events
 from cloud_sync.intake import ledger
 from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.pending import pending
-from cloud_sync.shards import Lease, claim
 from cloud_sync.shoppers.fold import Folded
+from cloud_sync.workers.folding import HURRIED_EVENTS_MAX, Folding, hurried_events
+from cloud_sync.workers.pending import pending
+from cloud_sync.workers.shards import Lease, claim
 from tests.shopper_builders import NOW, happened
 from wire.codec import encode_event
 from wire.events import Arrival

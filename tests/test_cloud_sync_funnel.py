@@ -14,11 +14,11 @@ from cloud_sync.decisions.decide import decide
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import kept_paths
 from cloud_sync.reports.funnel import By, Flow, counts, flows
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import set_members_consent, whole_profiles_of
-from cloud_sync.shoppers.stage import stage_of
-from cloud_sync.shoppers.stage_rules import STAGE_RULES, STAGES, StageRule, set_rules
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import set_members_consent, whole_profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES, STAGES, StageRule, set_rules
 from tests.funnel_history import BRANDS, CONTENT, SHELF, counted, flowed, stages
 from tests.shopper_builders import (
     DAY,

@@ -11,12 +11,12 @@ from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.decisions.coupons import LEASE_S, coupons_of
 from cloud_sync.decisions.prepared import PREPARED_DAYS
-from cloud_sync.greeting import Greeting
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.intake.streams import StreamKey
-from cloud_sync.shards import Lease
-from cloud_sync.shoppers.identity import Members, members_of
-from cloud_sync.shoppers.profile import set_members_consent
+from cloud_sync.shoppers.graph.identity import Members, members_of
+from cloud_sync.shoppers.profiles.profile import set_members_consent
+from cloud_sync.workers.greeting import Greeting
+from cloud_sync.workers.shards import Lease
 from tests.shopper_builders import DAY, NOW, TENANT, happened, member, rolled_back, sell_sample
 from tests.test_cloud_sync_decide import MINUTE, TEA, arrived, browsed, told, view_in
 from wire.events import Saved

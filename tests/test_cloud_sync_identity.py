@@ -11,8 +11,8 @@ from psycopg import Connection
 from cloud_sync.database.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.decisions.decide import decide
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.identity import (
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import (
     IDENTIFIERS_PER_EVENT_MAX,
     members_of,
     merged,

@@ -20,9 +20,9 @@ from cloud_sync.imports.importing import BATCH_ROWS, Import, NotImportedError, P
 from cloud_sync.imports.kinds import KINDS, Setting
 from cloud_sync.imports.table_file import TableError, open_table
 from cloud_sync.intake import ledger
-from cloud_sync.road import Road
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import whole_profiles_of
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import whole_profiles_of
+from cloud_sync.workers.road import Road
 from tests.shopper_builders import KEY, TENANT, shopper_of
 from wire.events import Identified, Purchased
 from wire.identifiers import key_identifier

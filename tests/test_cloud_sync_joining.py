@@ -13,10 +13,10 @@ from cloud_sync.identity.component import COMPONENT_LADDER, Evidence, rule_on
 from cloud_sync.identity.graph import Graph, fold
 from cloud_sync.identity.links import Demoted, LinkEvent, Undone
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers import said, words
-from cloud_sync.shoppers.regroup import linked_with, regroup, states_of
-from cloud_sync.shoppers.second_look import look_again
-from cloud_sync.shoppers.whole_graph import decided, read_pairs, set_right
+from cloud_sync.shoppers.graph import said, words
+from cloud_sync.shoppers.graph.regroup import linked_with, regroup, states_of
+from cloud_sync.shoppers.graph.second_look import look_again
+from cloud_sync.shoppers.graph.whole_graph import decided, read_pairs, set_right
 from tests.shopper_builders import (
     DAY,
     NOW,

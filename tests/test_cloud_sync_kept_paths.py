@@ -9,7 +9,7 @@ from cloud_sync.catalogue_file import Catalogue, ShelfPlan
 from cloud_sync.cloud import wall_time
 from cloud_sync.reports.funnel import Flow
 from cloud_sync.reports.kept_paths import brand_funnel, count_due
-from cloud_sync.shoppers.stage_rules import StageRule, set_rules
+from cloud_sync.shoppers.profiles.stage_rules import StageRule, set_rules
 from tests.shopper_builders import DAY, TENANT, fold_all, happened, member, rolled_back, web
 from tests.test_cloud_sync_brand_hour import goods
 from wire.events import Arrival, Dwell, Followed, Line, Purchased, Saved, Viewed

@@ -10,20 +10,20 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
-from cloud_sync.chores import CHORES, do_part, enlist
 from cloud_sync.cloud import Cloud
-from cloud_sync.code_keys import set_code_keys
-from cloud_sync.config import ConfigError, from_table
-from cloud_sync.database import Database
-from cloud_sync.intake.api_keys import create_key
-from cloud_sync.member_tokens import BURST, PACE_S, RENEW_BEFORE_S, TOKEN_LIFETIME_S
-from cloud_sync.signing_key import (
+from cloud_sync.codes.code_keys import set_code_keys
+from cloud_sync.codes.member_tokens import BURST, PACE_S, RENEW_BEFORE_S, TOKEN_LIFETIME_S
+from cloud_sync.codes.signing_key import (
     SigningKeyError,
     make_signing_key,
     public_text,
     read_signing_key,
 )
+from cloud_sync.config import ConfigError, from_table
+from cloud_sync.database import Database
+from cloud_sync.intake.api_keys import create_key
+from cloud_sync.web.app import create_app
+from cloud_sync.workers.chores import CHORES, do_part, enlist
 from edge_agent.codes.codes import Rules, understand
 from tests.shopper_builders import KEY, TENANT
 from wire.identifiers import key_identifier

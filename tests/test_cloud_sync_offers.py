@@ -12,7 +12,7 @@ from cloud_sync.decisions.offers import (
     open_coupons,
     propose,
 )
-from cloud_sync.shoppers.profile import DwellFacts, ProductFacts, Profile
+from cloud_sync.shoppers.profiles.profile import DwellFacts, ProductFacts, Profile
 from tests.shopper_builders import DAY, NOW, TENANT
 
 SHOPPER = "01" * 16

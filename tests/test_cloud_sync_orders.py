@@ -15,11 +15,11 @@ from cloud_sync.intake import ledger as ledgers
 from cloud_sync.intake.accept import AcceptedRow
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import brand_hour, store_hour
-from cloud_sync.shoppers.facts import FACT_TABLES
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.orders import Bought, effects, order_key
-from cloud_sync.shoppers.profile import MoneyFacts
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.atoms.facts import FACT_TABLES
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import MoneyFacts
+from cloud_sync.shoppers.profiles.stage import stage_of
+from cloud_sync.shoppers.trade.orders import Bought, effects, order_key
 from tests.doors import NOW, Doors, doors_of, payload
 from tests.shopper_builders import DAY, TENANT, happened, member
 from wire.codec import encode_event

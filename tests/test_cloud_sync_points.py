@@ -9,9 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud_sync.decisions.decide import decide
-from cloud_sync.road import Road
-from cloud_sync.shoppers.consents import OFFERS
-from cloud_sync.shoppers.points import (
+from cloud_sync.shoppers.consent.consents import OFFERS
+from cloud_sync.shoppers.profiles.points import (
     Level,
     PointRules,
     PointsError,
@@ -19,6 +18,7 @@ from cloud_sync.shoppers.points import (
     set_point_rules,
     standing_of,
 )
+from cloud_sync.workers.road import Road
 from storebridge.cli import app
 from tests.shopper_builders import TENANT, fold_all, happened, member, order
 from tests.test_cloud_sync_api import M1, NOW, Api, api  # noqa: F401 (a fixture)

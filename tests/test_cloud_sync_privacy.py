@@ -15,8 +15,6 @@ from flask.testing import FlaskClient
 from typer.testing import CliRunner
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
-from cloud_sync.chores import CHORES, Chores, do_part, enlist
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.intake.api_keys import create_key
@@ -25,8 +23,10 @@ from cloud_sync.privacy.export import FACTS, TOLD_OTHERWISE
 from cloud_sync.privacy.kept_apart import KeptApart
 from cloud_sync.privacy.retention import RETENTION
 from cloud_sync.privacy.traces import NOT_TRACES, TRACES
-from cloud_sync.shoppers import consents
+from cloud_sync.shoppers.consent import consents
 from cloud_sync.shoppers.fold import fold
+from cloud_sync.web.app import create_app
+from cloud_sync.workers.chores import CHORES, Chores, do_part, enlist
 from storebridge.cli import app
 from tests.cloud_parts import wait_until
 from tests.shopper_builders import DAY, KEY, TENANT, happened, member, sell_sample

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, BRAND_CHARACTERS_MAX, QUANTITY_MAX
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import (
+from cloud_sync.shoppers.atoms.acts import AMOUNT_CENTS_MAX, BRAND_CHARACTERS_MAX, QUANTITY_MAX
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import (
     MoneyFacts,
     Profile,
     set_members_consent,

@@ -7,7 +7,7 @@ import pytest
 from cloud_sync.database import Database
 from cloud_sync.intake.incoming import take_apart
 from cloud_sync.publisher import UPDATE_CHANGES_MAX, VALUE_BYTES_MAX, Publisher, forget_removed, put
-from cloud_sync.shards import Lease
+from cloud_sync.workers.shards import Lease
 from wire.codec import decode, encode
 from wire.messages import Applied, Birth, Change, Update
 from wire.topics import applied_topic, shard_of, state_topic

@@ -18,8 +18,8 @@ from cloud_sync.decisions.recommend import (
     ask_topic_goods,
     recommend,
 )
-from cloud_sync.shoppers.interests import count_some
-from cloud_sync.shoppers.profile import ProductFacts, Profile
+from cloud_sync.shoppers.atoms.interests import count_some
+from cloud_sync.shoppers.profiles.profile import ProductFacts, Profile
 from tests.shopper_builders import DAY, NOW, TENANT, fold_all, happened, member, order, rolled_back
 from wire.events import Returned, Viewed
 from wire.views import Because

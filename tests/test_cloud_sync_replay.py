@@ -13,9 +13,9 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.copying import LedgerRow
 from cloud_sync.intake.ledger import STORE, TAGS, LedgerEvent
 from cloud_sync.intake.posted import PostedEvent
-from cloud_sync.replay import FOLDED, replay
-from cloud_sync.road import Road
-from cloud_sync.shoppers.interests import count_some
+from cloud_sync.shoppers.atoms.interests import count_some
+from cloud_sync.workers.replay import FOLDED, replay
+from cloud_sync.workers.road import Road
 from storebridge.cli import app
 from tests.shopper_builders import DAY, NOW, TENANT, email, happened, member
 from tests.test_cloud_sync_funnel import history_of

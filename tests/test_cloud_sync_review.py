@@ -26,12 +26,12 @@ from cloud_sync.review import proposals, telling
 from cloud_sync.review.comparing import Compared, Comparer
 from cloud_sync.review.proposals import Decision, Limits, Proposal, State
 from cloud_sync.review.worth import worth_of
-from cloud_sync.road import Road
-from cloud_sync.shoppers import words
-from cloud_sync.shoppers.consents import consents_of
-from cloud_sync.shoppers.identity import shoppers_of
-from cloud_sync.shoppers.profile import ActFacts, MoneyFacts, Profile, profiles_of
-from cloud_sync.shoppers.whole_graph import set_right
+from cloud_sync.shoppers.consent.consents import consents_of
+from cloud_sync.shoppers.graph import words
+from cloud_sync.shoppers.graph.identity import shoppers_of
+from cloud_sync.shoppers.graph.whole_graph import set_right
+from cloud_sync.shoppers.profiles.profile import ActFacts, MoneyFacts, Profile, profiles_of
+from cloud_sync.workers.road import Road
 from storebridge.simulated.roll import Roll, draw_roll
 from tests.shopper_builders import (
     DAY,

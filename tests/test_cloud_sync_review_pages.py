@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from typer.testing import CliRunner
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.console import people
 from cloud_sync.console.waterfall import WIDTH, picture_of
@@ -20,7 +19,8 @@ from cloud_sync.identity.linkage.waterfall import Step, Waterfall
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.review import proposals, records
 from cloud_sync.review.records import PersonRecord
-from cloud_sync.shoppers.identity import shoppers_of
+from cloud_sync.shoppers.graph.identity import shoppers_of
+from cloud_sync.web.app import create_app
 from storebridge.cli import app
 from tests.shopper_builders import KEY, NOW, TENANT, email, fold_all, happened, member
 from wire.events import Arrival

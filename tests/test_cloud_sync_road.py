@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection
 
-from cloud_sync.code_keys import set_code_keys
+from cloud_sync.codes.code_keys import set_code_keys
 from cloud_sync.decisions.visits import left_of
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.road import Road, tell_catalogue
-from cloud_sync.shoppers.identity import members_of
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.workers.road import Road, tell_catalogue
 from tests.shopper_builders import (
     NOW,
     TENANT,

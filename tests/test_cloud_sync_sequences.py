@@ -17,12 +17,12 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import whole_profiles_of
-from cloud_sync.shoppers.regroup import states_of
-from cloud_sync.shoppers.said import SaidError
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.graph.regroup import states_of
+from cloud_sync.shoppers.graph.said import SaidError
+from cloud_sync.shoppers.profiles.profile import whole_profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from tests.shopper_builders import (
     DAY,
     NOW,

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from cloud_sync.database import Database
-from cloud_sync.shards import (
+from cloud_sync.workers.shards import (
     Lease,
     LeaseLimits,
     LeaseLostError,

@@ -10,12 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.decisions.decide import decide
 from cloud_sync.intake.api_keys import create_key
-from cloud_sync.openapi import OPERATIONS, describe
+from cloud_sync.web.app import create_app
+from cloud_sync.web.openapi import OPERATIONS, describe
 from tests.shopper_builders import (
     KEY,
     NOW,

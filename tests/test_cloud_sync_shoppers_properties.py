@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.interests import count_some
-from cloud_sync.shoppers.profile import whole_profiles_of
-from cloud_sync.shoppers.second_look import look_again
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.atoms.interests import count_some
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.graph.second_look import look_again
+from cloud_sync.shoppers.profiles.profile import whole_profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from tests.shopper_builders import (
     DAY,
     NOW,

@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import sql
 
-from cloud_sync.app import create_app
 from cloud_sync.catalogue import brands_of
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database, Sight
@@ -17,6 +16,7 @@ from cloud_sync.database.migrations import migrate
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.database.sight import ROLES, take
 from cloud_sync.fleet import twins
+from cloud_sync.web.app import create_app
 from tests.brand_town import GUEST, MINE, NORTH, OTHERS, OURS, PASSWORD, RIVAL, SOUTH, Town, settle
 from tests.conftest import fresh_database
 from tests.shopper_builders import KEY, NOW, sell_sample

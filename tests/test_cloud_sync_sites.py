@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.channels.pace import REMEMBERED_MAX, Pace
 from cloud_sync.channels.site_pages import BROWSER_BURST, SCRIPT
 from cloud_sync.channels.sites import Site
 from cloud_sync.cloud import Cloud
+from cloud_sync.web.app import create_app
 from tests.doors import NOW, Doors, doors_of
 from tests.shopper_builders import DAY, KEY, TENANT
 from wire.events import PageShown, Saved, Searched, Viewed, Watched

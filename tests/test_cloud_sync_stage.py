@@ -2,10 +2,10 @@
 
 import pytest
 
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.profile import ActFacts, Profile
-from cloud_sync.shoppers.stage import stage_of
-from cloud_sync.shoppers.stage_rules import STAGE_RULES, STAGES, StageRule
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.profile import ActFacts, Profile
+from cloud_sync.shoppers.profiles.stage import stage_of
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES, STAGES, StageRule
 from tests.shopper_builders import DAY, NOW
 from wire.views import Because
 

@@ -9,19 +9,19 @@ import pytest
 from psycopg import Connection
 
 from cloud_sync.reports.trait_values import Asset, assets, spread, values
-from cloud_sync.shoppers import consents
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.lapse import CDNOW, Bought, alive, expected_orders
-from cloud_sync.shoppers.own_traits import (
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.consent import consents
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.lapse import CDNOW, Bought, alive, expected_orders
+from cloud_sync.shoppers.profiles.own_traits import (
     OwnTrait,
     TraitError,
     own_traits_of,
     read_own_traits,
     set_own_traits,
 )
-from cloud_sync.shoppers.profile import set_members_consent
-from cloud_sync.shoppers.traits import TRAITS, Trait, ask_traits
+from cloud_sync.shoppers.profiles.profile import set_members_consent
+from cloud_sync.shoppers.profiles.traits import TRAITS, Trait, ask_traits
 from tests.shopper_builders import (
     DAY,
     NOW,

@@ -12,10 +12,10 @@ from cloud_sync.catalogue_file import SAMPLE, read_catalogue
 from cloud_sync.decisions.coupons import coupons_of
 from cloud_sync.decisions.decide import decide
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import profiles_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.profiles.profile import profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from tests.shopper_builders import (
     DAY,
     NOW,

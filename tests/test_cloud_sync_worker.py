@@ -13,7 +13,7 @@ from cloud_sync.database import Database
 from cloud_sync.decisions.changes import StoreChange
 from cloud_sync.intake.ledger import LedgerEvent, read
 from cloud_sync.shoppers.fold import Folded
-from cloud_sync.worker import Worker
+from cloud_sync.workers.worker import Worker
 from tests.conftest import BrokerForTests
 from tests.shopper_builders import happened, member, sell_sample
 from tests.test_cloud_sync_decide import browsed, told

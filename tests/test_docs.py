@@ -14,8 +14,8 @@ import pytest
 import typer
 
 from benchmarks import BENCHMARKS
-from cloud_sync.chores import CHORES
 from cloud_sync.settings import SETTINGS as CLOUD_SETTINGS
+from cloud_sync.workers.chores import CHORES
 from edge_agent.settings import SETTINGS
 from hardware.drivers import DRIVERS
 from hardware.options import OptionsError

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from cloud_sync.cloud import wall_time
 from cloud_sync.database import Database
-from cloud_sync.shoppers import consents
-from cloud_sync.shoppers.stage_rules import STAGE_RULES
+from cloud_sync.shoppers.consent import consents
+from cloud_sync.shoppers.profiles.stage_rules import STAGE_RULES
 from storebridge.cli import app
 from tests.shopper_builders import DAY, TENANT, fold_all, happened, member, order, shopper_of, web
 from wire.events import Arrival, Viewed

@@ -9,7 +9,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from cloud_sync.app import create_app
 from cloud_sync.catalogue import products_of
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
@@ -17,6 +16,7 @@ from cloud_sync.decisions.decide import decide
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.shoppers.fold import fold
+from cloud_sync.web.app import create_app
 from edge_agent.web import WebServer
 from looks.words import LANGUAGES
 from storebridge.webshop.cloud_api import CloudApi, Coupon

@@ -9,8 +9,8 @@ from psycopg import Connection
 
 from cloud_sync.reports import funnel, kept_paths
 from cloud_sync.reports.funnel import By, Count, Flow
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.stage_rules import STAGES, rules_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, rules_of
 
 EPOCH = date(1970, 1, 1)
 DAYS_SHOWN = 30

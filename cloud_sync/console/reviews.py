@@ -19,8 +19,8 @@ from cloud_sync.review.proposals import (
     UnknownProposalError,
 )
 from cloud_sync.review.records import SealedError
-from cloud_sync.shoppers.said import SaidError
-from cloud_sync.shoppers.words import BECAUSE_CHARACTERS_MAX
+from cloud_sync.shoppers.graph.said import SaidError
+from cloud_sync.shoppers.graph.words import BECAUSE_CHARACTERS_MAX
 
 SOURCE_CHARACTERS_MAX = 64
 

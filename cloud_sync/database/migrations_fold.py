@@ -3,7 +3,7 @@
 from cloud_sync.database.migrations import Migration
 from cloud_sync.database.sight import BRAND, BRAND_ROLE, TENANT_ROLE, seen
 
-# All that one fold brought an atom for the first time is a row: see shoppers/interests.py.
+# All that one fold brought an atom for the first time is a row: see shoppers/atoms/interests.py.
 INTERESTS = """
 ALTER TABLE interest_due DROP CONSTRAINT interest_due_pkey;
 ALTER TABLE interest_due

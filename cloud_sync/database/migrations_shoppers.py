@@ -6,7 +6,7 @@ from cloud_sync.database.migrations import Migration
 # mean to write every row again.
 PARTITIONS = 8
 
-# An identifier's id is 16 bytes: the rank of its kind, then a hash (see shoppers/identity.py).
+# An identifier's id is 16 bytes: the rank of its kind, then a hash (see graph/identity.py).
 # A shopper ID is the smallest id among its identifiers, so each shopper ID ever shown is also the
 # id of an identifier, and stays resolvable after joins by looking that identifier up.
 IDENTITY = """

@@ -25,13 +25,13 @@ from cloud_sync.identity.linkage.confidence import allows_personal_offers, confi
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.posted import PostedEvent, told_at
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
-from cloud_sync.shoppers.joining import JoinError
-from cloud_sync.shoppers.orders import order_key
-from cloud_sync.shoppers.points import Standing
-from cloud_sync.shoppers.profile import Profile, profiles_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.graph.identity import lock, members_of, shoppers_of
+from cloud_sync.shoppers.graph.joining import JoinError
+from cloud_sync.shoppers.profiles.points import Standing
+from cloud_sync.shoppers.profiles.profile import Profile, profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
+from cloud_sync.shoppers.trade.orders import order_key
 from wire.events import CouponRedeemed
 from wire.identifiers import Identifier, identifier_id
 from wire.topics import shard_of

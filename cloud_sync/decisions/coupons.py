@@ -3,7 +3,7 @@
 A coupon's row holds the promise; its state is the fold of its acts, whichever came first: redeemed
 if it was redeemed anywhere or came off an order, else claimed if it was claimed anywhere, else
 offered. One that came off an order of which all came back is given back: as another coupon, since
-stores remember what they redeemed (see `shoppers/given_back.py`).
+stores remember what they redeemed (see `shoppers/trade/given_back.py`).
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from psycopg import Connection, Cursor
 
 from cloud_sync.database import arrays
-from cloud_sync.shoppers.identity import Key, Members, atoms_of
+from cloud_sync.shoppers.graph.identity import Key, Members, atoms_of
 
 # given_back: spent on an order of which all came back; another stands in its place.
 CouponState = Literal["offered", "claimed", "redeemed", "given_back"]

@@ -38,10 +38,10 @@ from cloud_sync.identity.linkage.confidence import (
     allows_personal_offers,
     confidence_in,
 )
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import Key, Members, ask_lock, ask_members, shoppers_of
-from cloud_sync.shoppers.profile import Profile, ask_profiles
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.graph.identity import Key, Members, ask_lock, ask_members, shoppers_of
+from cloud_sync.shoppers.profiles.profile import Profile, ask_profiles
+from cloud_sync.shoppers.profiles.stage import stage_of
 from wire.identifiers import Identifier, identifier_id
 from wire.views import SHARED_THING, Because, CouponView, ShopperView
 

@@ -7,7 +7,7 @@ from psycopg import Connection
 from cloud_sync.database import arrays
 from cloud_sync.decisions.coupons import Coupon
 from cloud_sync.decisions.offers import OFFER_RULES
-from cloud_sync.shoppers.profile import Profile
+from cloud_sync.shoppers.profiles.profile import Profile
 
 _LOOKED_AT = {rule.offer: rule.looked_at for rule in OFFER_RULES}
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloud_sync.decisions.coupons import Coupon, coupon_code
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.given_back import AGAIN
-from cloud_sync.shoppers.profile import Profile
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.profile import Profile
+from cloud_sync.shoppers.trade.given_back import AGAIN
 
 # A product bought within this time is not offered, and one offered is not offered again.
 NOT_BOUGHT_DAYS = 30

@@ -12,11 +12,11 @@ from psycopg import Connection
 from cloud_sync.decisions.coupons import Coupon, coupons_of
 from cloud_sync.identity.graph import Latest
 from cloud_sync.identity.links import Demoted, Joined, LinkEvent, Undone
-from cloud_sync.shoppers import words
-from cloud_sync.shoppers.identity import members_of
-from cloud_sync.shoppers.profile import Profile, profiles_of
-from cloud_sync.shoppers.regroup import linked_with, states_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.graph import words
+from cloud_sync.shoppers.graph.identity import members_of
+from cloud_sync.shoppers.graph.regroup import linked_with, states_of
+from cloud_sync.shoppers.profiles.profile import Profile, profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from wire.identifiers import identifier_id, kind_of_id
 
 Plain = dict[str, object]

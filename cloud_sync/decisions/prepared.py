@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.decisions.coupons import Coupon, lease
-from cloud_sync.shoppers.facts import DAY_US
+from cloud_sync.shoppers.atoms.facts import DAY_US
 from wire.views import CouponView, ShopperView, decode_view, encode_view
 
 # The stages and recommendations of an older one may not hold any more.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from psycopg import Connection
 
 from cloud_sync.database import arrays
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.profile import ProductFacts, Profile
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.profile import ProductFacts, Profile
 from wire.views import Because, Recommendation
 
 RECOMMENDED_MAX = 6

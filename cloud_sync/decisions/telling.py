@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.decisions.changes import StoreChange
-from cloud_sync.shoppers.identity import Members
+from cloud_sync.shoppers.graph.identity import Members
 from wire.identifiers import Identifier, identifier_id
 from wire.messages import Change
 from wire.views import ShopperView, encode_view

@@ -11,8 +11,8 @@ from psycopg import Connection
 from cloud_sync.database import arrays
 from cloud_sync.decisions.coupons import LEASE_S
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.by_kind import by_kind
-from cloud_sync.shoppers.identity import Key, Members, atoms_of, recognised
+from cloud_sync.shoppers.atoms.by_kind import by_kind
+from cloud_sync.shoppers.graph.identity import Key, Members, atoms_of, recognised
 from wire.events import Arrival, VisitEnded
 
 # An end by time-out says only that nobody touched the screen: the shopper may stand at a shelf.

@@ -28,9 +28,9 @@ from psycopg.types.json import Jsonb
 
 from cloud_sync.flow import queue
 from cloud_sync.reports.funnel import DID
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.profile import Profile
-from cloud_sync.shoppers.stage_rules import STAGES, StageRule, rules_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.profile import Profile
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, StageRule, rules_of
 from wire.topics import NAME
 
 AUDIENCES_MAX = 200

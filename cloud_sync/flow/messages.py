@@ -10,10 +10,10 @@ from psycopg import Connection
 from cloud_sync.flow import queue
 from cloud_sync.flow.audiences import Audience, audiences_of, audiences_set
 from cloud_sync.flow.queue import Due
-from cloud_sync.shoppers.allowed import Allowed, allowed
-from cloud_sync.shoppers.identity import members_of, shoppers_of
-from cloud_sync.shoppers.profile import Profile, profiles_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.consent.allowed import Allowed, allowed
+from cloud_sync.shoppers.graph.identity import members_of, shoppers_of
+from cloud_sync.shoppers.profiles.profile import Profile, profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 
 PURPOSE = "sharing"
 

@@ -22,7 +22,7 @@ from cloud_sync.imports.persons import (
 )
 from cloud_sync.intake.posted import PostedEvent, PostRefusedError, Told, keyed_event
 from cloud_sync.review.records import PersonRecord
-from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
+from cloud_sync.shoppers.atoms.facts import CURRENCY, PRODUCT
 from wire.events import Identified, Line, Purchased
 from wire.identifiers import CLAIMED_KINDS, IdentifierError, normal_form
 from wire.topics import NAME

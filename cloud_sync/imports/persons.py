@@ -31,7 +31,7 @@ CONSENT: Mapping[str, tuple[str, ...]] = {
     "consent_version": ("terms_version", "同意版本"),
     "consent_place": ("consented_in", "同意地点"),
 }
-# Column → the purposes of which it tells; see shoppers/consents.py.
+# Column → the purposes of which it tells; see shoppers/consent/consents.py.
 PURPOSES_OF: Mapping[str, tuple[str, ...]] = {
     "marketing": ("offers", "push"),
     "consent_offers": ("offers",),

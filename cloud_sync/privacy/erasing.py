@@ -24,9 +24,9 @@ from cloud_sync.privacy.kept_apart import Kept, KeptApart
 from cloud_sync.privacy.traces import TRACES, Trace
 from cloud_sync.publisher import put
 from cloud_sync.review.records import mentioning
-from cloud_sync.shoppers.identity import Key, lock, members_of, shoppers_of
-from cloud_sync.shoppers.interests import PAIRED_PRODUCTS_MAX
-from cloud_sync.shoppers.regroup import COMPONENT_MAX, regroup
+from cloud_sync.shoppers.atoms.interests import PAIRED_PRODUCTS_MAX
+from cloud_sync.shoppers.graph.identity import Key, lock, members_of, shoppers_of
+from cloud_sync.shoppers.graph.regroup import COMPONENT_MAX, regroup
 from wire.erasures import SALT_BYTES, mark_of
 from wire.identifiers import CLAIMABLE_KINDS, Identifier, identifier_id
 from wire.messages import Change

@@ -15,10 +15,10 @@ from cloud_sync.privacy.erasing import first_day, joined, named_by
 from cloud_sync.privacy.scrub import days_since, events_naming
 from cloud_sync.privacy.traces import TRACES
 from cloud_sync.review.records import held
-from cloud_sync.shoppers.consents import PURPOSES, consents_of
-from cloud_sync.shoppers.identity import shoppers_of
-from cloud_sync.shoppers.profile import whole_profiles_of
-from cloud_sync.shoppers.stage import stage_of
+from cloud_sync.shoppers.consent.consents import PURPOSES, consents_of
+from cloud_sync.shoppers.graph.identity import shoppers_of
+from cloud_sync.shoppers.profiles.profile import whole_profiles_of
+from cloud_sync.shoppers.profiles.stage import stage_of
 from wire.identifiers import IDENTIFIER_KINDS, Identifier, identifier_id
 
 # More events of one person than this are no person; the newest are left out, and it is said.

@@ -5,8 +5,8 @@
 
 from dataclasses import dataclass
 
-from cloud_sync import member_tokens
 from cloud_sync.channels import claims, refused
+from cloud_sync.codes import member_tokens
 from cloud_sync.console import people
 from cloud_sync.decisions import visits
 from cloud_sync.intake import ledger, quarantine

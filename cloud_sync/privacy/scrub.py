@@ -16,7 +16,7 @@ from psycopg import Connection, sql
 from cloud_sync.database import Database, retried
 from cloud_sync.intake.ledger import LedgerEvent, partition_of
 from cloud_sync.privacy.watch import blank, write_blank
-from cloud_sync.shoppers.settling import forget
+from cloud_sync.shoppers.trade.settling import forget
 from wire.batch import unpacked_rows
 from wire.codec import DecodeError, decode_event
 

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from cloud_sync.intake.incoming import Incoming
 from cloud_sync.intake.ledger import TAGS, LedgerEvent
-from cloud_sync.shoppers.acts import time_of
+from cloud_sync.shoppers.atoms.acts import time_of
 from wire.codec import encode_event
 from wire.erasures import MARKS_REMEMBERED_MAX, mark_of
 from wire.events import Blank, Event

@@ -9,8 +9,8 @@ from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import ApiKey
 from cloud_sync.intake.ledger import HttpAppended
 from cloud_sync.intake.posted import PostedEvent, told_at
-from cloud_sync.shoppers.consents import Consented, consents_of, write
-from cloud_sync.shoppers.identity import lock, members_of, shoppers_of
+from cloud_sync.shoppers.consent.consents import Consented, consents_of, write
+from cloud_sync.shoppers.graph.identity import lock, members_of, shoppers_of
 from wire.events import Consent
 from wire.identifiers import Identifier, identifier_id
 

@@ -15,9 +15,9 @@ from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports import shelf_hour
 from cloud_sync.reports.store_hour import HOUR_US, clean
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX
-from cloud_sync.shoppers.by_kind import by_kind
-from cloud_sync.shoppers.facts import CURRENCY, is_product
+from cloud_sync.shoppers.atoms.acts import AMOUNT_CENTS_MAX, QUANTITY_MAX
+from cloud_sync.shoppers.atoms.by_kind import by_kind
+from cloud_sync.shoppers.atoms.facts import CURRENCY, is_product
 from wire.events import (
     Body,
     CouponClaimed,

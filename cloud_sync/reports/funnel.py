@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from psycopg import Connection
 
-from cloud_sync.shoppers.kept_orders import kept_orders
-from cloud_sync.shoppers.stage_rules import STAGES, StageRule
+from cloud_sync.shoppers.profiles.kept_orders import kept_orders
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, StageRule
 
 # By what a funnel may be told apart: the whole tenant, one brand's goods, one store, one channel
 # (a source such as web or app, and `store` for all stores together).

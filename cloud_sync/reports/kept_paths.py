@@ -25,8 +25,8 @@ from cloud_sync.reports.funnel import (
     Flow,
 )
 from cloud_sync.reports.paths import Facts, Numbers, Ways
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.stage_rules import STAGES, StageRule, rules_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, StageRule, rules_of
 
 # A count rests so many times as long as it took: it costs a twentieth of one core at most.
 REST = 19

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud_sync.shoppers.stage_rules import STAGES, StageRule
+from cloud_sync.shoppers.profiles.stage_rules import STAGES, StageRule
 
 Numbers = NDArray[np.int64]
 Ranks = NDArray[np.int64]

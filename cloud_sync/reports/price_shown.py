@@ -15,9 +15,9 @@ from psycopg import Connection
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.store_hour import HOUR_US
-from cloud_sync.shoppers.acts import AMOUNT_CENTS_MAX
-from cloud_sync.shoppers.by_kind import by_kind
-from cloud_sync.shoppers.facts import CURRENCY, PRODUCT
+from cloud_sync.shoppers.atoms.acts import AMOUNT_CENTS_MAX
+from cloud_sync.shoppers.atoms.by_kind import by_kind
+from cloud_sync.shoppers.atoms.facts import CURRENCY, PRODUCT
 from wire.events import Viewed
 
 # A price holds until the channel shows another one, and so long after it was shown last.

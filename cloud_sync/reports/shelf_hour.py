@@ -11,8 +11,8 @@ from psycopg import Connection
 from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
 from cloud_sync.reports.store_hour import HOUR_US, clean
-from cloud_sync.shoppers.acts import DWELL_MS_MAX
-from cloud_sync.shoppers.by_kind import by_kind
+from cloud_sync.shoppers.atoms.acts import DWELL_MS_MAX
+from cloud_sync.shoppers.atoms.by_kind import by_kind
 from wire.events import Dwell
 
 SHELF_HOUR = FactTable(

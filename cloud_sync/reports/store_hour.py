@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from cloud_sync.database.fact_table import FactTable, Row, write
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.by_kind import by_kind
+from cloud_sync.shoppers.atoms.by_kind import by_kind
 from wire.events import (
     Arrival,
     Body,

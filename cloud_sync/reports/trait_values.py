@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from psycopg import Connection
 
 from cloud_sync.reports.funnel import BRAND_LINES
-from cloud_sync.shoppers.allowed import allowed
-from cloud_sync.shoppers.consents import PROFILING
-from cloud_sync.shoppers.kept_orders import kept_orders
-from cloud_sync.shoppers.own_traits import OwnTrait
-from cloud_sync.shoppers.touches import vocabulary_of
+from cloud_sync.shoppers.consent.allowed import allowed
+from cloud_sync.shoppers.consent.consents import PROFILING
+from cloud_sync.shoppers.profiles.kept_orders import kept_orders
+from cloud_sync.shoppers.profiles.own_traits import OwnTrait
+from cloud_sync.shoppers.profiles.touches import vocabulary_of
 
 # Leave is asked for of so many shoppers at once.
 SHOPPERS_AT_ONCE = 1_000

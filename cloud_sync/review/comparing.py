@@ -22,9 +22,9 @@ from cloud_sync.identity.rules import LADDER
 from cloud_sync.review import proposals, records
 from cloud_sync.review.records import Held, as_people
 from cloud_sync.review.worth import worth_of
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.identity import members_of, shoppers_of
-from cloud_sync.shoppers.profile import profiles_of
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import members_of, shoppers_of
+from cloud_sync.shoppers.profiles.profile import profiles_of
 from wire.identifiers import Identifier, identifier_id
 
 # More records of a tenant are not compared: the newest wait, and are counted as left.

@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 
 from cloud_sync.database import arrays
 from cloud_sync.identity.linkage.confidence import Confidence
-from cloud_sync.shoppers import said
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.identity import shoppers_of
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.graph import said
+from cloud_sync.shoppers.graph.identity import shoppers_of
 from wire.identifiers import kind_of_id
 
 State = Literal["open", "joined", "apart", "expired"]

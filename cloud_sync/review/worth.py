@@ -8,8 +8,8 @@ they are one: what people get to look at first is where an hour of theirs brings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from cloud_sync.shoppers.facts import DAY_US
-from cloud_sync.shoppers.profile import Profile
+from cloud_sync.shoppers.atoms.facts import DAY_US
+from cloud_sync.shoppers.profiles.profile import Profile
 
 HALF_LIFE_DAYS = 180
 

@@ -7,11 +7,10 @@ from psycopg import Connection
 
 from cloud_sync.database import arrays
 from cloud_sync.intake.ledger import LedgerEvent
-from cloud_sync.shoppers.acts import Timed, gather, time_of
-from cloud_sync.shoppers.by_kind import by_kind, of_kinds
-from cloud_sync.shoppers.facts import PRODUCT, Facts, write
-from cloud_sync.shoppers.given_back import give_back
-from cloud_sync.shoppers.identity import (
+from cloud_sync.shoppers.atoms.acts import Timed, gather, time_of
+from cloud_sync.shoppers.atoms.by_kind import by_kind, of_kinds
+from cloud_sync.shoppers.atoms.facts import PRODUCT, Facts, write
+from cloud_sync.shoppers.graph.identity import (
     Key,
     Link,
     append_links,
@@ -19,11 +18,12 @@ from cloud_sync.shoppers.identity import (
     register,
     shoppers_of,
 )
-from cloud_sync.shoppers.joining import join
-from cloud_sync.shoppers.order_facts import gather_order
-from cloud_sync.shoppers.orders import order_key, teller_of
-from cloud_sync.shoppers.settling import Settled, settle
-from cloud_sync.shoppers.spending import fold_spent
+from cloud_sync.shoppers.graph.joining import join
+from cloud_sync.shoppers.profiles.spending import fold_spent
+from cloud_sync.shoppers.trade.given_back import give_back
+from cloud_sync.shoppers.trade.order_facts import gather_order
+from cloud_sync.shoppers.trade.orders import order_key, teller_of
+from cloud_sync.shoppers.trade.settling import Settled, settle
 from wire.events import CouponClaimed, CouponRedeemed, PointsSpent, Purchased
 from wire.identifiers import Identifier
 

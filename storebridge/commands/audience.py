@@ -22,7 +22,7 @@ def set_them(
 ) -> None:
     """Set a tenant's audiences in place of those before; connectors tell of what changes."""
     from cloud_sync.flow.audiences import AudienceError, read_audiences, set_audiences
-    from cloud_sync.shoppers.stage_rules import KNOWN_ACTS
+    from cloud_sync.shoppers.profiles.stage_rules import KNOWN_ACTS
 
     checked = read_config(config)
     try:

@@ -144,10 +144,10 @@ def run(
 
     Several workers, on several machines, share the stores.
     """
-    from cloud_sync.chores import Chores
     from cloud_sync.privacy.kept_apart import KeptApart
     from cloud_sync.review.comparing import Comparer
-    from cloud_sync.worker import Worker
+    from cloud_sync.workers.chores import Chores
+    from cloud_sync.workers.worker import Worker
     from storebridge.assembly import build_cloud_web, build_connectors, build_worker
     from storebridge.parent import asked_to_end
 
@@ -301,7 +301,7 @@ def set_keys(
 
     Every store is told. Two keys may hold at once, so that a new one can take over in peace.
     """
-    from cloud_sync.code_keys import code_keys, set_code_keys
+    from cloud_sync.codes.code_keys import code_keys, set_code_keys
     from storebridge.assembly import tell_stores
 
     # Looking at the keys makes no database where there is none.

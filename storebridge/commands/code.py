@@ -45,7 +45,7 @@ def make_key(
     ],
 ) -> None:
     """Make a key that codes are signed with, and print the public key for `codes.public_keys`."""
-    from cloud_sync.signing_key import SigningKeyError, make_signing_key
+    from cloud_sync.codes.signing_key import SigningKeyError, make_signing_key
 
     try:
         typer.echo(make_signing_key(file))
@@ -186,7 +186,7 @@ def _keyed(plain: str) -> str:
 
 
 def _private_key(file: Path) -> "Ed25519PrivateKey":
-    from cloud_sync.signing_key import SigningKeyError, read_signing_key
+    from cloud_sync.codes.signing_key import SigningKeyError, read_signing_key
 
     try:
         return read_signing_key(file)

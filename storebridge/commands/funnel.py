@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from cloud_sync.reports.funnel import By
-    from cloud_sync.shoppers.stage_rules import StageRule
+    from cloud_sync.shoppers.profiles.stage_rules import StageRule
 
 app = typer.Typer(
     cls=Answering, help="Stages of shoppers, counted between any days.", no_args_is_help=True
@@ -85,7 +85,7 @@ def counts(
 ) -> None:
     """Count the shoppers at each stage at the end of two days."""
     from cloud_sync.reports import funnel
-    from cloud_sync.shoppers.stage_rules import STAGES
+    from cloud_sync.shoppers.profiles.stage_rules import STAGES
 
     days = _days(first, last)
     by, key = _by(brand, store, channel, each)
@@ -141,7 +141,7 @@ def flows(
 @rules.command("show")
 def show_rules(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
     """Show the rules that hold for a tenant, the tenant's own or those of this version."""
-    from cloud_sync.shoppers.stage_rules import plain
+    from cloud_sync.shoppers.profiles.stage_rules import plain
 
     with _seen(config, tenant) as (_, held):
         listed = plain(held)
@@ -162,8 +162,13 @@ def set_rules(
     as_json: AsJson = False,
 ) -> None:
     """Set a tenant's rules; a file is checked whole before anything changes."""
-    from cloud_sync.shoppers.stage_rules import StageRulesError, plain, read_rules, rules_of
-    from cloud_sync.shoppers.stage_rules import set_rules as store
+    from cloud_sync.shoppers.profiles.stage_rules import (
+        StageRulesError,
+        plain,
+        read_rules,
+        rules_of,
+    )
+    from cloud_sync.shoppers.profiles.stage_rules import set_rules as store
 
     if (file is None) != default:
         raise typer.BadParameter("name a file of rules, or --default")
@@ -184,7 +189,7 @@ def set_rules(
 def _seen(config: Path, tenant: str) -> "Iterator[tuple[Connection, Sequence[StageRule]]]":
     """Open what a tenant may see, with the rules that hold for its shoppers."""
     from cloud_sync.database import Sight
-    from cloud_sync.shoppers.stage_rules import rules_of
+    from cloud_sync.shoppers.profiles.stage_rules import rules_of
 
     with (
         opened_as_it_is(read_config(config)) as database,

@@ -210,7 +210,7 @@ def rebuild(
 
     The service may run meanwhile.
     """
-    from cloud_sync.shoppers.whole_graph import set_right
+    from cloud_sync.shoppers.graph.whole_graph import set_right
     from storebridge.commands.cloud import opened_as_it_is, read_config
 
     began = time.monotonic()

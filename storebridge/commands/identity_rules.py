@@ -81,7 +81,7 @@ def _in_data_bank(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the shopper of each identifier that is linked, as it is and as a ladder has it."""
     from cloud_sync.identity.component import for_components
-    from cloud_sync.shoppers.whole_graph import decided, read_pairs, shoppers_now
+    from cloud_sync.shoppers.graph.whole_graph import decided, read_pairs, shoppers_now
     from storebridge.commands.cloud import opened_as_it_is, read_config
 
     with (

@@ -22,7 +22,7 @@ def main() -> None:
 def show(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
     """Show what gives points to a tenant's shoppers, and the levels."""
     from cloud_sync.database import Sight
-    from cloud_sync.shoppers.points import point_rules_of
+    from cloud_sync.shoppers.profiles.points import point_rules_of
 
     with (
         opened_as_it_is(read_config(config)) as database,
@@ -49,7 +49,7 @@ def set_rules(
     as_json: AsJson = False,
 ) -> None:
     """Set what gives points; a file is checked whole before anything changes."""
-    from cloud_sync.shoppers.points import PointsError, read_point_rules, set_point_rules
+    from cloud_sync.shoppers.profiles.points import PointsError, read_point_rules, set_point_rules
 
     if (file is None) != none:
         raise typer.BadParameter("name a file of rules, or --none")

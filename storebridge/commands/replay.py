@@ -19,8 +19,8 @@ def replay(config: ConfigFile, as_json: AsJson = False) -> None:
 
     Nothing is changed. It takes about as long as folding took.
     """
-    from cloud_sync.replay import count_folded
-    from cloud_sync.replay import replay as fold_anew
+    from cloud_sync.workers.replay import count_folded
+    from cloud_sync.workers.replay import replay as fold_anew
 
     with opened_as_it_is(read_config(config)) as database:
         with database.ledger(0) as connection:

@@ -182,7 +182,7 @@ def _decide(
     from cloud_sync.database import retried
     from cloud_sync.review import proposals
     from cloud_sync.review.proposals import ProposalError, UnknownProposalError
-    from cloud_sync.shoppers.said import SaidError
+    from cloud_sync.shoppers.graph.said import SaidError
     from storebridge.commands.shopper import say
 
     source = by or getpass.getuser()

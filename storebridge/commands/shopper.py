@@ -77,7 +77,7 @@ def join(
     as_json: Json = False,
 ) -> None:
     """Say that two are one person; it counts for more than the rules do."""
-    from cloud_sync.shoppers import said
+    from cloud_sync.shoppers.graph import said
 
     _speak(
         config,
@@ -101,7 +101,7 @@ def split(
     as_json: Json = False,
 ) -> None:
     """Take identifiers out of their shopper; profiles and coupons are as if never joined."""
-    from cloud_sync.shoppers import said
+    from cloud_sync.shoppers.graph import said
 
     _speak(
         config,
@@ -125,7 +125,7 @@ def demote(
     as_json: Json = False,
 ) -> None:
     """Say that an identifier is a thing of many people: it joins nobody, and is offered nothing."""
-    from cloud_sync.shoppers import said
+    from cloud_sync.shoppers.graph import said
 
     _speak(
         config,
@@ -149,7 +149,7 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Say that an identifier is one person's after all, whatever the rules found."""
-    from cloud_sync.shoppers import said
+    from cloud_sync.shoppers.graph import said
 
     _speak(
         config,
@@ -168,8 +168,8 @@ def _speak(
 ) -> None:
     """Say something about identifiers, and tell what became of them."""
     from cloud_sync.database import retried
-    from cloud_sync.shoppers.regroup import states_of
-    from cloud_sync.shoppers.said import SaidError
+    from cloud_sync.shoppers.graph.regroup import states_of
+    from cloud_sync.shoppers.graph.said import SaidError
 
     source = by or getpass.getuser()
     with _opened(config, tenant, who) as (database, ids):

@@ -18,7 +18,7 @@ from storebridge.commands.cloud import ConfigFile, Tenant, opened, opened_as_it_
 from storebridge.commands.funnel import EPOCH, day_of
 
 if TYPE_CHECKING:
-    from cloud_sync.shoppers.own_traits import OwnTrait
+    from cloud_sync.shoppers.profiles.own_traits import OwnTrait
 
 app = typer.Typer(
     cls=Answering, help="Traits of shoppers, and those a tenant defines.", no_args_is_help=True
@@ -33,7 +33,7 @@ def main() -> None:
 @app.command("list")
 def list_traits(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
     """List all traits: those of this version, and the tenant's own."""
-    from cloud_sync.shoppers.traits import TRAITS, rule_of
+    from cloud_sync.shoppers.profiles.traits import TRAITS, rule_of
 
     own = _own(config, tenant)
     rows = [
@@ -57,8 +57,8 @@ def define(
     as_json: AsJson = False,
 ) -> None:
     """Set the tenant's own traits; all history counts for them at once."""
-    from cloud_sync.shoppers.own_traits import TraitError, read_own_traits, set_own_traits
-    from cloud_sync.shoppers.traits import TRAITS
+    from cloud_sync.shoppers.profiles.own_traits import TraitError, read_own_traits, set_own_traits
+    from cloud_sync.shoppers.profiles.traits import TRAITS
 
     try:
         wanted = read_own_traits(file, [each.trait for each in TRAITS])
@@ -128,7 +128,7 @@ def assets(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None:
 
 def _own(config: Path, tenant: str) -> "tuple[OwnTrait, ...]":
     from cloud_sync.database import Sight
-    from cloud_sync.shoppers.own_traits import own_traits_of
+    from cloud_sync.shoppers.profiles.own_traits import own_traits_of
 
     with (
         opened_as_it_is(read_config(config)) as database,

@@ -16,11 +16,11 @@ import requests
 
 from cloud_sync import catalogue
 from cloud_sync.catalogue_file import SAMPLE, read_catalogue
+from cloud_sync.codes.signing_key import public_text
 from cloud_sync.console.people import add_person
 from cloud_sync.database import Database
 from cloud_sync.database.schema import MIGRATIONS
 from cloud_sync.intake.api_keys import create_key
-from cloud_sync.signing_key import public_text
 from edge_agent.web import WebError, WebServer
 from storebridge.broker import BrokerError, EmbeddedBroker
 from storebridge.demo import audit as auditing

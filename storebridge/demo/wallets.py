@@ -7,9 +7,9 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import Connection
 
-from cloud_sync.code_keys import set_code_keys
+from cloud_sync.codes.code_keys import set_code_keys
+from cloud_sync.codes.signing_key import make_signing_key, read_signing_key
 from cloud_sync.intake.api_keys import create_key
-from cloud_sync.signing_key import make_signing_key, read_signing_key
 from storebridge.simulated.cards import Held
 from storebridge.town import TENANT, Town
 from storebridge.webshop.cloud_api import CloudApi

@@ -14,7 +14,7 @@ from cloud_sync.intake.incoming import Incoming, take_apart
 from cloud_sync.intake.receive import receive, store
 from cloud_sync.intake.streams import StreamKey
 from cloud_sync.publisher import Publisher
-from cloud_sync.shards import Lease
+from cloud_sync.workers.shards import Lease
 from storebridge.simulation.numbered import TABLE
 from storebridge.simulation.seams import Stored, Uplinked
 from wire.codec import decode, encode

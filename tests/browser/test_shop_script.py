@@ -8,13 +8,13 @@ import pytest
 from flask import Flask, send_from_directory
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from cloud_sync.app import create_app
 from cloud_sync.catalogue import products_of
 from cloud_sync.channels.sites import Site
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Database
 from cloud_sync.intake import ledger
 from cloud_sync.intake.api_keys import create_key
+from cloud_sync.web.app import create_app
 from edge_agent.web import WebServer
 from looks.assets import LOOKS
 from storebridge.ports import free_port

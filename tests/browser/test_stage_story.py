@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from cloud_sync.codes.signing_key import public_text
 from cloud_sync.config import from_table
 from cloud_sync.database import Database
 from cloud_sync.intake.api_keys import create_key
-from cloud_sync.signing_key import public_text
 from edge_agent.agent import Agent
 from edge_agent.config import load
 from edge_agent.web import WebServer

@@ -1,0 +1,1 @@
+"""The codes and tokens that a tenant signs, and the keys for it."""

@@ -1,0 +1,1 @@
+"""What shoppers allow, and leave to act on it."""

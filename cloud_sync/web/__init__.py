@@ -1,0 +1,1 @@
+"""What the cloud answers over HTTP: the API's routes and its description."""

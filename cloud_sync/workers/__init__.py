@@ -1,0 +1,1 @@
+"""What works without being asked: receiving, following, folding and chores."""
