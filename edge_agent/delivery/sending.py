@@ -50,7 +50,8 @@ def on_unsent(state: DeliveryState, plan: Plan) -> DeliveryState:
 
 def _without_overdue(state: DeliveryState, now_ms: int, limits: DeliveryLimits) -> DeliveryState:
     """Count Batches as unsent whose receipt is overdue; the first under way is the oldest."""
-    if not state.flights:
+    # Never sooner than after the first wait, whatever follows; nearly always that is not over yet.
+    if not state.flights or now_ms - state.flights[0].sent_ms < limits.receipt_timeout_ms:
         return state
     wait_ms = doubled(limits.receipt_timeout_ms, state.silences, limits.receipt_timeout_ms_max)
     if now_ms - state.flights[0].sent_ms < wait_ms:

@@ -83,7 +83,7 @@ class MemoryDisk:
     def read(self, first: int, last: int) -> Found:
         """Read rows, each checked."""
         kept = [self.rows[seq] for seq in range(first, last + 1)]
-        damaged = tuple([row.seq for row in kept if not row.sound])
+        damaged = tuple([row.seq for row in kept if chain(row.before, row.row) != row.checksum])
         return Found(tuple([row.row for row in kept]), damaged, self.chain_at(first - 1) or 0)
 
     def chain_at(self, seq: int) -> int | None:
@@ -140,12 +140,13 @@ class MemoryDisk:
     def prune(self, _now: Instant, kept_ms: int) -> int:
         """Delete rows whose receipt is old enough, and return the lowest seq kept."""
         latest_ms = self.heard_ms - kept_ms
+        if not self.receipts or self.receipts[0][1] > latest_ms:
+            return self.first_kept
         due = bisect_right(self.receipts, latest_ms, key=_received_ms)
-        if due:
-            last = self.receipts[due - 1][0]
-            for seq in range(self.first_kept, last + 1):
-                self.rows.pop(seq, None)
-            self.first_kept = max(self.first_kept, last + 1)
+        last = self.receipts[due - 1][0]
+        for seq in range(self.first_kept, last + 1):
+            self.rows.pop(seq, None)
+        self.first_kept = max(self.first_kept, last + 1)
         return self.first_kept
 
     def make_room(self, rows_max: int) -> Dropped:

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import repeat
 from typing import Self, assert_never
 
 from msgspec.structs import replace
 
 from cloud_sync.intake.accept import (
     Accepted,
-    AcceptedRow,
     StreamState,
     Unacceptable,
     accept,
     frozen,
 )
 from cloud_sync.intake.revisions import UNKNOWN, DownState, due, on_applied, on_birth, on_sent
-from storebridge.simulation.numbered import TABLE, number_of, origins_in
+from storebridge.simulation.numbered import TABLE
 from storebridge.simulation.seams import Stored, Uplinked
+from wire.codec import decode_events
 from wire.events import Origin
 from wire.messages import Absent, Applied, Batch, Birth, Change, Update
 
@@ -131,24 +132,25 @@ class MemoryLedger:
 
     def _take(self, batch: Batch) -> StreamState:
         """Append what of a Batch is new and return the state of its stream."""
-        origins = origins_in(batch)
+        events = decode_events(batch.rows)
+        origins = {
+            seq: event.origin
+            for seq, event in enumerate(events, batch.first)
+            if event.origin is not None
+        }
         held = self.identities.intersection(origins.values())
         accepted = self._accept(self.state(batch.stream), batch, origins, held)
         self.streams[batch.stream] = accepted.state
-        for row in accepted.rows:
-            self._append(batch.stream, row)
+        new = accepted.rows
+        self.rows += [events[seq - batch.first].mono_ms for seq in new.seqs]
+        self.identities.update(map(Origin, repeat(batch.stream), new.seqs, new.checksums))
+        self.identities.update(new.origins.values())
         for gone in accepted.absent:
             self._report(batch.stream, gone)
         if self._freezes:
             for other in accepted.freeze:
                 self.streams[other] = frozen(self.state(other))
         return accepted.state
-
-    def _append(self, stream: bytes, row: AcceptedRow) -> None:
-        self.rows.append(number_of(row.row))
-        self.identities.add(Origin(stream, row.seq, row.checksum))
-        if row.origin:
-            self.identities.add(row.origin)
 
     def _report(self, stream: bytes, gone: Absent) -> None:
         seqs = frozenset(range(gone.first, gone.last + 1))

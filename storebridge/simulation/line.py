@@ -15,15 +15,16 @@ class Line:
     repeat_share: float
     slow_share: float
 
-    def copies(self, rng: Random) -> int:
-        """Return how often the next message arrives: once, unless it is dropped or repeated."""
+    def delays_ms(self, rng: Random) -> tuple[int, ...]:
+        """Return how long each copy of a message takes: of one, unless it is dropped or repeated."""
         chance = rng.random()
         if chance < self.drop_share:
-            return 0
-        return 2 if chance < self.drop_share + self.repeat_share else 1
+            return ()
+        if chance < self.drop_share + self.repeat_share:
+            return self._delay_ms(rng), self._delay_ms(rng)
+        return (self._delay_ms(rng),)
 
-    def delay_ms(self, rng: Random) -> int:
-        """Return how long the next message takes."""
+    def _delay_ms(self, rng: Random) -> int:
         if rng.random() < self.slow_share:
             return rng.randint(100, DELAY_MS_MAX)
         return rng.randint(5, 60)

@@ -1,9 +1,9 @@
 """One schedule: a store, its clones, the broker and the cloud, under the faults of a seed."""
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from heapq import heappop, heappush
 
 from edge_agent.delivery.delivery import Plan
 from storebridge.simulation.cloud import SimulatedCloud
@@ -12,10 +12,10 @@ from storebridge.simulation.faults import plan_faults
 from storebridge.simulation.line import CALM, DELAY_MS_MAX, FAIR, Line
 from storebridge.simulation.numbered import priced
 from storebridge.simulation.rules import BACKUP_AGE_MS_MAX, Rules
-from storebridge.simulation.seams import Disk, Ledger
+from storebridge.simulation.seams import Disk, Ledger, Uplinked
 from storebridge.simulation.store import ROWS_MAX, SimulatedStore
 from storebridge.simulation.truth import Findings, Lineage, Truth
-from wire.messages import Applied, Batch, Birth, Message
+from wire.messages import Message
 
 EVENTS_MIN = 200
 FAULTY_MS = 80_000
@@ -85,7 +85,7 @@ class World:
     def after(self, delay_ms: int, step: Callable[[], None]) -> None:
         """Do something later."""
         self._step += 1
-        heapq.heappush(self._steps, (self.now_ms + delay_ms, self._step, step))
+        heappush(self._steps, (self.now_ms + delay_ms, self._step, step))
 
     def any_store(self) -> SimulatedStore:
         """Choose one of the machines."""
@@ -271,16 +271,16 @@ class World:
 
     def _travel(self, arrive: Callable[[Message], None], message: Message) -> None:
         line = self._storm if self.now_ms < self._storm_until_ms else self._line
-        for _ in range(line.copies(self.rng)):
-            through_broker = partial(self._arrive, self.broker_life, arrive, message)
-            self.after(line.delay_ms(self.rng), through_broker)
+        through_broker = partial(self._arrive, self.broker_life, arrive, message)
+        for delay_ms in line.delays_ms(self.rng):
+            self.after(delay_ms, through_broker)
 
     def _arrive(self, life: int, arrive: Callable[[Message], None], message: Message) -> None:
         if self.broker_life == life:  # else the broker forgot it
             arrive(message)
 
     def _arrive_up(self, message: Message) -> None:
-        if not self.cloud.running or not isinstance(message, Batch | Birth | Applied):
+        if not self.cloud.running or not isinstance(message, Uplinked):
             return
         if self.cloud.receive(message, self.now_ms):
             life = self.cloud.life
@@ -340,7 +340,7 @@ class World:
     def _play_until(self, end_ms: int) -> None:
         steps = self._steps
         while steps and steps[0][0] <= end_ms:
-            self.now_ms, _, step = heapq.heappop(steps)
+            self.now_ms, _, step = heappop(steps)
             step()
         self.now_ms = end_ms
 
