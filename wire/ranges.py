@@ -57,7 +57,7 @@ def watermark(ranges: Ranges) -> int:
 
 def above(ranges: Ranges, seq: int) -> Ranges:
     """Return what of the set lies above a seq."""
-    return tuple((max(first, seq + 1), last) for first, last in ranges if last > seq)
+    return tuple([(max(first, seq + 1), last) for first, last in ranges if last > seq])
 
 
 def holds(ranges: Ranges, seq: int) -> bool:

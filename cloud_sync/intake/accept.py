@@ -65,7 +65,7 @@ class StreamState(msgspec.Struct, frozen=True):
     @property
     def ranges(self) -> Ranges:
         """Return what is accounted for: received, absent or in quarantine."""
-        return tuple((held.first, held.last) for held in self.held)
+        return tuple([(held.first, held.last) for held in self.held])
 
     @property
     def watermark(self) -> int:
@@ -266,6 +266,8 @@ def _contradicts(held: tuple[Held, ...], first: int, before: int, chained: list[
     """Tell whether a Batch's chain differs from that of held rows, wherever both are known."""
     last = first + len(chained) - 1
     for each in held:
+        if each.last < first - 1 or each.first - 1 > last:
+            continue
         for seq, checksum in ((each.last, each.checksum), (each.first - 1, each.before)):
             if first - 1 <= seq <= last:
                 own = before if seq == first - 1 else chained[seq - first]
@@ -291,7 +293,9 @@ def _join(held: tuple[Held, ...], piece: Held) -> tuple[Held, ...]:
             checksum = checksum or lower.checksum
         piece = Held(min(piece.first, other.first), max(piece.last, other.last), before, checksum)
     apart.append(piece)
-    return tuple(sorted(apart, key=_first))
+    if len(apart) > 1:
+        apart.sort(key=_first)
+    return tuple(apart)
 
 
 def _first(held: Held) -> int:

@@ -168,7 +168,7 @@ def on_receipt(
         watermark = max(state.watermark, watermark)
         ranges = above(union(state.ranges, receipt.ranges), watermark)
     held = add(ranges, 1, watermark)
-    flights = tuple(f for f in state.flights if missing(held, f.first, f.last))
+    flights = tuple([f for f in state.flights if missing(held, f.first, f.last)])
     if answers and receipt.owner != state.owner:
         flights = ()
     moved = (watermark, ranges, receipt.owner) != (state.watermark, state.ranges, state.owner)

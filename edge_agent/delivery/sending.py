@@ -22,15 +22,16 @@ def next_batch(
     if not state.connected or state.forked or state.watermark >= state.head:
         return state, None
     state = _without_overdue(state, now_ms, limits)
-    lanes = [flight.lane for flight in state.flights]
-    live_slots = limits.live_batches_max - lanes.count("live")
+    live_slots = limits.live_batches_max
     # A Batch is also the question that the next credit answers: one may always be under way.
-    back_slots = max(1, min(state.credit, limits.back_batches_max)) - lanes.count("back")
-    if live_slots <= 0 and back_slots <= 0:
-        return state, None
+    back_slots = max(1, min(state.credit, limits.back_batches_max))
     under_way = add(state.ranges, 1, state.watermark)
     for flight in state.flights:
         under_way = add(under_way, flight.first, flight.last)
+        if flight.lane == "live":
+            live_slots -= 1
+        else:
+            back_slots -= 1
     plan = None
     if live_slots > 0 and state.live_from <= state.head:
         state, plan = _next_live(state, under_way, live_slots, limits)
@@ -64,6 +65,8 @@ def _next_live(
     state: DeliveryState, under_way: Ranges, slots: int, limits: DeliveryLimits
 ) -> tuple[DeliveryState, Plan | None]:
     holes = missing(under_way, state.live_from, state.head)
+    if not holes:
+        return state, None
     room = slots * limits.rows_per_batch_max
     if count(holes) > room and len(under_way) < limits.ranges_max:
         # More is new than can be sent: the newest goes first, the rest joins the backlog.
@@ -121,4 +124,7 @@ def _gone_at(state: DeliveryState, seq: int, last: int) -> Absent | None:
 
 def _next_absent(state: DeliveryState, seq: int) -> int:
     """Return where the next absent range from a seq on begins, `head + 1` when there is none."""
-    return next((gone.first for gone in state.absent if gone.first >= seq), state.head + 1)
+    for gone in state.absent:
+        if gone.first >= seq:
+            return gone.first
+    return state.head + 1

@@ -103,4 +103,5 @@ def _play(seed: int, database: Database | None, faults: Counter[str]) -> Finding
         world = World(seed, rules)
         findings = world.run()
     faults += world.faults
+    world.dismantle()
     return findings

@@ -16,7 +16,7 @@ class Line:
     slow_share: float
 
     def delays_ms(self, rng: Random) -> tuple[int, ...]:
-        """Return how long each copy of a message takes: of one, unless it is dropped or repeated."""
+        """Return how long a message takes: one time, unless it is dropped or repeated."""
         chance = rng.random()
         if chance < self.drop_share:
             return ()

@@ -42,6 +42,8 @@ LIMITS = DeliveryLimits(
     birth_timeout_ms_max=8_000,
 )
 ROWS_MAX = 10_000
+# Looked up once: a machine asks for the moment two hundred times a schedule.
+SYNCED = Clock.SYNCED
 
 
 class SimulatedStore:
@@ -241,7 +243,7 @@ class SimulatedStore:
             at=self._at(now_ms),
             mono_ms=now_ms - self._booted_ms,
             boot=self._boot,
-            quality=Clock.SYNCED,
+            quality=SYNCED,
         )
 
     def _at(self, now_ms: int) -> int:

@@ -1,6 +1,6 @@
 """What really happened in a schedule, and whether both ends agree with it in the end."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -52,12 +52,12 @@ class Truth:
     `forgotten` were held by a cloud that was put back to a backup since, `unsaid` reported to it.
     """
 
-    places: defaultdict[int, set[Position]] = field(default_factory=lambda: defaultdict(set))
+    places: dict[int, tuple[Position, ...]] = field(default_factory=dict)
     let_go: set[int] = field(default_factory=set)
     destroyed: set[int] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
     unsaid: set[Position] = field(default_factory=set)
-    at: defaultdict[Position, set[int]] = field(default_factory=lambda: defaultdict(set))
+    at: dict[Position, tuple[int, ...]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
     def recorded(self, lineage: Lineage, number: int, stream: bytes, seq: int) -> None:
@@ -67,8 +67,7 @@ class Truth:
             self.broken.append(f"seq {seq} was given twice in one stream")
         lineage.seqs.add(place)
         lineage.recorded.add(number)
-        self.places[number].add(place)
-        self.at[place].add(number)
+        self._place(number, place)
 
     def redeemed(self, lineage: Lineage, coupon: str) -> None:
         """Note that a shopper was told that the coupon is redeemed."""
@@ -78,7 +77,7 @@ class Truth:
 
     def numbers(self, lineage: Lineage, stream: bytes, seqs: Iterable[int]) -> set[int]:
         """Return the events that one disk holds at these seqs."""
-        found = (self.at.get((stream, seq), set()) for seq in seqs)
+        found = (self.at.get((stream, seq), ()) for seq in seqs)
         return set().union(*found) & lineage.recorded
 
     def renumbered(
@@ -89,7 +88,7 @@ class Truth:
             lineage.seqs.add((stream, new))
             for number in self.at.get((former, old), ()):
                 if number in lineage.recorded:
-                    self._place(number, stream, new)
+                    self._place(number, (stream, new))
 
     def lost_with_disk(self, old: Lineage, restored: Lineage) -> None:
         """Note that a disk was destroyed: what the backup has not, no store can send any more."""
@@ -129,7 +128,7 @@ class Truth:
     def _said(
         self,
         number: int,
-        places: AbstractSet[Position],
+        places: Sequence[Position],
         absent: Mapping[bytes, AbstractSet[int]],
         streams: AbstractSet[bytes],
     ) -> bool:
@@ -142,7 +141,6 @@ class Truth:
         settled = number in self.forgotten or not self.unsaid.isdisjoint(places)
         return settled and all(stream not in streams for stream, _ in places)
 
-    def _place(self, number: int, stream: bytes, seq: int) -> None:
-        place = stream, seq
-        self.places[number].add(place)
-        self.at[place].add(number)
+    def _place(self, number: int, place: Position) -> None:
+        self.places[number] = (*self.places.get(number, ()), place)
+        self.at[place] = (*self.at.get(place, ()), number)
