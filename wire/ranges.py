@@ -13,8 +13,14 @@ def add(ranges: Ranges, first: int, last: int) -> Ranges:
     """Return the set with `first` to `last` in it as well; nothing is added when last < first."""
     if last < first:
         return ranges
-    if not ranges or ranges[-1][1] + 1 < first:
+    if not ranges:
+        return ((first, last),)
+    # What is added lies at the end, as a rule: behind the last range, or it makes that one longer.
+    start, end = ranges[-1]
+    if end + 1 < first:
         return (*ranges, (first, last))
+    if start <= first:
+        return (*ranges[:-1], (start, last)) if end < last else ranges
     start = 0
     while ranges[start][1] + 1 < first:
         start += 1

@@ -161,8 +161,9 @@ def accept(
     if len(joined) > max(HELD_RANGES_MAX, len(state.held)):
         return Accepted(state, full=True)
     received = state.ranges
-    new = missing(received, batch.first, batch.last)
-    fillable = _overlap(state.absent, (batch.first, batch.last)) if batch.rows else ()
+    span = batch.first, batch.last
+    new = missing(received, *span)
+    fillable = _overlap(state.absent, span) if state.absent and batch.rows else ()
     if fillable:
         new = union(new, fillable)
     rows, skipped = _rows(new, batch, chained, origins, held)
@@ -278,6 +279,8 @@ def _contradicts(held: tuple[Held, ...], first: int, before: int, chained: list[
 
 def _join(held: tuple[Held, ...], piece: Held) -> tuple[Held, ...]:
     """Return the ranges with one more, joined with those that it touches."""
+    if len(held) == 1 and held[0].last + 1 == piece.first:  # as in a stream without holes
+        return (Held(held[0].first, piece.last, held[0].before, piece.checksum),)
     apart = []
     for other in held:
         if other.last + 1 < piece.first or other.first > piece.last + 1:

@@ -144,6 +144,7 @@ class MemoryDisk:
             return self.first_kept
         due = bisect_right(self.receipts, latest_ms, key=_received_ms)
         last = self.receipts[due - 1][0]
+        del self.receipts[:due]
         for seq in range(self.first_kept, last + 1):
             self.rows.pop(seq, None)
         self.first_kept = max(self.first_kept, last + 1)

@@ -67,7 +67,8 @@ class Truth:
             self.broken.append(f"seq {seq} was given twice in one stream")
         lineage.seqs.add(place)
         lineage.recorded.add(number)
-        self._place(number, place)
+        self.places[number] = (place,)  # it is recorded once, though it may be moved
+        self.at[place] = (*self.at.get(place, ()), number)
 
     def redeemed(self, lineage: Lineage, coupon: str) -> None:
         """Note that a shopper was told that the coupon is redeemed."""

@@ -277,22 +277,19 @@ class World:
     def _send_down(self, message: Message) -> None:
         self._travel(self._arrive_down, message)
 
-    def _travel(self, arrive: Callable[[Message], None], message: Message) -> None:
+    def _travel(self, arrive: Callable[[Message, int], None], message: Message) -> None:
         line = self._storm if self.now_ms < self._storm_until_ms else self._line
-        through_broker = partial(self._arrive, self.broker_life, arrive, message)
+        through_broker = partial(arrive, message, self.broker_life)
         for delay_ms in line.delays_ms(self.rng):
             self.after(delay_ms, through_broker)
 
-    def _arrive(self, life: int, arrive: Callable[[Message], None], message: Message) -> None:
-        if self.broker_life == life:  # else the broker forgot it
-            arrive(message)
-
-    def _arrive_up(self, message: Message) -> None:
+    def _arrive_up(self, message: Message, broker_life: int) -> None:
+        if self.broker_life != broker_life:
+            return  # the broker forgot it
         if not self.cloud.running or not isinstance(message, Uplinked):
             return
         if self.cloud.receive(message, self.now_ms):
-            life = self.cloud.life
-            self.after(self.rng.randint(2, 60), lambda: self._commit(life))
+            self.after(self.rng.randint(2, 60), partial(self._commit, self.cloud.life))
         if self.crash_cloud_when_busy:
             self.crash_cloud_when_busy = False
             self.crash_cloud(self.rng.randint(50, 5_000))
@@ -301,9 +298,9 @@ class World:
         if self.cloud.life == life:
             self.cloud.commit(self.now_ms)
 
-    def _arrive_down(self, message: Message) -> None:
+    def _arrive_down(self, message: Message, broker_life: int) -> None:
         store = self.online
-        if store is None:
+        if store is None or self.broker_life != broker_life:
             return
         before = store.state.owner
         store.receive(message, self.now_ms)
