@@ -87,6 +87,17 @@ def _plan(state: DeliveryState, lane: Lane, hole: tuple[int, int], limits: Deliv
     may be the rows of a clone, under whose numbers ours would go missing unreported.
     """
     first, last = hole
+    absent: tuple[Absent, ...] = ()
+    if state.absent or first < state.first_kept:
+        absent = _absent_at(state, first, last)
+        if absent:
+            first = absent[-1].last + 1
+    last = min(last, first + limits.rows_per_batch_max - 1, _next_absent(state, first) - 1)
+    return Plan(lane, first, max(last, first - 1), absent)
+
+
+def _absent_at(state: DeliveryState, first: int, last: int) -> tuple[Absent, ...]:
+    """Return the absent ranges that a hole begins with, one behind the other."""
     first = _begin_of_absent(state, first)
     absent: list[Absent] = []
     while len(absent) < ABSENT_RANGES_MAX:
@@ -95,8 +106,7 @@ def _plan(state: DeliveryState, lane: Lane, hole: tuple[int, int], limits: Deliv
             break
         absent.append(Absent(first, gone.last, gone.reason))
         first = gone.last + 1
-    last = min(last, first + limits.rows_per_batch_max - 1, _next_absent(state, first) - 1)
-    return Plan(lane, first, max(last, first - 1), tuple(absent))
+    return tuple(absent)
 
 
 def _begin_of_absent(state: DeliveryState, seq: int) -> int:
