@@ -19,7 +19,7 @@ from storebridge.simulation.world import World
 
 SEEDS, REAL_SEEDS = 1_000, 20
 TOLD_EVERY = 1_000
-# Schedules between two collections of garbage; one leaves a megabyte or two.
+# Schedules between two collections of garbage, of which they leave little: a world is dismantled.
 COLLECT_EVERY = 50
 
 app = typer.Typer(cls=Answering, help="Play protocols under faults, by seed.", no_args_is_help=True)
