@@ -99,10 +99,10 @@ def _is_unread(descriptor: int) -> bool:
 def _tell(message: str) -> None:
     """Write one line, as JSON to the standard output where that was asked for."""
     as_json = JSON_OPTION in sys.argv
-    line = json.dumps({"error": message}, ensure_ascii=False) if as_json else message
+    line = json.dumps({"error": message}) if as_json else message
     for descriptor in (STANDARD_OUTPUT, STANDARD_ERROR) if as_json else (STANDARD_ERROR,):
         with contextlib.suppress(OSError):  # the code says it, too
-            os.write(descriptor, f"{line}\n".encode())
+            os.write(descriptor, f"{line}\n".encode(errors="backslashreplace"))
             return
 
 

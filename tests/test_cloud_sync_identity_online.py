@@ -197,5 +197,5 @@ def test_the_commands_index_match_accept_and_explain(tmp_path: Path):
 )
 def test_what_cannot_be_done_is_said_as_json(arguments: tuple[str, ...], said: str):
     result = CliRunner().invoke(app, ["identity", *arguments, "--json"])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert said in json.loads(result.stderr)["error"]
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert said in json.loads(result.stdout)["error"]

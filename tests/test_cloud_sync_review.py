@@ -27,7 +27,7 @@ from cloud_sync.review.comparing import Compared, Comparer
 from cloud_sync.review.proposals import Decision, Limits, Proposal, State
 from cloud_sync.review.worth import worth_of
 from cloud_sync.shoppers.consent.consents import consents_of
-from cloud_sync.shoppers.graph import words
+from cloud_sync.shoppers.graph import said, words
 from cloud_sync.shoppers.graph.identity import shoppers_of
 from cloud_sync.shoppers.graph.whole_graph import set_right
 from cloud_sync.shoppers.profiles.profile import ActFacts, MoneyFacts, Profile, profiles_of
@@ -184,6 +184,25 @@ def test_of_a_list_with_noisy_twins_the_exact_are_joined_and_the_others_proposed
     assert len(name) > 3
     assert not any(name in bytes(sealed) for (sealed,) in held)
     assert not any(name.decode() in text for (text,) in rest)
+
+
+def test_what_is_exact_and_cannot_be_joined_is_left_to_people(desk: Desk):
+    club, old = both_lists()
+    desk.bring(club, "club")
+    desk.compare()
+    desk.bring(old, "shop")
+    with desk.database.shopper(TENANT) as connection:
+        for each in old:  # as a ladder does with the address of a family
+            shared = key_identifier("email", each["email"], key=KEY)
+            said.demote(
+                connection, TENANT, identifier_id(shared), because="many use it", source="test"
+            )
+    done = desk.compare()
+    assert (done.joined, done.left) == (0, 0)
+    assert "exact" in {each.confidence for each in desk.open()}
+    with desk.database.shopper(TENANT) as connection:
+        said_of = connection.execute("SELECT DISTINCT word FROM identity_word").fetchall()
+    assert said_of == [("demoted",)]
 
 
 ANNA, SHOP = member("M1"), email("anna@example.org")

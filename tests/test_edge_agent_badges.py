@@ -41,12 +41,14 @@ def stays(shop: Shop, *spans_s: tuple[float, float], zone: str = "shoes") -> lis
     return [event.body.dwell_ms // 1000 for event in shop.events("dwell")]
 
 
-def show(shop: Shop, at_s: float, data: bytes = BADGE, *, doors: Collection[str] = ()) -> None:
+def show(shop: Shop, *times_s: float, data: bytes = BADGE, doors: Collection[str] = ()) -> None:
     rules = replace(
         RULES, badges=frozenset({BADGE}), badge_away_s=AWAY_S, badge_doors=frozenset(doors)
     )
-    reading = CodeReading(data=data, symbology="QR", at_mono_ms=round(at_s * 1000))
-    device = a_device(shop, reading)
+    device = a_device(
+        shop,
+        *(CodeReading(data=data, symbology="QR", at_mono_ms=round(at * 1000)) for at in times_s),
+    )
     device.equipment = replace(device.equipment, rules=rules)
     with pytest.raises(DeviceError):
         device.run(threading.Event())
@@ -70,7 +72,7 @@ def test_a_badge_counts_in_its_zone_alone(shop: Shop):
 
 
 def test_another_code_is_no_badge(shop: Shop):
-    show(shop, 10, b"STAFF-0008")
+    show(shop, 10, data=b"STAFF-0008")
     assert stays(shop, (5, 30)) == [25]
     assert len(shop.events("scan")) == 1
 
@@ -115,6 +117,21 @@ def test_a_zone_that_is_empty_holds_nobody_with_a_badge(shop: Shop):
     count(shop, 20, [])
     count(shop, 90, [2])
     assert queue(shop, 90) == (1, 2)
+
+
+def test_a_badge_that_is_shown_twice_is_one_person(shop: Shop):
+    count(shop, 5, [3, 1])
+    show(shop, 10, 20)
+    count(shop, 25, [23, 21])
+    assert queue(shop, 25)[0] == 1
+
+
+def test_who_steps_out_for_a_moment_comes_back_as_staff(shop: Shop):
+    count(shop, 5, [3])
+    show(shop, 10)
+    count(shop, 80, [])
+    count(shop, 82, [79])
+    assert queue(shop, 82) == (0, None)
 
 
 def passages(shop: Shop, *people: tuple[float, int, int], zone: str = "shoes") -> list[Door]:

@@ -18,7 +18,6 @@ from cloud_sync.review.proposals import (
     ProposalError,
     UnknownProposalError,
 )
-from cloud_sync.review.records import SealedError
 from cloud_sync.shoppers.graph.said import SaidError
 from cloud_sync.shoppers.graph.words import BECAUSE_CHARACTERS_MAX
 
@@ -113,8 +112,6 @@ class _Reviews:
                 )
             except UnknownProposalError:
                 abort(404)
-            except SealedError:
-                said = {}
         return page(
             "review.html",
             found=found,

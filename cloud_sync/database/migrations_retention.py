@@ -6,7 +6,7 @@ from cloud_sync.database.migrations import Migration
 # membership list, nothing else says how long they are known; who is known already begins now.
 SINCE = """
 ALTER TABLE identifier ADD COLUMN since bigint NOT NULL
-    DEFAULT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    DEFAULT (extract(epoch FROM now()) * 1000000)::bigint;
 """
 
 # On which days the ledger held something of the shopper: their partitions are written anew.

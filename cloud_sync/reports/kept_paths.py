@@ -180,8 +180,16 @@ class _Keys:
         return self._names[by]
 
     def of(self, by: By, numbers: Numbers) -> Numbers:
-        """Return the place of the key of each number, NOBODY where it has none of this kind."""
-        return self.key_of[by][np.searchsorted(self._numbers, numbers)]
+        """Return the place of the key of each number, NOBODY where it has none of this kind.
+
+        What came after the names were read has none, and waits for the next count.
+        """
+        at = np.searchsorted(self._numbers, numbers)
+        known = np.flatnonzero(at < len(self._numbers))
+        known = known[self._numbers[at[known]] == numbers[known]]
+        found = np.full(len(numbers), paths.NOBODY, dtype=np.int64)
+        found[known] = self.key_of[by][at[known]]
+        return found
 
 
 def _channel(place: str) -> str | None:

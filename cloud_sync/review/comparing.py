@@ -23,7 +23,9 @@ from cloud_sync.review import proposals, records
 from cloud_sync.review.records import Held, as_people
 from cloud_sync.review.worth import worth_of
 from cloud_sync.shoppers.graph import said
-from cloud_sync.shoppers.graph.identity import members_of, shoppers_of
+from cloud_sync.shoppers.graph.identity import lock, members_of, shoppers_of
+from cloud_sync.shoppers.graph.joining import JoinError
+from cloud_sync.shoppers.graph.said import SaidError
 from cloud_sync.shoppers.profiles.profile import profiles_of
 from wire.identifiers import Identifier, identifier_id
 
@@ -66,25 +68,24 @@ class Comparer:
         self._known: dict[str, _Known] = {}
 
     def compare_all(self, now: int) -> dict[str, Compared]:
-        """Compare what waits of every tenant; returns what came of those where anything did."""
+        """Compare what waits of every tenant; returns those of whom anything was compared."""
         found = {tenant: self.compare(tenant, now) for tenant in sorted(self._keys)}
-        return {tenant: done for tenant, done in found.items() if done != Compared()}
+        return {tenant: done for tenant, done in found.items() if done.compared}
 
     def compare(self, tenant: str, now: int) -> Compared:
-        """Compare the records of a tenant that wait.
-
-        Raises SealedError where they were sealed under another key.
-        """
+        """Compare the records of a tenant that wait; those of another key are left."""
         with self._database.shopper(tenant) as connection:
             if not records.waiting(connection, tenant):
                 return Compared()
             found = records.held(connection, tenant, self._keys[tenant], RECORDS_MAX)
         fresh = [each for each in found if each.waits]
+        if not fresh:
+            return Compared()
         index = self._index(tenant, found)
         done = Compared()
+        of = {each.record.name: each for each in found}
         for each in fresh:
             likely = [] if index is None else list(_likely(index, each))
-            of = {held.record.name: held for held in found}
             done = self._settle(tenant, each, likely, of, done, now)
         with self._database.shopper(tenant) as connection:
             return replace(done, left=records.waiting(connection, tenant))
@@ -199,6 +200,8 @@ def _join_or_propose(
     if None in shoppers or shoppers[0] == shoppers[1]:
         return ""
     both = [(tenant, each) for each in shoppers if each is not None]
+    if lock(connection, both) != set(both):
+        raise JoinError("one of them was joined or erased just now")
     members = members_of(connection, both)
     owned = [[identifier_id(one) for one in members[key]] for key in both]
     if proposals.was_proposed(connection, tenant, owned[0], owned[1]):
@@ -210,7 +213,11 @@ def _join_or_propose(
     joins = allows_personal_offers(likely.confidence) and not against
     if joins:
         reason = f"records alike: {likely.confidence}, chance {likely.chance:.4f}"
-        said.join(connection, tenant, ids[0], ids[1], because=reason, source=proposals.RECORDS)
+        try:
+            with connection.transaction():  # what cannot hold leaves no word behind
+                said.join(connection, tenant, *ids, because=reason, source=proposals.RECORDS)
+        except SaidError:  # one is used by many people, or both together are too large
+            joins = False
     proposals.propose(
         connection,
         tenant,

@@ -248,6 +248,7 @@ def decide(
     state = BECOMES[decision]
     if held.state == state:
         raise ProposalError(f"{proposal} was decided so before, by {held.decided_by}")
+    because = because.replace("\0", "")  # which PostgreSQL does not keep
     told = f"{because} " if because else ""
     reason = f"{told}({held.confidence}, chance {held.chance:.4f}, proposal {proposal})"
     if decision == "join":

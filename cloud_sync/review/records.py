@@ -34,10 +34,6 @@ FIELDS: Mapping[str, Role] = {
 }
 
 
-class SealedError(Exception):
-    """A record cannot be opened: it was sealed under another key."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonRecord:
     """What a source says of somebody whom an identifier names.
@@ -98,9 +94,10 @@ class Held:
 def held(
     connection: Connection, tenant: str, key: bytes, at_most: int, *, of: Collection[str] = ()
 ) -> list[Held]:
-    """Return the oldest records whose identifiers are known, all or those `of` some identifiers.
+    """Return records whose identifiers are known, all or those `of` some identifiers.
 
-    Raises SealedError.
+    Who waits comes first, then the oldest. Those sealed under a former identifier key can be read
+    by nobody and are left out: they go when their shopper lapses or is erased.
     """
     rows = connection.execute(
         "SELECT held.identifier, source, held.kind, held.value, digest, sealed,"
@@ -108,7 +105,7 @@ def held(
         " AND (%(all)s OR held.identifier = ANY(%(of)s::uuid[])) AND EXISTS"
         "  (SELECT FROM identifier WHERE identifier.tenant = held.tenant"
         "   AND identifier.identifier = held.identifier)"
-        " ORDER BY noted_at, held.identifier, source LIMIT %(most)s",
+        " ORDER BY compared_at IS NOT NULL, noted_at, held.identifier, source LIMIT %(most)s",
         {"tenant": tenant, "all": not of, "of": list(of), "most": at_most},
     )
     found = []
@@ -116,6 +113,8 @@ def held(
         identifier = Identifier(kind=kind, value=bytes(value))
         record = PersonRecord(identifier=identifier, source=source, said={})
         said = _opened(bytes(sealed), key, _context(tenant, record.name))
+        if said is None:
+            continue
         record = PersonRecord(identifier=identifier, source=source, said=said)
         found.append(Held(record=record, digest=bytes(digest), waits=waits))
     return found
@@ -177,14 +176,13 @@ def as_people(records: Sequence[PersonRecord]) -> People:
     )
 
 
-def _opened(sealed: bytes, key: bytes, context: bytes) -> dict[str, str]:
+def _opened(sealed: bytes, key: bytes, context: bytes) -> dict[str, str] | None:
+    """Return what a record says; None where another key sealed it."""
     nonce, content = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     try:
         plain = AESGCM(_key(key)).decrypt(nonce, content, context)
-    except InvalidTag as error:
-        raise SealedError(
-            "a record was sealed under another identifier_key; import its list again"
-        ) from error
+    except InvalidTag:
+        return None
     return msgspec.msgpack.decode(plain, type=dict[str, str])
 
 

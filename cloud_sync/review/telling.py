@@ -28,7 +28,7 @@ def plain_whole(
 ) -> dict[str, object]:
     """Return one proposal with what its records say, opened under the tenant's identifier key.
 
-    Raises UnknownProposalError, and SealedError where another key sealed them.
+    Raises UnknownProposalError.
     """
     found = proposals.named(connection, tenant, proposal)
     said = records_of(connection, tenant, secret, found)

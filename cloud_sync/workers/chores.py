@@ -23,7 +23,6 @@ from cloud_sync.privacy.lapsed import erase_lapsed
 from cloud_sync.reports import kept_paths
 from cloud_sync.review import proposals
 from cloud_sync.review.comparing import Comparer
-from cloud_sync.review.records import SealedError
 from cloud_sync.shoppers.graph import second_look
 
 _log = logging.getLogger(__name__)
@@ -155,7 +154,7 @@ class Chores:
                 self._compare()
             except LOST as error:
                 _log.warning("chores wait for the database (%s)", type(error).__name__)
-            except (KeptApartError, SealedError) as error:
+            except KeptApartError as error:
                 _log.warning("chores: %s", error)
             self._closing.wait(self._look_every_s)
 

@@ -87,9 +87,9 @@ class Database:
         if read_only:
             _check_shared(path)
             return
-        if path.is_dir():
-            raise DatabaseError(f"{path} is a folder; move it away, or name another file")
         try:
+            if path.is_dir():
+                raise DatabaseError(f"{path} is a folder; move it away, or name another file")
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = path.with_name(path.name + ".lock").open("a")
         except OSError as error:

@@ -30,5 +30,6 @@ def m012_badges(tables: "sqlite_utils.Database") -> None:
 def m014_staff_now(tables: "sqlite_utils.Database") -> None:
     """Note which badges' owners are in their zone, or still to pass a door, and how many."""
     tables.execute("ALTER TABLE badges ADD COLUMN there INTEGER NOT NULL DEFAULT 1")
+    tables.execute("UPDATE badges SET there = 0 WHERE gone_at > 0")
     tables.execute("ALTER TABLE badges ADD COLUMN passes INTEGER NOT NULL DEFAULT 0")
     tables.execute("ALTER TABLE zones_now ADD COLUMN staff INTEGER NOT NULL DEFAULT 0")

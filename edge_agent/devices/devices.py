@@ -98,6 +98,7 @@ class Device:
         self.name = equipment.spot.place.device
         self.losses = Losses()
         self.codes_read = 0
+        self._badges: dict[bytes, int] = {}  # rows by badge, in memory alone
         self._showings = Showings()
         self._trigger, self._noise = Trigger(), Noise()
         self._taking = threading.Lock()
@@ -270,7 +271,11 @@ class Device:
         if reading.sure and reading.data in rules.badges:
             zone, away_us = equipment.spot.place.zone, round(rules.badge_away_s * 1_000_000)
             door = zone in rules.badge_doors
-            self._record(lambda w: badges.show(w, zone, instant.at, away_us, door=door))
+            before = self._badges.get(reading.data, 0)
+            row = self._record(
+                lambda w: badges.show(w, zone, instant.at, away_us, door=door, again=before)
+            )
+            self._badges[reading.data] = row or 0
             return
         nonce = secrets.token_bytes(NONCE_BYTES)
 

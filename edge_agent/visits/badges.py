@@ -11,16 +11,27 @@ DOORS_MAX = 32
 KEPT_US = 24 * 3_600_000_000
 
 
-def show(writing: Writing, zone: str, at: int, away_us: int, *, door: bool = False) -> None:
+def show(
+    writing: Writing, zone: str, at: int, away_us: int, *, door: bool = False, again: int = 0
+) -> int:
     """Note that a badge was shown in a zone; its owner may leave it for so long and come back.
 
-    At a `door` they pass its lines once within that time.
+    At a `door` they pass its lines once within that time. Returns the row; `again` is that of the
+    same badge before, whose owner is one person however often they show it.
     """
-    writing.execute(
+    same = writing.execute(
+        "UPDATE badges SET there = 1, until = max(until, ?), passes = ?,"
+        " shown_at = iif(?, ?, shown_at) WHERE rowid = ? AND zone = ? AND (there OR until >= ?)",
+        (at, int(door), door, at, again, zone, at),
+    )
+    if same.rowcount:
+        return again
+    row = writing.execute(
         "INSERT INTO badges (zone, shown_at, until, away_us, passes) VALUES (?, ?, ?, ?, ?)",
         (zone, at, at, away_us, int(door)),
-    )
+    ).lastrowid
     writing.execute("DELETE FROM badges WHERE until < ?", (at - KEPT_US,))
+    return row or 0
 
 
 def is_staff(writing: Writing, zone: str, entered_at: int, left_at: int) -> bool:
@@ -58,7 +69,10 @@ def there(writing: Writing, zone: str, people: int, before: int, at: int) -> int
     if not rows:
         return 0
     if not people:
-        writing.execute("UPDATE badges SET there = 0 WHERE zone = ?", (zone,))
+        sql = (
+            "UPDATE badges SET there = 0, until = max(until, ? + away_us) WHERE zone = ? AND there"
+        )
+        writing.execute(sql, (at, zone))
         return 0
     came = max(0, people - before)
     back = [(number,) for number, is_there in rows if not is_there][:came]

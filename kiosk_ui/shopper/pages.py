@@ -229,7 +229,7 @@ def near(scene: Scene, without: str = "") -> list[Card]:
     shown = [
         each for each in here or local_view.products(scene.connection) if each.product != without
     ]
-    return goods_cards(scene, shown)[:NEAR_SHOWN_MAX]
+    return goods_cards(scene, shown, NEAR_SHOWN_MAX)
 
 
 def recommended(scene: Scene) -> list[Card]:
@@ -259,13 +259,13 @@ def followed(scene: Scene) -> list[tuple[str, str]]:
     return found[:FOLLOWED_SHOWN_MAX]
 
 
-def goods_cards(scene: Scene, found: Iterable[ProductView]) -> list[Card]:
+def goods_cards(scene: Scene, found: Iterable[ProductView], most: int | None = None) -> list[Card]:
     """Return goods in words: first those of the series, then those of the brands followed."""
     following = frozenset(scene.moment.followed)
     ordered = sorted(
         found, key=lambda each: (each.series not in following, each.brand not in following)
     )
-    return [card(scene, each) for each in ordered]
+    return [card(scene, each) for each in ordered[:most]]
 
 
 def video(scene: Scene, found: ProductView) -> Video | None:

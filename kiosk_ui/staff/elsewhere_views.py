@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -21,6 +22,7 @@ from kiosk_ui.staff.drawing import (
     inside,
     words_of,
 )
+from kiosk_ui.staff.shelf import items, scanned
 from kiosk_ui.staff.stock_views import FormsTaken
 from kiosk_ui.store import Store
 from looks.words import CURRENCIES_WITHOUT_CENTS
@@ -64,7 +66,8 @@ class _ElsewherePages:
             return redirect(f"{BASE}/enter", SEE_OTHER)
         asked = request.args.to_dict()
         if find := asked.pop("find", "").strip():
-            asked["product"] = find
+            hit = scanned(items(self._store.database.reader()), find)
+            asked["product"] = find if hit is None else hit.product
         return self._page(asked)
 
     def take_back(self) -> AnyResponse:
@@ -97,7 +100,7 @@ class _ElsewherePages:
             self._forms.take(sent.get("once", ""), act)
         except ReturnError as error:
             return self._page(sent, error.text_key)
-        return redirect(f"{AT}?done={order}", SEE_OTHER)
+        return redirect(f"{AT}?{urlencode({'done': order})}", SEE_OTHER)
 
     def _page(self, asked: Mapping[str, str], wrong: str = "") -> AnyResponse:
         store = self._store

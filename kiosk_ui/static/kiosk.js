@@ -11,8 +11,11 @@ const SETTLED_MS = 2000;
 // A shorter look at a video is none; and so often the store is told that one is playing.
 const WATCHED_MS_MIN = 1000;
 const WATCHING_MS = 5000;
+// The end of a visit waits so long for what was watched in it.
+const TOLD_MS_MAX = 1000;
 
 const offersSeen = new Set();
+const filmsTold = new WeakSet();
 let screen = document.getElementById("screen");
 let touchedAt = performance.now();
 let busy = false;
@@ -90,7 +93,7 @@ async function open(url, form) {
 function confirm(kind, fields) {
   const { token, visit, page } = screen.dataset;
   const body = new URLSearchParams({ token, visit, page, kind, ...fields });
-  fetch(`${base}/seen`, { method: "POST", body, keepalive: true }).catch(() => {});
+  return fetch(`${base}/seen`, { method: "POST", body, keepalive: true }).catch(() => {});
 }
 
 function painted() {
@@ -127,13 +130,14 @@ function settle(next) {
 // How much of a video was seen counts once its shopper goes on to something else.
 function watched() {
   const film = screen.querySelector("video");
-  if (!film) return;
+  if (!film || filmsTold.has(film)) return;
   let seen = 0;
   for (let n = 0; n < film.played.length; n += 1) seen += film.played.end(n) - film.played.start(n);
   const ms = (seconds) => (Number.isFinite(seconds) ? Math.round(seconds * 1000) : 0);
   if (ms(seen) < WATCHED_MS_MIN) return;
+  filmsTold.add(film);
   const { content } = film.dataset;
-  confirm("watched", { product: screen.dataset.subject, content, watched_ms: ms(seen), length_ms: ms(film.duration) });
+  return confirm("watched", { product: screen.dataset.subject, content, watched_ms: ms(seen), length_ms: ms(film.duration) });
 }
 
 // A page that is drawn again, after a tap on it, lets its video play on.
@@ -245,7 +249,12 @@ document.addEventListener("submit", (event) => {
   if ("whole" in form.dataset) return;
   event.preventDefault();
   if (form.method === "get") open(`${form.action}?${new URLSearchParams(new FormData(form))}`);
-  else open(form.action, form);
+  else {
+    // What was seen is the shopper's only while their visit goes on.
+    const told = ["end", "ordinary"].includes(form.dataset.tap) && !busy && watched();
+    const late = new Promise((done) => { setTimeout(done, TOLD_MS_MAX); });
+    Promise.race([told, late]).then(() => open(form.action, form));
+  }
 });
 
 for (const name of ["pointerdown", "keydown", "wheel"]) {

@@ -56,7 +56,7 @@ def refuse(message: str, code: int = 1) -> Refusal:
 def tell(message: str, *, as_json: bool) -> None:
     """Say what went wrong."""
     if as_json:
-        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
+        typer.echo(printable(json.dumps({"error": message}, ensure_ascii=False)))
     else:
         typer.echo(printable(message), err=True)
 

@@ -86,7 +86,13 @@ def export_shopper(
     checked = read_config(config)
     with opened_as_it_is(checked) as database:
         identifiers = _whom(checked, database, tenant, shopper, kind, value)
-        secret = checked.identifier_keys[tenant]
+        secret = checked.identifier_keys.get(tenant)
+        if secret is None:
+            raise refuse(
+                f"{tenant}: its identifier key is not in the configuration;"
+                f" set tenants.{tenant}.identifier_key",
+                NOT_POSSIBLE,
+            )
         found = export(database, tenant, identifiers, _now(), secret)
         told = json.dumps(found, ensure_ascii=False, indent=2)
     if out is None:

@@ -76,14 +76,13 @@ def show(config: ConfigFile, proposal: Proposal, tenant: Tenant, as_json: AsJson
     from cloud_sync.database import Sight
     from cloud_sync.review import telling
     from cloud_sync.review.proposals import UnknownProposalError
-    from cloud_sync.review.records import SealedError
     from storebridge.commands.shopper import say
 
     with _opened(config, tenant) as (database, secret):
         try:
             with database.seen_by(Sight(tenant=tenant)) as connection:
                 found = telling.plain_whole(connection, tenant, secret, proposal)
-        except (UnknownProposalError, SealedError) as error:
+        except UnknownProposalError as error:
             raise refuse(str(error.args[0]), NOT_POSSIBLE) from None
     say(found, as_json=as_json)
 
@@ -120,13 +119,9 @@ def compare(config: ConfigFile, tenant: Tenant, as_json: AsJson = False) -> None
     from dataclasses import asdict
 
     from cloud_sync.review.comparing import Comparer
-    from cloud_sync.review.records import SealedError
 
     with _opened(config, tenant) as (database, secret):
-        try:
-            done = Comparer(database, {tenant: secret}).compare(tenant, _now())
-        except SealedError as error:
-            raise refuse(str(error), NOT_POSSIBLE) from None
+        done = Comparer(database, {tenant: secret}).compare(tenant, _now())
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return
@@ -157,7 +152,11 @@ def limits(
     ):
         now = proposals.limits_of(connection, tenant)
         if a_day is not None or days is not None:
-            now = replace(now, a_day=a_day or now.a_day, days=days or now.days)
+            now = replace(
+                now,
+                a_day=now.a_day if a_day is None else a_day,
+                days=now.days if days is None else days,
+            )
             try:
                 proposals.set_limits(connection, tenant, now)
             except ValueError as error:
