@@ -63,24 +63,25 @@ options = { source = 0 }
 
 @dataclass(slots=True)
 class _Showings:
-    """What became of the codes shown.
+    """What became of the codes shown, a frame every `every_s`.
 
     `frames` until each was recorded; `after_ms` since the first frame that a library alone can
     read, `bare_ms` for reading that frame and one commit.
     """
 
+    every_s: float
     frames: list[float] = field(default_factory=list)
     after_ms: list[float] = field(default_factory=list)
     bare_ms: list[float] = field(default_factory=list)
     wrong: int = 0
 
 
-def lane(*, shown: int = 120) -> Iterator[Result]:
-    """Show so many codes at 10 frames a second, half of them cards, half of them goods."""
+def lane(*, shown: int = 120, every_s: float = EVERY_S) -> Iterator[Result]:
+    """Show so many codes, a frame every so often, half of them cards, half of them goods."""
     with TemporaryDirectory(prefix="storebridge-bench-") as folder:
-        told = _show_all(Path(folder), shown)
+        told = _show_all(Path(folder), shown, every_s)
     yield Result(
-        name="lane: a code at 10 frames/s, frames until it is recorded, p95",
+        name=f"lane: a code at {1 / every_s:g} frames/s, frames until it is recorded, p95",
         value=percentile(told.frames, 0.95),
         unit="frames",
         goal=Goal(of="value", better="at most", number=3),
@@ -112,8 +113,8 @@ def lane(*, shown: int = 120) -> Iterator[Result]:
     )
 
 
-def _show_all(folder: Path, shown: int) -> _Showings:
-    told = _Showings()
+def _show_all(folder: Path, shown: int, every_s: float) -> _Showings:
+    told = _Showings(every_s)
     goods = [gtin_of_goods(number) for number in range(1, shown, 2)]
     with _a_lane(folder, goods) as (agent, slot), bare_queue(folder / "bare.sqlite3") as insert:
         readers = [ZbarDecoder(SYMBOLOGIES_DEFAULT), _Zxing()]
@@ -154,7 +155,7 @@ def _show(
     for frame in frames:
         shown_s.append(time.perf_counter())
         slot.put(frame)
-        took_s = _wait_for_scan(agent, head, until_s=shown_s[-1] + EVERY_S)
+        took_s = _wait_for_scan(agent, head, until_s=shown_s[-1] + told.every_s)
         if took_s is not None:
             break
     told.frames.append(len(shown_s) + (took_s is None))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ ROOT = Path(__file__).parent.parent
 TABLE = "tests.hostile_decoders:HOSTILE_DECODERS"
 GOES_ON_S_MAX = 1.0
 # What the tests' own machine may be late by, where many tests share two processors.
-LATE_S_MAX = 2.0
+LATE_S_MAX = 10.0
+# How long a frame may take where something else than the time is looked at.
+PATIENT_S = 20.0
 
 
 def picture(payload: str) -> Pixels:
@@ -57,6 +59,15 @@ def mutated(picture: Pixels, rng: np.random.Generator) -> Pixels:
 @pytest.fixture
 def decoder() -> Iterator[ChildDecoder]:
     decoder = ChildDecoder("hostile", ["QR"], table=TABLE)
+    decoder.open()
+    yield decoder
+    decoder.close()
+
+
+@pytest.fixture
+def patient() -> Iterator[ChildDecoder]:
+    """A decoder that a busy machine does not let hang."""
+    decoder = ChildDecoder("hostile", ["QR"], table=TABLE, frame_s_max=PATIENT_S)
     decoder.open()
     yield decoder
     decoder.close()
@@ -97,27 +108,25 @@ def children() -> list[psutil.Process]:
     return psutil.Process().children(recursive=True)
 
 
-@pytest.mark.parametrize(
-    ("act", "figure"),
-    [
-        ("hang", "decoder_hangs"),
-        ("sleep", "decoder_hangs"),
-        ("crash", "decoder_crashes"),
-        ("raise", "decoder_crashes"),
-        ("eat", "decoder_crashes"),
-        ("flood", "decoder_crashes"),
-        ("forge", "decoder_crashes"),
-    ],
-)
-def test_a_picture_that_harms_the_decoder_costs_one_frame(
-    decoder: ChildDecoder, act: str, figure: str
-) -> None:
+@pytest.mark.parametrize("act", ["hang", "sleep"])
+def test_a_picture_that_hangs_the_decoder_costs_one_frame(decoder: ChildDecoder, act: str) -> None:
     assert decoded(decoder, "good 1") == b"good 1"
+    before = decoder.figures["decoder_hangs"]
     began = time.monotonic()
     assert decoder.decode(picture(f"hostile:{act}")) == ()
     assert time.monotonic() - began < FRAME_S_MAX + START_WAIT_S_MAX + LATE_S_MAX
-    assert decoder.figures[figure] >= 1
+    assert decoder.figures["decoder_hangs"] == before + 1
     assert decoded(decoder, "good 2") == b"good 2"
+
+
+@pytest.mark.parametrize("act", ["crash", "raise", "eat", "flood", "forge"])
+def test_a_picture_that_ends_the_decoder_or_makes_it_lie_costs_one_frame(
+    patient: ChildDecoder, act: str
+) -> None:
+    assert decoded(patient, "good 1") == b"good 1"
+    assert patient.decode(picture(f"hostile:{act}")) == ()
+    assert patient.figures["decoder_crashes"] == 1
+    assert decoded(patient, "good 2") == b"good 2"
 
 
 def test_a_child_can_only_read_pictures_and_answer(decoder: ChildDecoder, tmp_path: Path) -> None:
@@ -128,19 +137,19 @@ def test_a_child_can_only_read_pictures_and_answer(decoder: ChildDecoder, tmp_pa
     assert file.read_bytes() == b"all the events"
 
 
-def test_a_child_that_answers_too_much_is_cut_short(decoder: ChildDecoder) -> None:
-    codes = decoder.decode(picture("hostile:many"))
+def test_a_child_that_answers_too_much_is_cut_short(patient: ChildDecoder) -> None:
+    codes = patient.decode(picture("hostile:many"))
     assert 0 < len(codes) <= CODES_PER_FRAME_MAX
-    assert decoded(decoder, "good") == b"good"
+    assert decoded(patient, "good") == b"good"
 
 
 def test_what_is_logged_of_a_failure_is_no_word_of_the_code(
-    decoder: ChildDecoder, caplog: pytest.LogCaptureFixture
+    patient: ChildDecoder, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
         for _ in range(6):
-            decoder.decode(picture("hostile:raise"))
-            decoded(decoder, "good")
+            patient.decode(picture("hostile:raise"))
+            decoded(patient, "good")
     told = [record.message for record in caplog.records]
     assert len(told) == 1
     assert "UnicodeError" in told[0]
@@ -150,14 +159,14 @@ def test_what_is_logged_of_a_failure_is_no_word_of_the_code(
 def test_a_picture_held_up_that_always_fails_does_not_take_a_whole_processor(
     decoder: ChildDecoder,
 ) -> None:
-    until = time.monotonic() + 4.0
-    while time.monotonic() < until:
+    began = time.monotonic()
+    took_s = 0.0
+    while took_s < 4.0 or (decoder.figures["decoder_hangs"] < 3 and took_s < 60):
         decoder.decode(picture("hostile:hang"))
         time.sleep(0.02)
-    assert 3 <= decoder.figures["decoder_hangs"] <= 8
-    began = time.monotonic()
+        took_s = time.monotonic() - began
+    assert 3 <= decoder.figures["decoder_hangs"] <= 2 * took_s
     assert decoded(decoder, "good") == b"good"
-    assert time.monotonic() - began < GOES_ON_S_MAX + LATE_S_MAX
 
 
 @pytest.mark.parametrize("which", ["child", "keeper"])
@@ -223,20 +232,31 @@ def test_a_lane_tells_its_trouble_once_and_reads_on() -> None:
     """The driver itself, as a store runs it, with a code that crashes its decoder among others."""
     slot = FrameSlot()
     options = BarcodeCameraOptions(source=slot)
-    driver = BarcodeCamera(options, ChildDecoder("hostile", SYMBOLOGIES_DEFAULT, table=TABLE))
+    decoder = ChildDecoder("hostile", SYMBOLOGIES_DEFAULT, table=TABLE, frame_s_max=PATIENT_S)
+    driver = BarcodeCamera(options, decoder)
     driver.open()
     seen: list[bytes] = []
     health: list[HealthReading] = []
-    for number in range(40):
-        slot.put(picture("hostile:crash" if number % 4 == 3 else f"good {number}"))
-        for reading in driver.read(1.0):
-            if isinstance(reading, CodeReading):
-                seen.append(reading.data)
-            elif isinstance(reading, HealthReading):
-                health.append(reading)
-        time.sleep(0.02)
+
+    def show(payload: str, is_done: Callable[[], bool]) -> None:
+        until = time.monotonic() + GOES_ON_S_MAX + LATE_S_MAX
+        while not is_done() and time.monotonic() < until:
+            slot.put(picture(payload))
+            for reading in driver.read(1.0):
+                if isinstance(reading, CodeReading):
+                    seen.append(reading.data)
+                elif isinstance(reading, HealthReading):
+                    health.append(reading)
+            time.sleep(0.02)
+
+    for number in range(10):
+        for part in range(3):
+            good = f"good {number}-{part}"
+            show(good, lambda good=good: good.encode() in seen)
+        show("hostile:crash", lambda n=number: decoder.figures["decoder_crashes"] > n)
     driver.close()
-    assert len(set(seen)) >= 20
+    assert len(set(seen)) == 30
+    assert decoder.figures["decoder_crashes"] == 10
     (told,) = health
     assert (told.condition, told.reason) == ("degraded", "decoder-crashed")
     assert told.figures["decoder_crashes"] == 1

@@ -55,7 +55,9 @@ def test_what_is_wrong_is_said_in_words(watched: Seen, word: str):
 
 
 def test_nothing_is_said_of_a_good_camera():
-    assert list(faults(a_camera(lambda picture: picture))) == []
+    good = a_camera(lambda picture: picture)
+    assert list(faults(good)) == []
+    assert good.frames_per_s == 10
 
 
 def test_a_real_camera_is_tested_and_no_password_shown():
@@ -67,7 +69,7 @@ def test_a_real_camera_is_tested_and_no_password_shown():
     finally:
         server.kill()
     result = json.loads(done.stdout)
-    assert 10 < result["frames_per_s"] < 30
+    assert result["frames"] > 0  # how many come in a second is the machine's, too
     assert (result["width"], result["height"]) == (640, 480)
     assert done.exit_code == 1  # its pictures are plain
     assert "s3cret" not in done.output
