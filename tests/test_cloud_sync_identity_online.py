@@ -52,9 +52,11 @@ def test_one_record_is_compared_as_it_is_in_the_batch(people: People):
     for comparison in comparisons_of(people):
         for at in (RECORDS, RECORDS + 7, RECORDS + 30):
             batch = comparison.levels(known, np.full(RECORDS, at))
-            among = comparison.among(known, people.of_records([at]))
-            online = among.levels(known, np.full(RECORDS, RECORDS))
+            new = people.of_records([at])
+            online = comparison.beside(known, new, np.full(RECORDS, True))
             assert batch.tolist() == online.tolist(), comparison.name
+            turned = comparison.beside(known, new, np.full(RECORDS, False))
+            assert comparison.levels(np.full(RECORDS, at), known).tolist() == turned.tolist()
 
 
 def test_words_near_a_few_are_those_that_the_batch_finds():

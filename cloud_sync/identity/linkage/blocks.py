@@ -29,7 +29,9 @@ class Blocks:
                 records += [record] * len(found)
         every, of = np.array(keys, np.int64), np.array(records, np.int64)
         order = np.argsort(every, kind="stable")
-        self._keys_sorted, self._records = every[order], of[order]
+        # Each key once, with where its records begin; behind the last one they end.
+        self._different, first = np.unique(every[order], return_index=True)
+        self._first, self._records = np.append(first, len(every)), of[order]
         self._added: dict[int, list[int]] = {}
 
     def near(self, person: People) -> Ints:
@@ -40,9 +42,10 @@ class Blocks:
             for number, reach in enumerate(self._reaches)
             for key in self._keys(parts, number, 0)
         ]
-        asked = [key for key, _ in keys]
-        first = np.searchsorted(self._keys_sorted, asked).tolist()
-        last = np.searchsorted(self._keys_sorted, asked, "right").tolist()
+        asked = np.array([key for key, _ in keys], np.int64)
+        at = np.searchsorted(self._different, asked)
+        there = self._different.take(at, mode="clip") == asked if len(self._different) else at < 0
+        first, last = self._first[at].tolist(), self._first.take(at + there).tolist()
         found: list[Ints] = [np.empty(0, np.int64)]
         for (key, reach), begin, end in zip(keys, first, last, strict=True):
             added = self._added.get(key, ())

@@ -5,8 +5,8 @@ A level is a number; that of a pair of which one says nothing is the last one, a
 before any file was seen; the file itself soon outweighs both.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import Protocol, Self
 
 import numpy as np
@@ -21,7 +21,16 @@ from cloud_sync.identity.linkage.text import (
     plain_text,
     postcode_areas,
 )
-from cloud_sync.identity.linkage.values import Column, Floats, Ints, Levels, for_each_pair
+from cloud_sync.identity.linkage.values import (
+    Bools,
+    Column,
+    Floats,
+    Ints,
+    Levels,
+    Texts,
+    for_each_pair,
+    twin,
+)
 from cloud_sync.identity.linkage.words import WordComparison
 
 # Sharing a value that so few have (in bits) is telling, or very telling.
@@ -29,6 +38,10 @@ TELLING_BITS, VERY_TELLING_BITS = 6.5, 9.0
 # A day of the year that more than this share of all dates has stands for "only the year is known".
 COARSE_DAY_SHARE = 0.03
 ALIKE = 0.92
+# All words of one place are in the other, up to what is lost in rounding.
+TOKENS_ALIKE = 99.9
+# A shorter number with a typing error is another number.
+NUMBER_LETTERS_MIN = 6
 NOT_SAID = "not said by both"
 
 
@@ -47,10 +60,10 @@ class Comparison(Protocol):
         """Say what a level means."""
         ...
 
-    def among(self, records: Ints, person: People) -> "Comparison":
-        """Return the comparison of some records and, last, of a new one of the same columns.
+    def beside(self, records: Ints, person: People, before: Bools) -> Levels:
+        """Return the levels of some records and a new one of the same columns.
 
-        How telling a value is stays what it was among all records.
+        `before` tells which of them come before it. How telling a value is stays what it was.
         """
         ...
 
@@ -59,7 +72,7 @@ class Comparison(Protocol):
         ...
 
 
-class ColumnComparison:
+class ColumnComparison(ABC):
     """What comparisons of a single column have in common."""
 
     plain: Callable[[str], str]
@@ -69,9 +82,20 @@ class ColumnComparison:
         self.name = name
         self.take(Column.of(self._read(people)))
 
-    def among(self, records: Ints, person: People) -> Self:
-        """Return the comparison of some records and, last, of a new one."""
-        return self._with(self.column.among(records, self._read(person)[0]))
+    def beside(self, records: Ints, person: People, before: Bools) -> Levels:  # noqa: ARG002
+        """Return the levels of some records and a new one; none depends on which comes first."""
+        column = self.column
+        codes, (value,) = column.codes[records], self._read(person)
+        own = column.number.get(value, -1)
+        known = column.known[codes] if value else np.zeros(len(codes), bool)
+        return self._with_value(codes, value, codes == own, known)
+
+    @abstractmethod
+    def _with_value(self, codes: Ints, value: str, equal: Bools, known: Bools) -> Levels:
+        """Return the levels of values of the column with another one, which may be new.
+
+        Told are which are equal, and of which pairs both say something.
+        """
 
     def extended(self, people: People) -> Self:
         """Return the comparison with more records."""
@@ -86,7 +110,7 @@ class ColumnComparison:
         return [plain(value) for value in people.columns[self.name][1]]
 
     def _with(self, column: Column) -> Self:
-        changed = copy(self)
+        changed = twin(self)
         changed.take(column)
         return changed
 
@@ -127,15 +151,6 @@ class DateComparison(ColumnComparison):
         self._coarse_days = {day for day, often in zip(days.values, common, strict=True) if often}
         super().__init__(name, people)
 
-    def among(self, records: Ints, person: People) -> Self:
-        """Return the comparison of some records and, last, of a new one."""
-        codes, (value,) = self.column.codes[records], self._read(person)
-        changed = copy(self)
-        changed.column = self.column.among(records, value)
-        changed.coarse = np.append(self.coarse[codes], value[4:8] in self._coarse_days)
-        changed.years = np.append(self.years[codes], _year(value))
-        return changed
-
     def take(self, column: Column) -> None:
         """Take dates, and their years."""
         super().take(column)
@@ -148,22 +163,34 @@ class DateComparison(ColumnComparison):
         return for_each_pair(codes[one], codes[other], len(self.column.values), self._compare)
 
     def _compare(self, one: Ints, other: Ints) -> Levels:
-        values, bits = self.column.values, self.column.bits
+        values, known = self.column.values, self.column.known
         typing_errors = process.cpdist(
             values[one].tolist(), values[other].tolist(), scorer=OSA.distance
         )
         coarse = self.coarse[one] | self.coarse[other]
         apart = np.abs(self.years[one] - self.years[other])
-        level = np.full(len(one), self._OTHER, np.int16)
+        return self._levels(
+            typing_errors, coarse, apart, one, equal=one == other, known=known[one] & known[other]
+        )
+
+    def _with_value(self, codes: Ints, value: str, equal: Bools, known: Bools) -> Levels:
+        typing_errors = _beside(value, self.column.values[codes], OSA.distance)
+        coarse = self.coarse[codes] | (value[4:8] in self._coarse_days)
+        apart = np.abs(self.years[codes] - _year(value))
+        return self._levels(typing_errors, coarse, apart, codes, equal=equal, known=known)
+
+    def _levels(
+        self, errors: Floats, coarse: Bools, apart: Ints, of: Ints, *, equal: Bools, known: Bools
+    ) -> Levels:
+        level = np.full(len(of), self._OTHER, np.int16)
         level[apart <= 2] = self._YEARS
         level[apart == 0] = self._YEAR
         level[(apart == 0) & coarse] = self._YEAR_COARSE
-        level[typing_errors == 2] = self._TWO_OFF
-        level[typing_errors == 1] = self._NEAR
-        level[(typing_errors == 1) & coarse] = self._NEAR_COARSE
-        equal = one == other
-        level[equal] = rarity(bits[one[equal]], telling=8.5, very_telling=11.0)
-        level[~(self.column.known[one] & self.column.known[other])] = self._NONE
+        level[errors == 2] = self._TWO_OFF
+        level[errors == 1] = self._NEAR
+        level[(errors == 1) & coarse] = self._NEAR_COARSE
+        level[equal] = rarity(self.column.bits[of[equal]], telling=8.5, very_telling=11.0)
+        level[~known] = self._NONE
         return level
 
 
@@ -196,20 +223,16 @@ class PlaceComparison:
         both_differ = 4 * self._PLACES + 4
         self.other = tuple(float(at == both_differ) for at in range(len(self.same)))
 
-    def among(self, records: Ints, person: People) -> Self:
-        """Return the comparison of some records and, last, of a new one."""
-        postcodes, places = self._read(person)
-        changed = copy(self)
-        changed.postcode = self.postcode.among(records, postcodes[0])
-        changed.place = self.place.among(records, places[0])
-        of, own = self.postcode.codes[records], postcode_areas(postcodes[0])
-        changed.areas = [area.codes_among(of, own[wide]) for wide, area in enumerate(self._areas)]
-        return changed
+    def beside(self, records: Ints, person: People, before: Bools) -> Levels:  # noqa: ARG002
+        """Return the levels of some records and a new one; none depends on which comes first."""
+        (postcode,), (place,) = self._read(person)
+        by_postcode = self._postcode_beside(self.postcode.codes[records], postcode)
+        return by_postcode * self._PLACES + self._place_beside(self.place.codes[records], place)
 
     def extended(self, people: People) -> Self:
         """Return the comparison with more records."""
         postcodes, places = self._read(people)
-        changed = copy(self)
+        changed = twin(self)
         changed.take(self.postcode.extended(postcodes), self.place.extended(places))
         return changed
 
@@ -224,7 +247,6 @@ class PlaceComparison:
         self.postcode, self.place = postcode, place
         areas = [postcode_areas(value) for value in postcode.values]
         self._areas = [Column.of([area[wide] for area in areas]) for wide in range(3)]
-        self.areas = [area.codes for area in self._areas]
 
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return six levels of the postcode, in each six of the place."""
@@ -237,13 +259,15 @@ class PlaceComparison:
 
     def _by_postcode(self, one: Ints, other: Ints) -> Levels:
         a, b = self.postcode.codes[one], self.postcode.codes[other]
-        level = np.full(len(one), 4, np.int16)
-        for at in (2, 1, 0):
-            areas = self.areas[at]
-            level[areas[a] == areas[b]] = at + 1
-        level[a == b] = 0
-        level[~(self.postcode.known[a] & self.postcode.known[b])] = 5
-        return level
+        known = self.postcode.known
+        same = [area.codes[a] == area.codes[b] for area in self._areas]
+        return _postcode_levels([a == b, *same], known[a] & known[b])
+
+    def _postcode_beside(self, codes: Ints, postcode: str) -> Levels:
+        areas = zip(self._areas, postcode_areas(postcode), strict=True)
+        same = [each.codes[codes] == each.number.get(area, -1) for each, area in areas]
+        equal = codes == self.postcode.number.get(postcode, -1)
+        return _postcode_levels([equal, *same], self.postcode.known[codes] & (postcode != ""))
 
     def _by_place(self, one: Ints, other: Ints) -> Levels:
         codes = self.place.codes
@@ -251,13 +275,27 @@ class PlaceComparison:
 
     def _compare(self, one: Ints, other: Ints) -> Levels:
         values = self.place.values
-        texts = values[one].tolist(), values[other].tolist()
-        level = np.full(len(one), 4, np.int16)
-        level[process.cpdist(*texts, scorer=fuzz.token_set_ratio) > 99.9] = 3
-        level[process.cpdist(*texts, scorer=JaroWinkler.similarity) > ALIKE] = 3
-        equal = one == other
-        level[equal] = rarity(self.place.bits[one[equal]])
-        level[~(self.place.known[one] & self.place.known[other])] = 5
+        equal, known = one == other, self.place.known[one] & self.place.known[other]
+        unlike = np.nonzero(known & ~equal)[0]
+        texts = values[one[unlike]].tolist(), values[other[unlike]].tolist()
+        alike = process.cpdist(*texts, scorer=JaroWinkler.similarity) > ALIKE
+        alike |= process.cpdist(*texts, scorer=fuzz.token_set_ratio) > TOKENS_ALIKE
+        return self._place_levels(one, unlike[alike], equal=equal, known=known)
+
+    def _place_beside(self, codes: Ints, place: str) -> Levels:
+        equal = codes == self.place.number.get(place, -1)
+        known = self.place.known[codes] & (place != "")
+        unlike = np.nonzero(known & ~equal)[0]
+        texts = self.place.values[codes[unlike]]
+        alike = _beside(place, texts, JaroWinkler.similarity) > ALIKE
+        alike |= _beside(place, texts, fuzz.token_set_ratio) > TOKENS_ALIKE
+        return self._place_levels(codes, unlike[alike], equal=equal, known=known)
+
+    def _place_levels(self, of: Ints, alike: Ints, *, equal: Bools, known: Bools) -> Levels:
+        level = np.full(len(of), 4, np.int16)
+        level[alike] = 3
+        level[equal] = rarity(self.place.bits[of[equal]])
+        level[~known] = 5
         return level
 
 
@@ -279,10 +317,15 @@ class CategoryComparison(ColumnComparison):
     def levels(self, one: Ints, other: Ints) -> Levels:
         """Return 0 to 2 for equal words (rare to common), 3 for different ones."""
         a, b = self.column.codes[one], self.column.codes[other]
-        level = np.full(len(one), 3, np.int16)
-        equal = a == b
-        level[equal] = rarity(self.column.bits[a[equal]], telling=4.5, very_telling=7.0)
-        level[~(self.column.known[a] & self.column.known[b])] = 4
+        return self._levels(a, a == b, self.column.known[a] & self.column.known[b])
+
+    def _with_value(self, codes: Ints, value: str, equal: Bools, known: Bools) -> Levels:  # noqa: ARG002
+        return self._levels(codes, equal, known)
+
+    def _levels(self, of: Ints, equal: Bools, known: Bools) -> Levels:
+        level = np.full(len(of), 3, np.int16)
+        level[equal] = rarity(self.column.bits[of[equal]], telling=4.5, very_telling=7.0)
+        level[~known] = 4
         return level
 
 
@@ -301,20 +344,31 @@ class NumberComparison(ColumnComparison):
         return for_each_pair(codes[one], codes[other], len(self.column.values), self._compare)
 
     def _compare(self, one: Ints, other: Ints) -> Levels:
-        values = self.column.values
+        values, known = self.column.values, self.column.known
         errors = process.cpdist(
-            values[one].tolist(),
-            values[other].tolist(),
-            scorer=OSA.distance,
-            score_cutoff=1,
+            values[one].tolist(), values[other].tolist(), scorer=OSA.distance, score_cutoff=1
         )
-        level = np.full(len(one), 3, np.int16)
-        long = np.array([len(value) >= 6 for value in values], bool)
-        level[(errors == 1) & long[one] & long[other]] = 2
-        equal = one == other
-        level[equal] = self.column.bits[one[equal]] < VERY_TELLING_BITS
-        level[~(self.column.known[one] & self.column.known[other])] = 4
+        mistyped = np.nonzero((errors == 1) & self._long[one] & self._long[other])[0]
+        return self._levels(one, mistyped, one == other, known[one] & known[other])
+
+    def _with_value(self, codes: Ints, value: str, equal: Bools, known: Bools) -> Levels:
+        mistyped = np.empty(0, np.int64)
+        if len(value) >= NUMBER_LETTERS_MIN and known.any():
+            errors = _beside(value, self.column.values[codes], OSA.distance, score_cutoff=1)
+            mistyped = np.nonzero((errors == 1) & self._long[codes])[0]
+        return self._levels(codes, mistyped, equal, known)
+
+    def _levels(self, of: Ints, mistyped: Ints, equal: Bools, known: Bools) -> Levels:
+        level = np.full(len(of), 3, np.int16)
+        level[mistyped] = 2
+        level[equal] = self.column.bits[of[equal]] < VERY_TELLING_BITS
+        level[~known] = 4
         return level
+
+    def take(self, column: Column) -> None:
+        """Take numbers, and which of them are long enough to be recognised when mistyped."""
+        super().take(column)
+        self._long = np.array([len(each) >= NUMBER_LETTERS_MIN for each in column.values], bool)
 
 
 def comparisons_of(people: People) -> list[Comparison]:
@@ -344,6 +398,24 @@ def rarity(
 ) -> Levels:
     """Return 0 for values that few have, 1 for those that more have, 2 for common ones."""
     return np.where(bits > very_telling, 0, np.where(bits > telling, 1, 2)).astype(np.int16)
+
+
+def _postcode_levels(same: Sequence[Bools], known: Bools) -> Levels:
+    """Return the levels of postcodes of which it is told whether they are the same, and how far."""
+    level = np.full(len(known), len(same), np.int16)
+    for at in reversed(range(len(same))):
+        level[same[at]] = at
+    level[~known] = len(same) + 1
+    return level
+
+
+def _beside(
+    value: str, values: Texts, scorer: Callable[..., float], score_cutoff: float | None = None
+) -> Floats:
+    """Return how one value compares with each of others."""
+    asked = values.tolist()
+    (scores,) = process.cdist([value], asked, scorer=scorer, score_cutoff=score_cutoff)
+    return np.asarray(scores, float)
 
 
 def _year(date: str) -> int:

@@ -18,7 +18,7 @@ from cloud_sync.identity.linkage.confidence import Confidence, confidence_of
 from cloud_sync.identity.linkage.link import CHANCE_MIN, GROUP_RECORDS_MAX, link
 from cloud_sync.identity.linkage.model import WEIGHT_BITS_MAX, Model, probability
 from cloud_sync.identity.linkage.people import People, PeopleError
-from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels
+from cloud_sync.identity.linkage.values import Floats, Ints, Levels
 from cloud_sync.identity.linkage.waterfall import Step, Waterfall
 from cloud_sync.identity.linkage.words import WordComparison
 
@@ -82,6 +82,7 @@ class Index:
         self.place: dict[str, int] = {}
         self._members: dict[str, list[int]] = {}
         self._comparisons = comparisons_of(people)
+        self._order = _order(self._comparisons, learned.model)
         self._blocks = Blocks(people, learned.reaches)
         for record, group, chances in zip(people.ids, groups, near, strict=True):
             self._note(record, group, chances)
@@ -232,21 +233,17 @@ class Index:
     def _likely(self, records: Ints, person: People) -> tuple[Ints, Floats]:
         """Return those of some records that may be of the same person, with their chances.
 
-        Words, which take the most time, are compared last, and only where they may still matter.
+        Who cannot become likely any more, whatever the other comparisons find, is left out.
         """
-        weights = self.learned.model.weights
-        order = sorted(
-            range(len(weights)), key=lambda at: isinstance(self._comparisons[at], WordComparison)
-        )
         total = np.full(len(records), self.learned.model.prior_bits)
-        ahead = sum(float(weights[at].max()) for at in order)
         # As in the batch the record whose id is smaller comes first: few levels depend on it.
         before = self._ids[records] < person.ids[0]
-        for at in order:
-            ahead -= float(weights[at].max())
-            total += weights[at][self._level(self._comparisons[at], records, person, before)]
-            kept = total + ahead >= BITS_MIN
-            records, total, before = records[kept], total[kept], before[kept]
+        for at, ahead in self._order:
+            level = self._comparisons[at].beside(records, person, before)
+            total += self.learned.model.weights[at][level]
+            kept = total >= BITS_MIN - ahead
+            if not kept.all():
+                records, total, before = records[kept], total[kept], before[kept]
             if not len(records):
                 break
         bits = np.clip(total, -WEIGHT_BITS_MAX, WEIGHT_BITS_MAX)
@@ -255,15 +252,7 @@ class Index:
     def levels(self, records: Ints, person: People) -> list[Levels]:
         """Return the levels of a person beside some records, a column a comparison."""
         before = self._ids[records] < person.ids[0]
-        return [self._level(each, records, person, before) for each in self._comparisons]
-
-    def _level(
-        self, comparison: Comparison, records: Ints, person: People, before: Bools
-    ) -> Levels:
-        size = len(records)
-        theirs, own = np.arange(size), np.full(size, size)
-        one, other = np.where(before, theirs, own), np.where(before, own, theirs)
-        return comparison.among(records, person).levels(one, other)
+        return [each.beside(records, person, before) for each in self._comparisons]
 
     def together(self, one: str, other: str) -> bool:
         """Tell whether two records of the index are of one person."""
@@ -300,3 +289,21 @@ class Index:
             bits=float(bits[0]),
             chance=float(probability(bits)[0]),
         )
+
+
+def _order(comparisons: Sequence[Comparison], model: Model) -> list[tuple[int, float]]:
+    """Return the places of comparisons in the order of making them, each with the bits ahead.
+
+    Words, which take the most time, come last: names at the very last, as most candidates were
+    found by a name and have one in common. Ahead is what all later ones together say at most.
+    """
+    order = sorted(range(len(comparisons)), key=lambda at: _late(comparisons[at]))
+    most = [float(model.weights[at].max()) for at in order]
+    return [(at, sum(most[place + 1 :])) for place, at in enumerate(order)]
+
+
+def _late(comparison: Comparison) -> int:
+    """Return how late one of several comparisons is to be made."""
+    if not isinstance(comparison, WordComparison):
+        return 0
+    return 2 if comparison.name == "name" else 1

@@ -55,7 +55,7 @@ class People:
 
     def together(self, role: Role) -> list[tuple[str, ...]]:
         """Return for each record what the columns of a role say, one behind the other."""
-        found = list(self.of_role(role).values())
+        found = [values for of, values in self.columns.values() if of == role]
         return list(zip(*found, strict=True)) if found else [() for _ in self.ids]
 
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _YEAR_LAST = re.compile(r"(\w{1,2})[-/.\s](\w{1,2})[-/.\s](\w{4})")
@@ -20,7 +20,9 @@ def plain_text(typed: str) -> str:
     return "" if text in NOTHING else text
 
 
-def words(typed: Sequence[str]) -> tuple[str, ...]:
+# One new record is asked for its words when its candidates are found and when they are compared.
+@lru_cache(maxsize=16)
+def words(typed: tuple[str, ...]) -> tuple[str, ...]:
     """Return the different words of some texts, each once, in their order."""
     joined = " ".join(plain_text(each) for each in typed).replace("'", "").replace("’", "")
     return tuple(dict.fromkeys(_WORD.findall(joined)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,14 @@ Bools = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.object_]
 
 FEW_PAIRS = 1_000
+Kept = TypeVar("Kept")
+
+
+def twin(each: Kept) -> Kept:
+    """Return an object with the same attributes, in a tenth of the time of copy.copy."""
+    made = object.__new__(type(each))
+    vars(made).update(vars(each))
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,34 +57,6 @@ class Column:
             bits=np.log2(total / counts),
             rarest_bits=float(np.log2(total)),
         )
-
-    def among(self, records: Ints, value: str) -> "Column":
-        """Return the column of some records and, last, of a new one.
-
-        How telling a value is stays what it was among all records.
-        """
-        codes = self.codes[records]
-        size, own = len(codes), self.number.get(value, -1)
-        values, known = np.empty(size + 1, object), np.empty(size + 1, bool)
-        bits = np.empty(size + 1)
-        values[:size], values[size] = self.values[codes], value
-        known[:size], known[size] = self.known[codes], value != ""
-        bits[:size], bits[size] = self.bits[codes], self.rarest_bits if own < 0 else self.bits[own]
-        return Column(
-            values=values,
-            number={},
-            codes=self.codes_among(records, value),
-            known=known,
-            bits=bits,
-            rarest_bits=self.rarest_bits,
-        )
-
-    def codes_among(self, records: Ints, value: str) -> Ints:
-        """Return codes that tell which of some records have the value of a new one, the last."""
-        size = len(records)
-        codes = np.arange(size + 1)
-        codes[:size][self.codes[records] == self.number.get(value, -1)] = size
-        return codes
 
     def extended(self, values: Sequence[str]) -> "Column":
         """Return the column with more records; how telling a value is stays what it was."""

@@ -1,8 +1,7 @@
 """Texts compared by their words: how telling the shared ones are, and how many are left over."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from copy import copy
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -12,12 +11,15 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from cloud_sync.identity.linkage.columns import Role
 from cloud_sync.identity.linkage.people import People
 from cloud_sync.identity.linkage.text import words
-from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels
+from cloud_sync.identity.linkage.values import Bools, Floats, Ints, Levels, twin
 
 # The most telling words of a text are compared; who has more is known by these.
 WORDS_MAX = 6
 # Pairs at a time, so that the tables of words against words stay small.
 PAIRS_AT_A_TIME = 100_000
+# A pair of words is one number, of the first word and so many bits for the second.
+WORD_BITS = 32
+WORD_MASK = (1 << WORD_BITS) - 1
 # Words of fewer letters are too easily like another.
 LETTERS_MIN = 3
 SHORTENED_LETTERS_MIN = 3
@@ -30,7 +32,7 @@ SPELLING_WORDS_MAX = 200
 # A mistyped word tells a bit less and a part of what the word itself tells; an initial is one of
 # twenty letters, and may be anybody's.
 MISTYPED_SHARE, MISTYPED_BITS, INITIAL_BITS = 0.6, 1.0, 1.5
-SHARED_BITS = (0.5, 3, 5, 7, 9, 11, 13, 16, 20)
+SHARED_BITS = np.array([0.5, 3, 5, 7, 9, 11, 13, 16, 20])
 _LEFT_OVER = 4
 LEFT_OVER_SAID = (
     "none is left over",
@@ -74,43 +76,64 @@ class WordComparison:
         told = f"{least:g} bits or more" if most is None else f"{least:g} to {most:g} bits"
         return f"shared words tell {told}; {LEFT_OVER_SAID[left]}"
 
-    def among(self, records: Ints, person: People) -> "WordComparison":
-        """Return the comparison of some records and, last, of a new one."""
+    def beside(self, records: Ints, person: People, before: Bools) -> Levels:
+        """Return the levels of some records and a new one, which `before` are before."""
         (text,) = self._read(person)
         size = len(self.vocabulary)
         new = [word for word in text if word not in self.number]
-        own = [self.number.get(word, -1) for word in text]
-        own = sorted((at for at in own if at >= 0), reverse=True)
+        own = sorted((self.number[word] for word in text if word in self.number), reverse=True)
         own = [*range(size + len(new) - 1, size - 1, -1), *own][:WORDS_MAX]
-        rows = np.full((len(records) + 1, WORDS_MAX), -1, np.int64)
-        rows[:-1] = self.words[records]
-        rows[-1, : len(own)] = own
+        rows = self.words[records]
         # Most have few words, and all pairs of them are looked at.
-        rows = rows[:, : max(1, int((rows >= 0).any(0).sum()))]
-        kept, codes = np.unique(rows, return_inverse=True)
-        kept, codes = (kept[1:], codes - 1) if kept[0] < 0 else (kept, codes)
-        small = copy(self)
-        small.number = {}
-        known = int(np.searchsorted(kept, size))
-        told = [new[at - size] for at in kept[known:].tolist()]
-        small.vocabulary = [*self._spelt[kept[:known]].tolist(), *told]
-        bits = np.where(kept < size, self.bits[np.minimum(kept, size)], self._rarest_bits)
-        small.bits = np.append(bits, 0.0)
-        small.words = codes.reshape(rows.shape)
-        small.initials = np.concatenate([self.initials[kept[:known]], _initials([*told, ""])])
-        mine = small.words[-1]
-        near = near_to(mine[mine >= 0].tolist(), small.vocabulary)
-        small.near = _both_ways(near, len(kept))
+        width = max(1, len(own), int((rows >= 0).any(0).sum()))
+        rows = rows[:, :width]
+        mine = np.array(own + [-1] * (width - len(own)))[None, :].repeat(len(rows), 0)
+        compared = self._with_words(new, [at for at in own if at < size], rows)
+        if before.all():
+            return compared.compare_rows(rows, mine)
+        first = before[:, None]
+        return compared.compare_rows(np.where(first, rows, mine), np.where(first, mine, rows))
+
+    def _with_words(self, new: Sequence[str], old: Sequence[int], rows: Ints) -> "WordComparison":
+        """Return the comparison of a few words, new and old ones, with the words of some rows."""
+        small = twin(self)
+        near = _of_words(self._near_pairs(), old)
+        if new:
+            rarest = np.full(len(new), self._rarest_bits)
+            small.bits = np.concatenate([self.bits[:-1], rarest, self.bits[-1:]])
+            small.initials = np.concatenate([self.initials[:-1], _initials([*new, ""])])
+            near.append(self._near_new(new, rows))
+        small.near = _both_ways(near)
         return small
+
+    def _near_new(self, new: Sequence[str], rows: Ints) -> Ints:
+        """Return the pairs of words of the vocabulary in some rows and of new words near them."""
+        known = np.unique(rows)
+        known = known[known >= 0]
+        size = len(self.vocabulary)
+        pairs = near_to(range(len(new)), [*new, *self._spelt[known].tolist()])
+        return _pair_numbers(
+            (size + own, int(known[other - len(new)])) for own, other in pairs if other >= len(new)
+        )
+
+    def _near_pairs(self) -> Ints:
+        """Return the pairs of words near each other, which are found when first asked for."""
+        if self.near is None:
+            self.near = _both_ways([_pair_numbers(_near(self.vocabulary))])
+        return self.near
 
     def extended(self, people: People) -> "WordComparison":
         """Return the comparison with more records; how telling a word is stays what it was."""
         texts = self._read(people)
-        more = copy(self)
+        more = twin(self)
+        size = len(self.vocabulary)
         told = {word: None for text in texts for word in text if word not in self.number}
-        more.take_words([*self.vocabulary, *told])
+        if told:
+            more.take_words([*self.vocabulary, *told])
+            if self.near is not None:
+                new = near_to(range(size, size + len(told)), more.vocabulary)
+                more.near = np.union1d(self.near, _both_ways([_pair_numbers(new)]))
         more.words = np.concatenate([self.words, more.rows_of(texts)])
-        more.near = None
         return more
 
     def _read(self, people: People) -> list[tuple[str, ...]]:
@@ -144,61 +167,71 @@ class WordComparison:
         parts = range(0, len(one), PAIRS_AT_A_TIME)
         if not parts:
             return np.empty(0, np.int16)
-        if self.near is None:
-            self.near = _both_ways(_near(self.vocabulary), len(self.vocabulary))
+        self._near_pairs()
         return np.concatenate(
             [
-                self._compare(one[at : at + PAIRS_AT_A_TIME], other[at : at + PAIRS_AT_A_TIME])
+                self.compare_rows(
+                    self.words[one[at : at + PAIRS_AT_A_TIME]],
+                    self.words[other[at : at + PAIRS_AT_A_TIME]],
+                )
                 for at in parts
             ]
         )
 
-    def _compare(self, one: Ints, other: Ints) -> Levels:
-        a, b = self.words[one], self.words[other]
+    def compare_rows(self, a: Ints, b: Ints) -> Levels:
+        """Return the level of each row of words with the same row of others."""
         left_a, left_b = a >= 0, b >= 0
-        unknown = ~(left_a.any(1) & left_b.any(1))
-        shared = np.zeros(len(one))
+        # A record's words come first in its row, so that who has none has no first one.
+        unknown = ~(left_a[:, 0] & left_b[:, 0])
         equal = (a[:, :, None] == b[:, None, :]) & left_a[:, :, None]
-        shared += (self.bits[a] * equal.any(2)).sum(1)
-        left_a, left_b = left_a & ~equal.any(2), left_b & ~equal.any(1)
-        near = self._among(a, b, left_a, left_b, self._are_near)
-        told = np.maximum(self.bits[a] * MISTYPED_SHARE - MISTYPED_BITS, 0)
-        shared += (told * near.any(2)).sum(1)
-        left_a, left_b = left_a & ~near.any(2), left_b & ~near.any(1)
-        if (self.initials < 0).any():
-            initial = self._among(a, b, left_a, left_b, self._is_initial_of)
-        else:
-            initial = np.zeros_like(equal)
-        shared += INITIAL_BITS * initial.any(2).sum(1)
-        over_a = (left_a & ~initial.any(2)).sum(1)
-        over_b = (left_b & ~initial.any(1)).sum(1)
+        equal_a, equal_b = equal.any(2), equal.any(1)
+        bits = self.bits[a]
+        shared = (bits * equal_a).sum(1)
+        left_a, left_b = left_a & ~equal_a, left_b & ~equal_b
+        tests = ((self._are_near, _mistyped_bits), (self._is_initial_of, _initial_bits))
+        pair, at, beside = np.nonzero(left_a[:, :, None] & left_b[:, None, :])
+        for test, told in tests:
+            passed = test(a[pair, at], b[pair, beside])
+            if not passed.any():
+                continue
+            found_a, found_b = np.zeros(a.shape, bool), np.zeros(b.shape, bool)
+            found_a[pair[passed], at[passed]] = True
+            found_b[pair[passed], beside[passed]] = True
+            shared += (told(bits) * found_a).sum(1)
+            left_a, left_b = left_a & ~found_a, left_b & ~found_b
+            still = left_a[pair, at] & left_b[pair, beside]
+            pair, at, beside = pair[still], at[still], beside[still]
+        over_a, over_b = left_a.sum(1), left_b.sum(1)
         less, more = np.minimum(over_a, over_b), np.maximum(over_a, over_b)
         left = np.where(less == 0, more > 0, np.minimum(less, 2) + 1)
-        level = np.digitize(shared, SHARED_BITS) * _LEFT_OVER + left
+        level = np.searchsorted(SHARED_BITS, shared, "right") * _LEFT_OVER + left
         level[unknown] = len(self.same) - 1
         answer: Levels = level.astype(np.int16)
         return answer
 
-    def _among(
-        self, a: Ints, b: Ints, left_a: Bools, left_b: Bools, test: Callable[[Ints, Ints], Bools]
-    ) -> Bools:
-        at = np.nonzero(left_a[:, :, None] & left_b[:, None, :])
-        found = np.zeros((len(a), a.shape[1], a.shape[1]), bool)
-        found[at] = test(a[at[0], at[1]], b[at[0], at[2]])
-        return found
-
     def _are_near(self, one: Ints, other: Ints) -> Bools:
-        if self.near is None or not len(self.near):
+        near = self._near_pairs()
+        if not len(near):
             return np.zeros(len(one), bool)
-        key = one * len(self.vocabulary) + other
-        at = np.minimum(np.searchsorted(self.near, key), len(self.near) - 1)
-        found: Bools = self.near[at] == key
+        key = (one << WORD_BITS) + other
+        at = np.minimum(np.searchsorted(near, key), len(near) - 1)
+        found: Bools = near[at] == key
         return found
 
     def _is_initial_of(self, one: Ints, other: Ints) -> Bools:
         a, b = self.initials[one], self.initials[other]
-        found: Bools = ((a < 0) | (b < 0)) & (np.abs(a) == np.abs(b))
-        return found
+        found: Bools = (a < 0) | (b < 0)
+        return found & (np.abs(a) == np.abs(b)) if found.any() else found
+
+
+def _mistyped_bits(bits: Floats) -> Floats:
+    """Return what words tell that are shared but for a typing error."""
+    return np.maximum(bits * MISTYPED_SHARE - MISTYPED_BITS, 0)
+
+
+def _initial_bits(bits: Floats) -> Floats:
+    """Return what words tell of which the other has the first letter alone."""
+    return np.full_like(bits, INITIAL_BITS)
 
 
 def _initials(vocabulary: Sequence[str]) -> Ints:
@@ -210,11 +243,25 @@ def _initials(vocabulary: Sequence[str]) -> Ints:
     )
 
 
-def _both_ways(pairs: Iterable[tuple[int, int]], size: int) -> Ints:
-    """Return pairs of words below `size`, each in both directions, as sorted numbers."""
-    return np.unique(
-        np.array([a * size + b for pair in pairs for a, b in (pair, pair[::-1])], np.int64)
-    )
+def _pair_numbers(pairs: Iterable[tuple[int, int]]) -> Ints:
+    """Return each pair of words as one number."""
+    return np.array([(one << WORD_BITS) + other for one, other in pairs], np.int64)
+
+
+def _both_ways(pairs: Sequence[Ints]) -> Ints:
+    """Return pairs of words, each in both directions, in the order of their numbers."""
+    there = np.concatenate([np.empty(0, np.int64), *pairs])
+    back = ((there & WORD_MASK) << WORD_BITS) + (there >> WORD_BITS)
+    both: Ints = np.concatenate([there, back])
+    both.sort()
+    return both
+
+
+def _of_words(pairs: Ints, few: Sequence[int]) -> list[Ints]:
+    """Return those of the pairs, which are in their order, that each of a few words begins."""
+    ends = np.searchsorted(pairs, [at << WORD_BITS for word in few for at in (word, word + 1)])
+    each = ends.tolist()
+    return [pairs[first:last] for first, last in zip(each[::2], each[1::2], strict=True)]
 
 
 def _near(vocabulary: Sequence[str]) -> set[tuple[int, int]]:
