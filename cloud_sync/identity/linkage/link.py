@@ -18,8 +18,6 @@ RANDOM_PAIRS = 400_000
 # More records than this are no person but a mistake, or a household at its most common name.
 GROUP_RECORDS_MAX = 60
 SEED = 20_261_128
-# Where F1 is expected to be this close to the highest it can as well be the highest.
-FLAT_F1 = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +83,6 @@ def _link(people: People) -> Linked:
 def where_to_stop(joins: Joins, met: Ints, chances: Floats) -> tuple[int, dict[str, float]]:
     """Return after how many joins F1 is expected to be highest, and what is expected then.
 
-    The curve is flat at its top, and where in it the very highest is moves with a few records;
-    the middle of the flat part, by the chance of the join, hardly moves.
-
     A join brings pairs together that were compared, each with its chance, and others that have
     nothing in common to be found by; those count like the mean of the ones compared. What it
     leaves apart counts with its own chance. (A decision by the mean over all pairs alone stops
@@ -101,9 +96,7 @@ def where_to_stop(joins: Joins, met: Ints, chances: Floats) -> tuple[int, dict[s
     expected = 2 * right / (together + right + missed)
     if not len(expected):
         return 0, {}
-    flat = np.nonzero(expected >= expected.max() - FLAT_F1)[0]
-    middle = (joins.chances[flat[0]] + joins.chances[flat[-1]]) / 2
-    stop = int((joins.chances >= middle).sum()) - 1
+    stop = int(expected.argmax())
     return stop + 1, {
         "threshold": float(joins.chances[stop]),
         "expected_precision": float(right[stop] / together[stop]),
