@@ -6,6 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz import process
+
+# Sharing a value that so few have (in bits) is telling, or very telling.
+TELLING_BITS, VERY_TELLING_BITS = 6.5, 9.0
+NOT_SAID = "not said by both"
+
 
 Ints = npt.NDArray[np.int64]
 Levels = npt.NDArray[np.int16]
@@ -91,3 +97,22 @@ def for_each_pair(
     key = np.minimum(one, other) * size + np.maximum(one, other)
     different, back = np.unique(key, return_inverse=True)
     return work(different // size, different % size)[back]
+
+
+def rarity(
+    bits: Floats,
+    *,
+    telling: float = TELLING_BITS,
+    very_telling: float = VERY_TELLING_BITS,
+) -> Levels:
+    """Return 0 for values that few have, 1 for those that more have, 2 for common ones."""
+    return np.where(bits > very_telling, 0, np.where(bits > telling, 1, 2)).astype(np.int16)
+
+
+def beside_each(
+    value: str, values: Texts, scorer: Callable[..., float], score_cutoff: float | None = None
+) -> Floats:
+    """Return how one value compares with each of others."""
+    asked = values.tolist()
+    (scores,) = process.cdist([value], asked, scorer=scorer, score_cutoff=score_cutoff)
+    return np.asarray(scores, float)
