@@ -272,6 +272,7 @@ def test_what_the_cloud_sends_reaches_the_visit_at_the_kiosk(tmp_path: Path):
         reader = agent.database.reader()
 
         def known() -> bool:
+            cloud.publish(down, encode(update))  # what came before the line was heard comes again
             visit = visits.current(reader, "kiosk-1")
             return visit is not None and visit.shopper == "shopper-7"
 

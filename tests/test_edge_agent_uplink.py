@@ -302,9 +302,9 @@ def test_a_new_stream_that_the_disk_refuses_is_begun_as_soon_as_it_writes_again(
         store.record(5)
         wait_until(lambda: bool(cloud.of(Batch)), "the Batch")
         store.database.writer.execute("PRAGMA query_only=ON")  # the next write fails, and only that
+        cloud.silent = False
         cloud.say(Receipt(stream=old, owner=b"owner-1", watermark=0, verdict="forked"))
         wait_until(lambda: "readonly" in caplog.text, "the refusal")
-        cloud.silent = False
         wait_until(lambda: store.tail.stream != old, "the new stream")
         receipted(store)
         wait_until(lambda: uplink.up, "the recovery")
