@@ -91,9 +91,19 @@ def blueprint(cloud: Cloud) -> Blueprint:
     return api
 
 
-def guard(api: Blueprint, cloud: Cloud) -> None:
-    """Let nobody in without a key, which stands in `g.key` then; tell each refusal as JSON."""
-    api.before_request(lambda: unauthorised(cloud))
+def guard(api: Blueprint, cloud: Cloud, *, about_shoppers: bool = False) -> None:
+    """Let nobody in without a key, which stands in `g.key` then; tell each refusal as JSON.
+
+    Where it is all `about_shoppers`, a key that may not ask about them is refused, too.
+    """
+
+    @api.before_request
+    def authorise() -> Response | None:
+        refused = unauthorised(cloud)
+        if refused is None and about_shoppers and not g.key.about_shoppers:
+            return refusal(403, "this key may not ask about shoppers: `cloud key … --shoppers`")
+        return refused
+
     add_refusals(api)
 
 

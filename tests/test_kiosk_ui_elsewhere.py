@@ -1,6 +1,5 @@
 """Returns of what another store or an online channel sold, on the staff page."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from edge_agent.till import orders, stock
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.elsewhere_views import cents_of
 from kiosk_ui.texts import LOCALES
-from tests.browser.shop import PIN, Screens, a_shop_with_screens
+from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import NOON, SHOE, SOCK
+from tests.staff_pages import hidden, signed_in
 from wire.events import Line
 
 AT = "/staff/elsewhere"
@@ -26,16 +26,7 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 
 @pytest.fixture
 def client(screens: Screens) -> FlaskClient:
-    client = create_app(screens.store).test_client()
-    token = hidden(client, "/staff/enter", "token")
-    client.post("/staff/enter", data={"token": token, "pin": PIN})
-    return client
-
-
-def hidden(client: FlaskClient, path: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', client.get(path).text)
-    assert found
-    return found[1]
+    return signed_in(screens)
 
 
 def form_of(client: FlaskClient, **changed: str) -> dict[str, str]:

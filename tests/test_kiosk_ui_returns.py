@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from edge_agent.till import orders, stock, till
 from kiosk_ui.app import create_app
 from kiosk_ui.texts import LOCALES
-from tests.browser.shop import PIN, Screens, a_shop_with_screens
+from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import ANNA, SHOE, SOCK, TILL
+from tests.staff_pages import hidden, signed_in
 
 BASE = "/staff/returns"
 
@@ -24,9 +25,7 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 
 @pytest.fixture
 def client(screens: Screens) -> FlaskClient:
-    client = create_app(screens.store).test_client()
-    client.post("/staff/enter", data={"token": hidden(client, "/staff/enter", "token"), "pin": PIN})
-    return client
+    return signed_in(screens)
 
 
 @pytest.fixture
@@ -37,12 +36,6 @@ def order(screens: Screens) -> str:
     for product in (SHOE, SHOE, SOCK):
         shop.recorder.write(lambda w, p=product: till.add(w, shop.clock.now(), TILL, visit, p))
     return shop.recorder.write(lambda w: till.pay(w, shop.clock.now(), TILL, visit)).order
-
-
-def hidden(client: FlaskClient, path: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', client.get(path).text)
-    assert found
-    return found[1]
 
 
 def chosen(order: str, **pieces: int) -> str:

@@ -1,6 +1,5 @@
 """Stock on the staff page: found by name or number, counted, moved for a reason, each once."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from edge_agent.till.stock import REASONS
 from kiosk_ui.app import create_app
 from kiosk_ui.staff.stock_views import FORMS_REMEMBERED_MAX, MOVES, FormsTaken
 from kiosk_ui.texts import LOCALES
-from tests.browser.shop import PIN, Screens, a_shop_with_screens
+from tests.browser.shop import Screens, a_shop_with_screens
 from tests.edge_store import SHOE, SOCK, TILL
+from tests.staff_pages import hidden, signed_in
 
 COUNT, MOVE = f"/staff/stock/{SHOE}/count", f"/staff/stock/{SHOE}/move"
 
@@ -26,16 +26,7 @@ def screens(tmp_path: Path) -> Iterator[Screens]:
 
 @pytest.fixture
 def client(screens: Screens) -> FlaskClient:
-    client = create_app(screens.store).test_client()
-    token = hidden(client, "/staff/enter", "token")
-    client.post("/staff/enter", data={"token": token, "pin": PIN})
-    return client
-
-
-def hidden(client: FlaskClient, path: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]+)"', client.get(path).text)
-    assert found
-    return found[1]
+    return signed_in(screens)
 
 
 def form_of(client: FlaskClient, **fields: str) -> dict[str, str]:

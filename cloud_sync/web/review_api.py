@@ -9,7 +9,7 @@ import msgspec
 from flask import Blueprint, Response, g, jsonify, request
 from msgspec import Meta
 
-from cloud_sync.api import add_refusals, refusal, unauthorised
+from cloud_sync.api import guard, refusal
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Sight, retried
 from cloud_sync.intake.api_keys import ApiKey
@@ -36,12 +36,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     """Build the routes."""
     api = Blueprint("reviews", __name__, url_prefix="/v1/reviews")
 
-    @api.before_request
-    def authorise() -> Response | None:
-        refused = unauthorised(cloud)
-        if refused is None and not g.key.about_shoppers:
-            return refusal(403, "this key may not ask about shoppers: `cloud key … --shoppers`")
-        return refused
+    guard(api, cloud, about_shoppers=True)
 
     @api.get("")
     def today() -> Response:
@@ -66,7 +61,6 @@ def blueprint(cloud: Cloud) -> Blueprint:
             return jsonify(telling.plain_whole(connection, key.tenant, secret, proposal))
 
     _add_answers(api, cloud)
-    add_refusals(api)
     return api
 
 

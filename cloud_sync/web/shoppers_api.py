@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, g, jsonify, request
 from msgspec import Meta
 from psycopg import Connection
 
-from cloud_sync.api import add_refusals, refusal, unauthorised
+from cloud_sync.api import guard, refusal
 from cloud_sync.cloud import Cloud
 from cloud_sync.database import Sight, retried
 from cloud_sync.decisions import portrait
@@ -47,12 +47,7 @@ def blueprint(cloud: Cloud) -> Blueprint:
     """Build the routes."""
     api = Blueprint("shoppers", __name__, url_prefix="/v1/shoppers")
 
-    @api.before_request
-    def authorise() -> Response | None:
-        refused = unauthorised(cloud)
-        if refused is None and not g.key.about_shoppers:
-            return refusal(403, "this key may not ask about shoppers: `cloud key … --shoppers`")
-        return refused
+    guard(api, cloud, about_shoppers=True)
 
     @api.post("/find")
     def find() -> Response:
@@ -81,7 +76,6 @@ def blueprint(cloud: Cloud) -> Blueprint:
         return refusal(409, str(error))
 
     _add_words(api, cloud)
-    add_refusals(api)
     return api
 
 
