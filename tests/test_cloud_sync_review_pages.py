@@ -18,6 +18,7 @@ from cloud_sync.identity.linkage.confidence import Confidence
 from cloud_sync.identity.linkage.waterfall import Step, Waterfall
 from cloud_sync.intake.api_keys import create_key
 from cloud_sync.review import proposals, records
+from cloud_sync.review.proposals import Limits
 from cloud_sync.review.records import PersonRecord
 from cloud_sync.shoppers.graph.identity import shoppers_of
 from cloud_sync.web.app import create_app
@@ -115,7 +116,8 @@ def token_of(page: str) -> str:
 
 def test_a_reviewer_sees_both_records_with_the_waterfall_and_decides(office: Office):
     office.sign_in("li")
-    assert office.proposal in office.client.get("/hq/reviews?language=en").text
+    shown = office.client.get("/hq/reviews?language=en").text
+    assert (office.proposal in shown, f"{Limits().days} days" in shown) == (True, True)
     path = f"/hq/reviews/{office.proposal}"
     page = office.client.get(f"{path}?language=en").text
     assert page.count("Anna &lt;b&gt;Abernathy&lt;/b&gt;") == 2
