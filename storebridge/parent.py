@@ -10,11 +10,11 @@ from types import FrameType
 FOLLOWS_PARENT = "STOREBRIDGE_FOLLOWS_PARENT"
 # Read by number: a buffered reader would be locked by the waiting thread when the program ends.
 STANDARD_INPUT = 0
-ASKS = (signal.SIGINT, signal.SIGTERM)
+ASKS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def when_asked_to_end(end: Callable[[], None]) -> None:
-    """Call `end` once on Ctrl-C, on SIGTERM, or when the parent that started us is gone.
+    """Call `end` once on Ctrl-C, on SIGTERM, or when our terminal or parent is gone.
 
     To be called from the main thread. A parent that is killed can say nothing, but its end of our
     standard input closes.

@@ -40,7 +40,7 @@ def started(*arguments: str, **environ: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_another_thread_is_given_ends_a_program_that_waits_for_ever(number: int):
     with started(str(int(number))) as program:
         try:

@@ -49,6 +49,8 @@ from storebridge.town import (
 )
 from wire.views import ProductView
 
+# Watches over the servers while we run (storebridge/demo/guard.py).
+GUARD = "guard"
 READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 90.0
 DRAIN_POLL_S = 0.25
@@ -121,7 +123,7 @@ class Demo:
         self.town = plan_town(
             folder, stores=options.stores, seed=options.seed, camera=options.camera
         )
-        self._start("guard", "guard", str(folder), "--passing" if not options.folder else "--keep")
+        self._start(GUARD, "guard", str(folder), "--passing" if not options.folder else "--keep")
         for step in (
             self._start_broker,
             self._start_database,
@@ -336,9 +338,11 @@ class Demo:
         return child
 
     def _end(self, child: Child) -> None:
-        # The first to be ended asks all of them, so that they end side by side.
+        # The first to be ended asks all of them, so that they end side by side; but the guard stays
+        # to the last, as we may be killed while we end.
         for each in self._children:
-            each.ask_to_end()
+            if each.name != GUARD:
+                each.ask_to_end()
         if child in self._children:
             self._children.remove(child)
         child.end()

@@ -174,12 +174,18 @@ def test_make_demo_in_a_terminal_shows_what_happens_and_leaves_nothing_after_ctr
     assert not folder.exists()
 
 
-def test_a_demo_that_is_killed_leaves_no_process(folder: Path):
+@pytest.mark.parametrize("first", [None, signal.SIGHUP], ids=["", "while it ends"])
+def test_a_demo_that_is_killed_leaves_no_process(folder: Path, first: signal.Signals | None):
     run = start(folder, "--stores", "1")
     assert run.stdout is not None
     ready = any("headquarters" in line for line in run.stdout)
     assert ready, run.stderr.read() if run.stderr else ""
     assert len(processes_of(folder)) >= 6  # the demo, broker, database, guard, cloud, agent
+    if first is not None:  # as of a terminal that is closed
+        agent = next(each for each in processes_of(folder) if "cloud" in each.cmdline())
+        run.send_signal(first)
+        agent.wait(END_TIMEOUT_S)
+        assert run.poll() is None
     run.kill()
     run.wait(END_TIMEOUT_S)
     assert wait_until_none(folder) == []
